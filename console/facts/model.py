@@ -1,0 +1,74 @@
+"""What is known of a model before anything is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A declared rung below normal; ``capacity_per_second`` None is not declared."""
+
+    name: str
+    level: str
+    region: str = ""
+    capacity_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """The service level in force; ``declared`` False means the default, shown with ``~``."""
+
+    availability_ratio: float = 0.99
+    latency_under_seconds: float | None = None
+    latency_share_ratio: float | None = None
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Who answers for a model."""
+
+    primary: str = ""
+    secondary: str = ""
+    escalation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """The static side of one row: identity, ownership, objectives, lineage.
+
+    Identity is (environment, ``model``). Built anew only when discovery or settings change,
+    and shared by all Snapshots in between.
+    """
+
+    model: str
+    source: str = ""
+    profile: str = ""
+    version: str = ""
+    server: str = ""
+    configured: bool = False
+    tier: int = 2
+    region: str = ""
+    allowed_regions: tuple[str, ...] = ()
+    consent: str = ""
+    fails_closed: bool = False
+    owner: str = ""
+    oncall: OnCall = field(default_factory=OnCall)
+    runbook: str = ""
+    dependencies: tuple[str, ...] = ()
+    objectives: Objectives = field(default_factory=Objectives)
+    confidence_threshold: float | None = None
+    confidence_base_ratio: float | None = None
+    review_capacity_per_second: float | None = None
+    review_sla_seconds: float | None = None
+    budget_month_usd: float | None = None
+    cost_per_1k_usd: float | None = None
+    drift_reference: str = ""
+    fallbacks: tuple[Fallback, ...] = ()
+    intervene: tuple[tuple[str, str], ...] = ()
+    info: Mapping[str, str] = field(default_factory=dict)

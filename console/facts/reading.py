@@ -1,0 +1,52 @@
+"""One measured value, or the honest reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ReadingState(IntEnum):
+    """What a reading is worth; the number is its code in a column."""
+
+    NO_DATA = 0
+    """The source has no such series."""
+    OK = 1
+    """A value, zero included."""
+    NO_TRAFFIC = 2
+    """The series is there and says 0/0: nothing was asked of the model."""
+    TOO_FEW = 3
+    """There is a number, but from too few samples to mean anything; it is not shown as a value."""
+    STALE = 4
+    """The last known value; the source has not answered since."""
+    ERROR = 5
+    """The source refused or failed this one question."""
+
+    @property
+    def label(self) -> str:
+        """Return the state's name in JSON."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value with where it comes from.
+
+    ``value`` is set for ``OK`` and ``STALE`` only. ``at`` is Unix seconds of the measurement,
+    ``window_seconds`` the span it covers (None for a gauge), ``n`` the samples behind it.
+    """
+
+    state: ReadingState
+    value: float | None = None
+    at: float | None = None
+    window_seconds: float | None = None
+    n: float | None = None
+    method: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Tell whether there is a current value to judge by."""
+        return self.state is ReadingState.OK
+
+
+NO_DATA = Reading(ReadingState.NO_DATA)

@@ -1,0 +1,81 @@
+"""What a source answers: labelled numbers, straight from the question that was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+SourceState = Literal["starting", "up", "stale", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one instant query.
+
+    ``keys[i]`` are the values of the query's group labels of series i, ``values`` (float64,
+    same length) may hold NaN (0/0). A source hands out the identical ``keys`` object again
+    while the set and order of series does not change, so that a reader can keep its join.
+    ``error`` is a sentence when this question failed; then there are no keys.
+    """
+
+    query_id: str
+    keys: tuple[tuple[str, ...], ...]
+    values: Floats
+    at: float
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+    error: str | None = None
+    elapsed_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A signal of one model over time: Unix seconds and values, NaN for a gap."""
+
+    signal: str
+    times: Floats
+    values: Floats
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenModel:
+    """A model that a source was found to know: the profile and the label values behind it.
+
+    ``series_value`` is the value of the profile's model label, ``model`` the name shown.
+    """
+
+    model: str
+    series_value: str
+    profile: str
+    source: str
+    versions: tuple[str, ...] = ()
+    server: str = ""
+    info: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source is doing.
+
+    Times are Unix seconds; ``server_seconds`` is the summed time of the last tick's queries.
+    """
+
+    name: str
+    kind: str
+    state: SourceState = "starting"
+    answered_at: float | None = None
+    error: str | None = None
+    next_try_at: float | None = None
+    queries: int = 0
+    failed_queries: int = 0
+    server_seconds: float = 0.0
+    cadence_seconds: float = 5.0
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()

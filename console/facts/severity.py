@@ -1,0 +1,101 @@
+"""How bad it is: levels, findings, and what a row's breaker and route say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """A row's level; a lower number is worse, and the number is its code in a column."""
+
+    S1 = 1
+    S2 = 2
+    UNKNOWN = 3
+    S3 = 4
+    S4 = 5
+    OK = 6
+
+    @property
+    def label(self) -> str:
+        """Return the level's name in JSON: S1 S2 S3 S4 unknown ok."""
+        return self.name if self.name.startswith("S") else self.name.lower()
+
+
+class BreakerState(IntEnum):
+    """Circuit breaker states in Resilience4j's gauge order."""
+
+    CLOSED = 0
+    OPEN = 1
+    HALF_OPEN = 2
+    DISABLED = 3
+    FORCED_OPEN = 4
+    METRICS_ONLY = 5
+    UNKNOWN = 255
+
+    @property
+    def code(self) -> str:
+        """Return the short code of the fleet table."""
+        return _BREAKER_CODES[self]
+
+    @property
+    def verb(self) -> str:
+        """Return what the breaker does in this state, because "closed" means flowing."""
+        return _BREAKER_VERBS[self]
+
+
+_BREAKER_CODES = {
+    BreakerState.CLOSED: "CLO",
+    BreakerState.OPEN: "OPN",
+    BreakerState.HALF_OPEN: "HLF",
+    BreakerState.DISABLED: "DIS",
+    BreakerState.FORCED_OPEN: "F-OP",
+    BreakerState.METRICS_ONLY: "MET",
+    BreakerState.UNKNOWN: "?",
+}
+_BREAKER_VERBS = {
+    BreakerState.CLOSED: "passing",
+    BreakerState.OPEN: "refusing",
+    BreakerState.HALF_OPEN: "probing",
+    BreakerState.DISABLED: "unprotected",
+    BreakerState.FORCED_OPEN: "refusing by hand",
+    BreakerState.METRICS_ONLY: "watching",
+    BreakerState.UNKNOWN: "not known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """A breaker as last seen; ``since`` is Unix seconds of the first sight of this state."""
+
+    state: BreakerState = BreakerState.UNKNOWN
+    since: float | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a model's traffic goes; empty ``target`` is not known, level "L0" is normal."""
+
+    target: str = ""
+    level: str = ""
+    region: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Tell whether the source says where traffic goes."""
+        return bool(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that holds for a row: its stable id, level, sentence, and since when."""
+
+    rule: str
+    level: Severity
+    text: str
+    since: float
+
+
+UNKNOWN_BREAKER = Breaker()
+UNKNOWN_ROUTE = Route()

@@ -1,0 +1,137 @@
+"""One tick of the whole fleet, frozen: what every screen and report is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from console.facts.reading import NO_DATA, Reading, ReadingState
+from console.facts.severity import UNKNOWN_BREAKER, UNKNOWN_ROUTE, Breaker, Finding, Route, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from console.facts.model import ModelRow
+    from console.facts.samples import SourceStatus
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignalColumn:
+    """One signal of all rows; every array has one entry a row of the Snapshot.
+
+    ``values`` is NaN where there is no value, ``states`` holds `ReadingState` codes, ``at``
+    Unix seconds (NaN unknown), ``n`` samples (NaN unknown), ``window_seconds`` NaN for gauges,
+    ``method_index`` points into ``methods``.
+    """
+
+    values: Floats
+    states: Codes
+    at: Floats
+    n: Floats
+    window_seconds: Floats
+    method_index: Codes
+    methods: tuple[str, ...] = ("",)
+
+    def reading(self, row: int) -> Reading:
+        """Return one row's entry as a Reading."""
+        state = ReadingState(int(self.states[row]))
+        has_value = state in (ReadingState.OK, ReadingState.STALE)
+        return Reading(
+            state=state,
+            value=float(self.values[row]) if has_value else None,
+            at=_known(self.at[row]),
+            window_seconds=_known(self.window_seconds[row]),
+            n=_known(self.n[row]),
+            method=self.methods[int(self.method_index[row])],
+        )
+
+
+def _known(value: np.float64) -> float | None:
+    number = float(value)
+    return None if number != number else number
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A shared thing models call; ``state`` is ok, degraded, down or unknown.
+
+    ``culprit`` marks the dependency named above the symptoms of the models it serves.
+    """
+
+    name: str
+    state: str = "unknown"
+    error_ratio: Reading = NO_DATA
+    attempts_per_request: Reading = NO_DATA
+    latency_p95: Reading = NO_DATA
+    breaker: Breaker = UNKNOWN_BREAKER
+    models: tuple[str, ...] = ()
+    owner: str = ""
+    culprit: bool = False
+    text: str = ""
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that changed in the world, as one sentence at a time (Unix seconds)."""
+
+    at: float
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One tick of the fleet.
+
+    ``rows`` are in name order and ``order`` (int64) lists row indices by rank, worst first.
+    ``severities`` holds `Severity` codes. ``findings`` has an entry only for rows with any.
+    ``planned`` marks rows whose trouble an owned, unexpired override explains.
+    ``pending`` names rules that one evaluation could not decide (a run without memory).
+    """
+
+    environment: str
+    taken_at: float
+    tick: int
+    rows: tuple[ModelRow, ...]
+    columns: Mapping[str, SignalColumn]
+    severities: Codes
+    order: NDArray[np.int64]
+    findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
+    planned: frozenset[int] = frozenset()
+    breakers: Mapping[int, Breaker] = field(default_factory=dict)
+    routes: Mapping[int, Route] = field(default_factory=dict)
+    baselines: Mapping[str, Floats] = field(default_factory=dict)
+    dependencies: tuple[Dependency, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    changes: tuple[Change, ...] = ()
+    pending: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
+    index: Mapping[str, int] = field(default_factory=dict)
+
+    def reading(self, signal: str, row: int) -> Reading:
+        """Return a row's reading of a signal; no_data where nobody measures it."""
+        column = self.columns.get(signal)
+        return NO_DATA if column is None else column.reading(row)
+
+    def severity(self, row: int) -> Severity:
+        """Return a row's level."""
+        return Severity(int(self.severities[row]))
+
+    def breaker(self, row: int) -> Breaker:
+        """Return a row's own breaker."""
+        return self.breakers.get(row, UNKNOWN_BREAKER)
+
+    def route(self, row: int) -> Route:
+        """Return where a row's traffic goes."""
+        return self.routes.get(row, UNKNOWN_ROUTE)
+
+    def baseline(self, signal: str, row: int) -> float | None:
+        """Return what is normal for this row (declared, or its own median of the last hours)."""
+        column = self.baselines.get(signal)
+        return None if column is None else _known(column[row])
