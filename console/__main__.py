@@ -1,0 +1,7 @@
+"""``python -m console`` is ``midwatch``."""
+
+import sys
+
+from console.launch import main
+
+sys.exit(main())

@@ -1,0 +1,120 @@
+"""What screens may ask of the engine; nothing here starts, reads or imports anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from console.facts.reading import ReadingState
+    from console.facts.samples import Series
+    from console.facts.snapshot import Snapshot
+    from console.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where one number of one model comes from, or why there is none.
+
+    ``promql`` is empty for a derived signal. ``at`` is Unix seconds of the measurement,
+    ``age_seconds`` its age when it was asked, ``window_seconds`` None for a gauge, ``n`` the
+    samples behind it. ``hint`` names the metric or setting that would fill an empty reading.
+    Every text may hold words from outside: it is to be shown as plain text.
+    """
+
+    model: str
+    signal: str
+    title: str
+    unit: str
+    formula: str
+    promql: str
+    source: str
+    profile: str
+    state: ReadingState
+    value_text: str
+    at: float | None
+    age_seconds: float | None
+    window_seconds: float | None
+    n: float | None
+    method: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """How a reload of the configuration went.
+
+    ``applied`` False keeps the settings that were in force; ``sentence`` says what happened
+    and ``problems`` lists every fault of the refused file.
+    """
+
+    applied: bool
+    sentence: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSet:
+    """Several signals of one model over the same span, oldest first, in the order asked for."""
+
+    model: str
+    start: float
+    end: float
+    series: tuple[Series, ...]
+
+
+class EngineHandle(Protocol):
+    """The engine as the console sees it.
+
+    No method blocks or raises for a source that is away. Callbacks are called from the engine's
+    own thread: a screen posts one message from them and returns.
+    """
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """Return the newest Snapshot, or None before the first tick."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in force."""
+        ...
+
+    def start(
+        self, on_snapshot: Callable[[Snapshot], None], on_problem: Callable[[str], None]
+    ) -> None:
+        """Begin to poll; ``on_problem`` gets one sentence for a fault that is no source's."""
+        ...
+
+    def stop(self) -> None:
+        """End polling and wait briefly for the engine's thread."""
+        ...
+
+    def history(self, model: str, signal: str, seconds: float) -> Series:
+        """Return what the ticks of the last ``seconds`` (at most an hour) saw, at once."""
+        ...
+
+    def request_series(
+        self,
+        model: str,
+        signals: Sequence[str],
+        seconds: float,
+        cells: int,
+        deliver: Callable[[SeriesSet], None],
+    ) -> None:
+        """Ask the source for the last ``seconds`` in about ``cells`` points a signal."""
+        ...
+
+    def explain(self, model: str, signal: str) -> Explanation:
+        """Say where the number of this model comes from."""
+        ...
+
+    def request_reload(self, deliver: Callable[[ReloadOutcome], None]) -> None:
+        """Read the configuration again; a faulty one leaves the old in force."""
+        ...
+
+    def request_refresh(self) -> None:
+        """Poll as soon as no poll is under way instead of at the next tick."""
+        ...

@@ -1,0 +1,37 @@
+"""The entry point: decides between the console and the command line, and imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.cli.start import ConsoleStart
+
+VERSION = "0.1.0"
+
+
+def main() -> int:
+    """Run ``midwatch`` with the process's arguments and return its exit code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        # Answered before argparse is imported: scripts ask this often and wait for it.
+        sys.stdout.write(f"midwatch {VERSION}\n")
+        return 0
+    from console.cli.entry import run
+
+    outcome = run(arguments)
+    return outcome if isinstance(outcome, int) else open_console(outcome)
+
+
+def open_console(start: ConsoleStart) -> int:
+    """Open the console on what the command line prepared, and clean up after it."""
+    # Halves the time from key to paint during a refresh; Textual reads it once, at import.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
+    from console.app import run as run_console
+
+    try:
+        return run_console(start.loaded, start.options, start.engine)
+    finally:
+        start.close()
