@@ -1,0 +1,63 @@
+"""What the sources said about the rows at one moment: the input of `evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.reading import ReadingState
+from console.facts.snapshot import SignalColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledValue:
+    """One series of a labelled fact.
+
+    ``labels`` are in the order of the query's ``by``; ``labels[0]`` is the row's model NAME, or
+    the dependency's name for facts about dependencies. ``at`` is Unix seconds.
+    """
+
+    labels: tuple[str, ...]
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All answers, joined to the rows: columns by `Query.column`, several-series facts by name.
+
+    Every array of a column has one entry a row, in the order of the rows given to `evaluate`.
+    A column nobody asks for is absent, which reads as no_data.
+    """
+
+    columns: Mapping[str, SignalColumn] = field(default_factory=dict)
+    labelled: Mapping[str, tuple[LabelledValue, ...]] = field(default_factory=dict)
+
+
+def empty_column(rows: int) -> SignalColumn:
+    """Return a column of ``rows`` entries that are all no_data."""
+    nothing = np.full(rows, np.nan)
+    return SignalColumn(
+        values=nothing,
+        states=np.zeros(rows, dtype=np.uint8),
+        at=nothing,
+        n=nothing,
+        window_seconds=nothing,
+        method_index=np.zeros(rows, dtype=np.uint8),
+    )
+
+
+def known(column: SignalColumn) -> Mask:
+    """Return where a column has a current finite value to judge by."""
+    mask: Mask = (column.states == int(ReadingState.OK)) & np.isfinite(column.values)
+    return mask
