@@ -82,7 +82,7 @@ class Grid(ScrollView, can_focus=True):
         self,
         *,
         name: str | None = None,
-        id: str | None = None,  # noqa: A002 - Textual's own parameter name
+        id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -110,7 +110,7 @@ class Grid(ScrollView, can_focus=True):
     def show_roles(self, roles: Mapping[str, str]) -> None:
         """Draw each role in its Rich style text, for example ``bold #ff5555`` or ``reverse``.
 
-        The roles ``grid.header``, ``cursor`` and ``selected`` draw the header line, the cursor's row
+        The roles ``grid.header``, ``cursor`` and ``selected`` draw the titles, the cursor's row
         and marked rows. Raises ``rich.errors.StyleSyntaxError`` for a style that cannot be read.
         """
         self._painter.show_roles(roles)
