@@ -19,7 +19,7 @@ DrawGlyphs = Literal["braille", "block", "ascii"]
 DOTS: dict[DrawGlyphs, tuple[int, int]] = {"braille": (2, 4), "block": (2, 2), "ascii": (1, 2)}
 """Dots in one character: across, down."""
 
-_LIMIT = 1e150
+LIMIT = 1e150
 """Values are clipped here: the difference of two larger ones overflows a float."""
 
 _BRAILLE_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -54,7 +54,7 @@ def as_floats(values: Sequence[float] | Floats) -> Floats:
 
     floats = np.array(values, dtype=np.float64).ravel()
     floats[~np.isfinite(floats)] = np.nan
-    return np.clip(floats, -_LIMIT, _LIMIT)
+    return np.clip(floats, -LIMIT, LIMIT)
 
 
 def resample(values: Floats, columns: int) -> tuple[Floats, Floats]:
@@ -161,7 +161,7 @@ class Canvas:
         joined_top[1:][joined] = np.minimum(top[1:], bottom[:-1] + 1)[joined]
         joined_bottom[1:][joined] = np.maximum(bottom[1:], top[:-1] - 1)[joined]
         y = np.arange(last + 1)[:, None]
-        mine: Bools = (y >= joined_top) & (y <= joined_bottom) & known
+        mine: Bools = np.asarray((y >= joined_top) & (y <= joined_bottom) & known)
         alarms: list[tuple[Bools, str]] = []
         for value, above, role in track.limits:
             limit = min(last, max(0, round((self.high - value) / span * last)))
@@ -169,13 +169,14 @@ class Canvas:
                 beyond: Bools = (y < limit) | ((y == limit) & (highest > value))
             else:
                 beyond = (y > limit) | ((y == limit) & (lowest < value))
-            alarm: Bools = mine & beyond
+            alarm: Bools = np.asarray(mine & beyond)
             alarms.append((alarm, role))
         return mine, alarms
 
     def _cells(self, dots: Bools, across: int, down: int) -> Bools:
-        cells: Bools = dots.reshape(self.height, down, self.width, across).any(axis=(1, 3))
-        return cells
+        import numpy as np
+
+        return np.asarray(dots.reshape(self.height, down, self.width, across).any(axis=(1, 3)))
 
     def _codes(self, dots: Bools, across: int, down: int) -> Ints:
         import numpy as np

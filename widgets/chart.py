@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from widgets.canvas import Canvas, DrawGlyphs, Level, Track, as_floats
+from widgets.canvas import LIMIT, Canvas, DrawGlyphs, Level, Track, as_floats
 from widgets.cutting import cells_of, cut, fit, wrap
 from widgets.lines import Lines
 
@@ -101,6 +101,10 @@ def draw(data: ChartData, width: int, height: int, glyphs: DrawGlyphs = "braille
 
 
 def _inside(data: ChartData, width: int, height: int, glyphs: DrawGlyphs) -> list[Line]:
+    # An infinite or unknown threshold has no place on the axis.
+    shown = tuple(t for t in data.thresholds if -LIMIT <= t.value <= LIMIT)
+    if shown != data.thresholds:
+        data = replace(data, thresholds=shown)
     scale = None if data.message else _scale(data)
     footer: list[Line] = []
     if height >= 4:
@@ -149,10 +153,9 @@ def _scale(data: ChartData) -> tuple[float, float] | None:
             highs.append(float(values.max()))
     if not lows:
         return None
-    limits = as_floats([threshold.value for threshold in data.thresholds])
-    shown = [float(limit) for limit in limits if not np.isnan(limit)]
+    shown = [threshold.value for threshold in data.thresholds]
     low, high = min(lows + shown), max(highs + shown)
-    if data.y_floor is not None and np.isfinite(data.y_floor):
+    if data.y_floor is not None and -LIMIT <= data.y_floor <= LIMIT:
         low = min(low, data.y_floor)
     if not high > low:
         high = low + max(1.0, abs(low) * 0.1)
@@ -163,7 +166,7 @@ def _track(series: Series, thresholds: tuple[Threshold, ...]) -> Track:
     limits = tuple(
         (threshold.value, threshold.alarm_above, threshold.role)
         for threshold in thresholds
-        if threshold.series in ("", series.name) and threshold.value == threshold.value
+        if threshold.series in ("", series.name)
     )
     return Track(series.values, series.role, limits)
 
