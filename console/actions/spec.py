@@ -1,0 +1,74 @@
+"""What can be done: the shape of one action and the moment it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Danger = Literal["none", "C0", "C1", "C2", "C3"]
+"""``none`` only looks; C0 to C3 are the confirmation classes of actions that change the world."""
+
+Place = Literal["anywhere", "fleet", "model"]
+
+Mode = Literal["read_only", "armed", "open"]
+"""Whether this session may change the world: never, while armed, or always."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What an action is judged by when somebody asks for it.
+
+    ``model`` is the name under the cursor, empty when there is none. ``pending_moves`` counts
+    rows that a frozen order holds back. ``columns`` and ``lines`` are the screen's size in cells.
+    """
+
+    place: Place = "fleet"
+    model: str = ""
+    row_count: int = 0
+    pending_moves: int = 0
+    filtered: bool = False
+    column: str = ""
+    columns: int = 80
+    lines: int = 24
+    has_engine: bool = True
+
+
+def always(_context: ActionContext) -> str | None:
+    """Return no reason against it."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One action: the single source of its key, footer, help, palette entry, command and docs.
+
+    ``keys`` are named as people write them (``q``, ``ctrl+q``, ``enter``, ``?``). ``command`` is
+    the word after ``:`` and ``argument`` what may follow it, in capitals (empty: nothing).
+    ``footer`` orders the bottom line, lowest first; None keeps the action out of it.
+    ``disabled`` returns the reason why it cannot be done now, or None.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    title: str
+    tooltip: str
+    group: str
+    places: frozenset[Place] = frozenset({"anywhere"})
+    danger: Danger = "none"
+    command: str = ""
+    argument: str = ""
+    footer: int | None = None
+    footer_title: str = ""
+    disabled: Callable[[ActionContext], str | None] = field(default=always, compare=False)
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether it changes the world outside this console."""
+        return self.danger != "none"
+
+    def in_place(self, place: Place) -> bool:
+        """Tell whether the action exists in this place."""
+        return "anywhere" in self.places or place in self.places
