@@ -1,0 +1,198 @@
+"""From raw TOML to the typed schema, leaf by leaf, so that every fault is found in one pass."""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Literal, TypeVar, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+from console.settings.leaves import Complaint, LeafContext, read_leaf
+from console.settings.marks import Key
+from console.settings.problems import Problem, nearest, one_of, show
+from console.settings.spots import Spot, names_in
+
+
+class _Invalid:
+    """Stands where a value had a fault that is already reported."""
+
+
+_INVALID = _Invalid()
+_PLAIN = Key("")
+_StructT = TypeVar("_StructT", bound=Struct)
+
+NoteOrigin = Callable[[Spot, bool], None]
+PlaceOf = Callable[[Spot], tuple[str, int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One field of a Struct, taken apart once: the key in the file, type, mark and default."""
+
+    name: str
+    key: str
+    type: object
+    mark: Key
+    required: bool
+    default: object
+    default_factory: Callable[[], object] | None
+
+
+@cache
+def plan(struct: type[Struct]) -> tuple[FieldPlan, ...]:
+    """Return the fields of ``struct`` in their order."""
+    plans: list[FieldPlan] = []
+    for info in fields(struct):
+        bare, mark = _unwrap(info.type)
+        factory = None if info.default_factory is NODEFAULT else info.default_factory
+        plans.append(
+            FieldPlan(info.name, info.encode_name, bare, mark, info.required, info.default, factory)
+        )
+    return tuple(plans)
+
+
+def _unwrap(annotated: object) -> tuple[object, Key]:
+    if get_origin(annotated) is Annotated:
+        bare, *marks = get_args(annotated)
+        for mark in marks:
+            if isinstance(mark, Key):
+                return bare, mark
+        return bare, _PLAIN
+    return annotated, _PLAIN
+
+
+@dataclass(slots=True)
+class Conversion:
+    """One walk over one document; ``problems`` grows, nothing is raised."""
+
+    leaf_context: LeafContext
+    place_of: PlaceOf
+    note_origin: NoteOrigin
+    problems: list[Problem] = field(default_factory=list)
+
+    def complain(self, spot: Spot, found: str, allowed: str, hint: str = "") -> _Invalid:
+        """Report one fault and return the mark that stands for the value."""
+        file, line = self.place_of(spot)
+        self.problems.append(Problem(file, line, spot.shown, found, allowed, hint))
+        return _INVALID
+
+    def complain_also(self, spot: Spot, found: str, allowed: str) -> None:
+        """Report a fault between keys, unless a key at or under ``spot`` is already at fault.
+
+        A refused value counts as absent afterwards; "nothing found" beside it would mislead.
+        """
+        if not self.faulty(spot):
+            self.complain(spot, found, allowed)
+
+    def faulty(self, spot: Spot) -> bool:
+        """Return whether a fault is already reported at ``spot`` or under it."""
+        inside = (f"{spot.shown}.", f"{spot.shown}[")
+        return any(
+            problem.key_path == spot.shown or problem.key_path.startswith(inside)
+            for problem in self.problems
+        )
+
+    def table(
+        self, struct: type[_StructT], raw: Mapping[str, object], spot: Spot
+    ) -> _StructT | None:
+        """Return the Struct, its faulty optional fields at their defaults; None if it cannot be."""
+        plans = plan(struct)
+        known = {each.key: each for each in plans}
+        for key in raw:
+            if key not in known:
+                self.complain(
+                    spot.child(key),
+                    f"the unknown key {show(key)}",
+                    one_of(known),
+                    nearest(key, known),
+                )
+        values: dict[str, object] = {}
+        whole = True
+        for each in plans:
+            place = spot.child(each.key)
+            if each.key not in raw:
+                if each.required:
+                    self.complain(place, "nothing", f"a value; {each.mark.doc}")
+                    whole = False
+                else:
+                    self.note_origin(place, False)
+                continue
+            converted = self.value(each.type, each.mark, raw[each.key], place)
+            if not isinstance(converted, _Invalid):
+                values[each.name] = converted
+            elif each.required:
+                whole = False
+        return struct(**values) if whole else None
+
+    def value(self, type_: object, mark: Key, raw: object, spot: Spot) -> object:
+        """Return ``raw`` as ``type_``, or the invalid mark after reporting why not."""
+        origin = get_origin(type_)
+        if origin is types.UnionType:
+            inner = next(arg for arg in get_args(type_) if arg is not types.NoneType)
+            return self.value(inner, mark, raw, spot)
+        if origin is tuple:
+            return self._list(get_args(type_)[0], mark, raw, spot)
+        if origin is dict:
+            return self._mapping(get_args(type_)[1], mark, raw, spot)
+        if isinstance(type_, type) and issubclass(type_, Struct):
+            if not isinstance(raw, dict):
+                return self.complain(spot, show(raw), f"a table with {one_of(_keys(type_))}")
+            made = self.table(type_, raw, spot)
+            return _INVALID if made is None else made
+        self.note_origin(spot, True)
+        choices = get_args(type_) if origin is Literal else ()
+        result = read_leaf(type_, choices, mark, raw, self.leaf_context)
+        if isinstance(result, Complaint):
+            return self.complain(spot, result.found, result.allowed, result.hint)
+        return result
+
+    def _list(self, inner: object, mark: Key, raw: object, spot: Spot) -> object:
+        if not isinstance(raw, list):
+            hint = f"write [{show(raw)}]" if isinstance(raw, str) else ""
+            return self.complain(spot, show(raw), "a list", hint)
+        self.note_origin(spot, True)
+        made: list[object] = []
+        names = [entry.get("name") if isinstance(entry, dict) else None for entry in raw]
+        for index, entry in enumerate(raw):
+            name = names[index]
+            # Two entries of one name would share a key path: the later one is told by its number.
+            unique = isinstance(name, str) and name not in names[:index]
+            place = spot.item(index, name if unique else None)
+            if isinstance(name, str) and not unique:
+                self.complain(
+                    place.child("name"), f"{show(name)} a second time", "a name of its own"
+                )
+            made.append(self.value(inner, mark, entry, place))
+        return tuple(value for value in made if not isinstance(value, _Invalid))
+
+    def _mapping(self, inner: object, mark: Key, raw: object, spot: Spot) -> object:
+        if not isinstance(raw, dict):
+            return self.complain(spot, show(raw), "a table")
+        if not raw:
+            self.note_origin(spot, True)
+        made: dict[str, object] = {}
+        allowed = self.leaf_context.signals if mark.signal_keys else mark.keys
+        for key, entry in raw.items():
+            place = spot.child(key)
+            if allowed and key not in allowed:
+                what = "signal" if mark.signal_keys else "key"
+                self.complain(
+                    place, f"the unknown {what} {show(key)}", one_of(allowed), nearest(key, allowed)
+                )
+                continue
+            converted = self.value(inner, mark, entry, place)
+            if not isinstance(converted, _Invalid):
+                made[key] = converted
+        return made
+
+
+def _keys(struct: type[Struct]) -> tuple[str, ...]:
+    return tuple(each.key for each in plan(struct))
+
+
+def declared_names(document: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+    """Return the names references may point to, table by table, from the raw document."""
+    tables = ("sources", "models", "dependencies", "controls")
+    return {table: names_in(document, table) for table in tables}

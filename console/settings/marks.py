@@ -1,0 +1,46 @@
+"""What a configuration key means beyond its type: kind, bounds, and its sentence for the docs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "plain",
+    "duration",
+    "seconds",
+    "ratio",
+    "number",
+    "base_url",
+    "target_url",
+    "proxy_url",
+    "journal_url",
+    "path",
+    "name",
+    "reference",
+    "secret",
+    "operator",
+    "promql",
+    "criterion",
+    "verb",
+    "free",
+    "keys",
+    "argv",
+    "path_template",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key's meaning; ``low`` and ``high`` are inclusive and in the unit the program holds.
+
+    ``refers_to`` names the tables a ``reference`` may point into, for example ``("sources",)``.
+    ``keys`` lists the only keys a mapping may have; ``signal_keys`` ties them to the signal names.
+    """
+
+    doc: str
+    kind: Kind = "plain"
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    refers_to: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    signal_keys: bool = False
