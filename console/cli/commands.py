@@ -1,0 +1,52 @@
+"""Every command by name, with the sentence of the help and the module that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; its module under ``console.cli`` has ``run(shared, arguments)``."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("status", "status_command", "how every model is, once or again and again"),
+        Command("check", "check_command", "validate the configuration, sources and secrets"),
+        Command("init", "init_command", "look what is there and write a commented configuration"),
+        Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
+        Command("plot", "plot_command", "a chart of one signal in the shell"),
+        Command("lint-metrics", "lint_command", "say which signals a /metrics endpoint gives"),
+        Command("secret", "secret_command", "set, test or list secrets; never prints a value"),
+    )
+}
+
+
+def overview() -> str:
+    """Return the help of ``midwatch`` itself."""
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: midwatch [flags]              the console",
+            "       midwatch COMMAND [flags]      a headless command",
+            "",
+            "The on-call console for models in production.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "flags of the console:",
+            "  --write --read-only --theme T --ascii --plain --version",
+            "flags of every command, before or after its name:",
+            "  --config FILE --prometheus URL --scrape URL --log FILE",
+            "",
+            "midwatch COMMAND --help says more.",
+        ]
+    )

@@ -1,0 +1,77 @@
+"""From arguments to an exit code, or to a console that is to be opened."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol, cast
+
+from console.cli import exits
+from console.cli.commands import COMMANDS, overview
+from console.cli.exits import CommandError, UsageError
+from console.cli.parsing import split_shared
+from console.settings.problems import SettingsError, nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.cli.start import ConsoleStart
+
+
+class _Module(Protocol):
+    def run(self, shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
+        """Do the command."""
+
+
+def run(arguments: Sequence[str]) -> int | ConsoleStart:
+    """Run what ``arguments`` ask for; the console is prepared and handed back to be opened."""
+    try:
+        outcome = _dispatch(arguments)
+        sys.stdout.flush()
+    except UsageError as fault:
+        return _told(f"midwatch: {fault}", exits.BAD_USAGE)
+    except SettingsError as fault:
+        return _told(fault.render(), exits.BAD_CONFIG)
+    except CommandError as fault:
+        return _told(f"midwatch: {fault}", fault.code)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output left, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.BROKEN_PIPE
+    return outcome
+
+
+def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
+    shared, rest = split_shared(arguments)
+    if shared.log:
+        from console.cli.logs import start_log
+
+        start_log(shared.log)
+    if not rest or rest[0].startswith("-"):
+        if rest and rest[0] in ("-h", "--help"):
+            print(overview())
+            return exits.OK
+        return _module("console_command").run(shared, rest)
+    name = rest[0]
+    if name == "help":
+        print(overview())
+        return exits.OK
+    command = COMMANDS.get(name)
+    if command is None:
+        close = nearest(name, COMMANDS)
+        hint = close or f"commands: {', '.join(COMMANDS)}"
+        raise UsageError(f"there is no command {name!r}; {hint}")
+    return _module(command.module).run(shared, rest[1:])
+
+
+def _module(name: str) -> _Module:
+    return cast("_Module", importlib.import_module(f"console.cli.{name}"))
+
+
+def _told(sentence: str, code: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return code

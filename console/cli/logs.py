@@ -1,0 +1,50 @@
+"""The log file: small, rotated, readable by its owner alone, without secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from console.cli.exits import CommandError
+from console.facts.text import visible
+
+LARGEST_BYTES = 2_000_000
+KEPT_FILES = 3
+
+_CREDENTIALS_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"(?i)\b(authorization|bearer|basic|password|token|secret)(\W+)\S+")
+
+
+class CleanFormatter(logging.Formatter):
+    """One line an event: control characters visible, what looks like a credential left out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the event as text; a traceback keeps its own lines."""
+        text = super().format(record)
+        clean = _AUTHORIZATION.sub(r"\1\2•••", _CREDENTIALS_IN_URL.sub(r"\g<scheme>•••@", text))
+        return "\n".join(visible(line, limit=2000) for line in clean.splitlines())
+
+
+def start_log(file: str) -> None:
+    """Log to ``file``; raises `CommandError` where it cannot be written."""
+    path = Path(file).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Made with the right mode before anything is written into it.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        handler = RotatingFileHandler(
+            path, maxBytes=LARGEST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+        )
+    except OSError as fault:
+        raise CommandError(
+            f"the log {visible(file)} cannot be written: {fault.strerror}; name another file"
+        ) from fault
+    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for chatty in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,131 @@
+"""What is asked of each source, and where its answers go: discovery, seating, plans, board."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from console.engine.board import Board
+from console.engine.seats import seat_rows
+from console.fleet.roster import roster
+from console.signals.plan import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from console.facts.model import ModelRow
+    from console.facts.samples import Answer, SeenModel
+    from console.fleet.observed import Observed
+    from console.settings.schema import Settings
+    from console.signals.query import Query
+    from console.sources.protocol import Discovery
+
+log = logging.getLogger(__name__)
+
+_MINUTE_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class _Plan:
+    queries: tuple[Query, ...]
+    minute: int
+
+
+class Desk:
+    """The one place that knows which source is asked what for which rows."""
+
+    def __init__(self, settings: Settings, on_problem: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.board = Board()
+        self.warnings: dict[str, tuple[str, ...]] = {}
+        self._on_problem = on_problem
+        self._seen: dict[str, tuple[SeenModel, ...]] = {}
+        self._away: frozenset[str] = frozenset()
+        self._rows: tuple[ModelRow, ...] = ()
+        self._plans: dict[str, _Plan] = {}
+        self._gather()
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; what was seen and answered by sources that stay is kept."""
+        self.settings = settings
+        names = {source.name for source in settings.sources}
+        for gone in [name for name in self._seen if name not in names]:
+            del self._seen[gone]
+            self._plans.pop(gone, None)
+            self.board.drop(gone)
+        self._gather()
+
+    def discovered(self, source: str, discovery: Discovery) -> None:
+        """Take the models a source was found to know."""
+        self.warnings[source] = discovery.warnings
+        if self._seen.get(source) != discovery.models:
+            self._seen[source] = discovery.models
+            self._gather()
+
+    def away(self, sources: Collection[str]) -> None:
+        """Take which sources do not answer, so that fallbacks step in and out."""
+        if self._away != frozenset(sources):
+            self._away = frozenset(sources)
+            self._seat()
+
+    def questions(self, source: str, now: float) -> Sequence[Query]:
+        """Return the plan of one source; windows that began at midnight grow by the minute."""
+        known = self._plans.get(source)
+        minute = int(now // _MINUTE_SECONDS)
+        if known is None or known.minute != minute:
+            known = _Plan(self._plan(source, now), minute)
+            self._plans[source] = known
+            self.board.plan(source, known.queries)
+        return known.queries
+
+    def answered(self, source: str, answers: Sequence[Answer]) -> None:
+        """Take the answers of one round."""
+        self.board.take(source, answers)
+
+    def problem(self, sentence: str) -> None:
+        """Tell the operator of a fault that is no source's."""
+        self._on_problem(sentence)
+
+    def observe(self) -> Observed:
+        """Return what is known now, values of absent sources marked stale."""
+        return self.board.observe(self._away)
+
+    def _gather(self) -> None:
+        in_order = [
+            model for source in self.settings.sources for model in self._seen.get(source.name, ())
+        ]
+        self._rows = roster(in_order, self.settings)
+        self._seat()
+
+    def _seat(self) -> None:
+        in_order = {
+            source.name: self._seen[source.name]
+            for source in self.settings.sources
+            if source.name in self._seen
+        }
+        self.board.seat(seat_rows(self._rows, in_order, self.settings, self._away))
+        # Thresholds and objectives are written into the questions: new rows, new plans.
+        self._plans.clear()
+
+    def _plan(self, source: str, now: float) -> tuple[Query, ...]:
+        seating = self.board.seating
+        rows: list[ModelRow] = []
+        own: dict[str, Mapping[str, str]] = {}
+        matches: dict[str, Mapping[str, str]] = {}
+        profiles: set[str] = set()
+        for index in seating.of_source(source):
+            row, seat = seating.rows[index], seating.seats[index]
+            profiles.add(seat.profile)
+            # A source knows a model by its series, so its plan speaks in the source's names.
+            rows.append(
+                row if row.model == seat.series_value else replace(row, model=seat.series_value)
+            )
+            configured = self.settings.models.get(row.model)
+            if configured is not None and configured.signals:
+                own[seat.series_value] = configured.signals
+            if configured is not None and configured.match:
+                matches[seat.series_value] = configured.match
+        if not rows:
+            return ()
+        return plan(sorted(profiles), rows, own, now, matches=matches)

@@ -1,0 +1,62 @@
+"""Where a number comes from, or why it is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.engine.derived import BASES
+from console.engine.handle import Explanation
+from console.engine.hints import hint
+from console.facts.reading import NO_DATA, Reading
+from console.facts.signals import SIGNALS
+from console.facts.text import visible
+from console.signals.units import format_signal
+
+if TYPE_CHECKING:
+    from console.engine.board import Asked
+    from console.engine.desk import Desk
+    from console.facts.snapshot import Snapshot
+
+
+def explain(
+    desk: Desk, snapshot: Snapshot | None, model: str, signal: str, now: float
+) -> Explanation:
+    """Explain one signal of one model as of ``now`` (Unix seconds)."""
+    fact = SIGNALS.get(signal)
+    reading, asked, source, profile = _found(desk, snapshot, model, signal)
+    failure = next((item.answer.error for item in asked if item.answer and item.answer.error), None)
+    return Explanation(
+        model=model,
+        signal=signal,
+        title=fact.title if fact is not None else signal,
+        unit=fact.unit if fact is not None else "",
+        formula=fact.formula if fact is not None else "",
+        promql="\n".join(dict.fromkeys(item.query.promql for item in asked)),
+        source=source,
+        profile=profile,
+        state=reading.state,
+        value_text=format_signal(signal, reading.value),
+        at=reading.at,
+        age_seconds=None if reading.at is None else max(0.0, now - reading.at),
+        window_seconds=reading.window_seconds,
+        n=reading.n,
+        method=reading.method or (asked[-1].query.method if asked else ""),
+        hint=visible(failure) if failure else hint(signal, model, reading.state),
+    )
+
+
+def _found(
+    desk: Desk, snapshot: Snapshot | None, model: str, signal: str
+) -> tuple[Reading, tuple[Asked, ...], str, str]:
+    # One read of the attribute: the engine's thread may put a new seating there meanwhile.
+    seating = desk.board.seating
+    row = next((at for at, known in enumerate(seating.rows) if known.model == model), None)
+    if row is None:
+        return NO_DATA, (), "", ""
+    asked = tuple(
+        item for column in BASES.get(signal, (signal,)) for item in desk.board.asked(row, column)
+    )
+    shown = None if snapshot is None else snapshot.index.get(model)
+    reading = NO_DATA if snapshot is None or shown is None else snapshot.reading(signal, shown)
+    seat = seating.seats[row]
+    return reading, asked, seat.source, seat.profile

@@ -1,0 +1,99 @@
+"""Who speaks for each row: the source, profile and label value behind a model's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from console.facts.model import ModelRow
+    from console.facts.samples import SeenModel
+    from console.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a row's numbers are read from; an empty ``source`` means that nobody offers it."""
+
+    source: str = ""
+    profile: str = ""
+    series_value: str = ""
+
+
+NOBODY = Seat()
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """All rows with the seat of each, in the same order."""
+
+    rows: tuple[ModelRow, ...] = ()
+    seats: tuple[Seat, ...] = ()
+
+    def of_source(self, source: str) -> tuple[int, ...]:
+        """Return the indices of the rows that this source speaks for."""
+        return tuple(index for index, seat in enumerate(self.seats) if seat.source == source)
+
+
+def seat_rows(
+    rows: Sequence[ModelRow],
+    seen: Mapping[str, Sequence[SeenModel]],
+    settings: Settings,
+    away: Collection[str] = (),
+) -> Seating:
+    """Give every row one seat.
+
+    ``seen`` is what each source offers, ``away`` the sources that do not answer. A row goes to
+    the source its settings name, else to the first in configuration order that offers it; numbers
+    of two sources are never summed. While that source is away its ``fallback`` takes the row if
+    it offers it.
+    """
+    fallbacks = {source.name: source.fallback for source in settings.sources if source.fallback}
+    offers = {name: _by_name(models, settings) for name, models in seen.items()}
+    seated: list[ModelRow] = []
+    seats: list[Seat] = []
+    for row in rows:
+        configured = settings.models.get(row.model)
+        wanted = configured.source if configured is not None else None
+        seat = _choose(row, wanted, offers, fallbacks, away)
+        seats.append(seat)
+        changed = seat.source and (seat.source != row.source or seat.profile != row.profile)
+        seated.append(replace(row, source=seat.source, profile=seat.profile) if changed else row)
+    return Seating(tuple(seated), tuple(seats))
+
+
+def _by_name(models: Sequence[SeenModel], settings: Settings) -> dict[str, SeenModel]:
+    """Return the models of one source under their row's name; the first sighting of a name wins."""
+    renamed: dict[tuple[str, str | None], str] = {}
+    for name, model in settings.models.items():
+        for value in (model.match or {}).values():
+            renamed[value, model.profile] = name
+    found: dict[str, SeenModel] = {}
+    for model in models:
+        name = (
+            renamed.get((model.series_value, model.profile))
+            or renamed.get((model.series_value, None))
+            or model.model
+        )
+        found.setdefault(name, model)
+    return found
+
+
+def _choose(
+    row: ModelRow,
+    wanted: str | None,
+    offers: Mapping[str, Mapping[str, SeenModel]],
+    fallbacks: Mapping[str, str],
+    away: Collection[str],
+) -> Seat:
+    names = [wanted] if wanted else [name for name, models in offers.items() if row.model in models]
+    if not names:
+        return NOBODY
+    first = names[0]
+    standby = fallbacks.get(first)
+    if first in away and standby and standby not in away and row.model in offers.get(standby, {}):
+        first = standby
+    model = offers.get(first, {}).get(row.model)
+    return NOBODY if model is None else Seat(first, model.profile, model.series_value)

@@ -1,0 +1,224 @@
+"""The one loop and the one clock: sources are polled, the fleet is judged, Snapshots go out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from console.engine.desk import Desk
+from console.engine.explain import explain
+from console.engine.history import History
+from console.engine.making import made_or_broken, plain_factory
+from console.engine.poller import Poller
+from console.engine.ranges import Ranges
+from console.facts.text import visible
+from console.fleet.evaluate import evaluate
+from console.fleet.memory import Memory
+from console.signals.profile import profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+    from console.facts.samples import Series, SourceStatus
+    from console.facts.snapshot import Snapshot
+    from console.settings.load import Loaded
+    from console.settings.schema import Settings, SourceSettings
+    from console.sources.protocol import Source
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2.0
+"""How long a tick waits for sources before it shows what is there."""
+
+AWAY = ("stale", "down")
+
+
+class Engine:
+    """Polls sources and turns what they say into Snapshots, one a tick.
+
+    ``load_again`` reads the configuration anew for `reload`; ``clock`` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        sources: Sequence[Source] | None = None,
+        clock: Callable[[], float] = time.time,
+        load_again: Callable[[], Loaded] | None = None,
+        make_source: Callable[[SourceSettings], Source] | None = None,
+    ) -> None:
+        self.settings = loaded.settings
+        self.latest: Snapshot | None = None
+        self.on_problem: Callable[[str], None] = _log_problem
+        self._clock = clock
+        self._load_again = load_again
+        self._make_source = make_source
+        self._started: list[Poller] = []
+        self._desk = Desk(loaded.settings, self._problem)
+        self._history = History()
+        self._memory = Memory()
+        self._tick = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        offered = sources if sources is not None else self._made(loaded.settings.sources)
+        self._pollers = {source.name: self._poller(source) for source in offered}
+        self._ranges = Ranges(self._desk, self.source, self._history, clock)
+
+    async def run(self, publish: Callable[[Snapshot], None]) -> None:
+        """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on."""
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            began_at = loop.time()
+            try:
+                publish(await self.tick())
+            except Exception as fault:
+                log.exception("a tick failed")
+                self._problem(f"this tick failed inside the console: {visible(repr(fault))}")
+            await self._rest(began_at + self.settings.refresh_seconds - loop.time())
+
+    def stop(self) -> None:
+        """End `run` after the tick under way."""
+        self._stopping = True
+        self._wake.set()
+
+    def refresh(self) -> None:
+        """Tick at once and ask everything again."""
+        for poller in self._pollers.values():
+            poller.hasten()
+        self._wake.set()
+
+    async def tick(self) -> Snapshot:
+        """Poll what is due, wait a moment for it, and judge what is there."""
+        self._start_polls()
+        await self._wait(GRACE_SECONDS, whole=False)
+        return self._judge(remembers=True)
+
+    async def once(self, *, remembers: bool = True, limit_seconds: float = 60.0) -> Snapshot:
+        """Poll every source to its end, slow questions included, and judge what came back."""
+        self._start_polls()
+        await self._wait(limit_seconds, whole=True)
+        return self._judge(remembers=remembers)
+
+    async def close(self) -> None:
+        """Let go of all sources."""
+        for poller in self._pollers.values():
+            await poller.close()
+
+    def source(self, name: str) -> Source | None:
+        """Return the source of this name."""
+        poller = self._pollers.get(name)
+        return None if poller is None else poller.source
+
+    def history(self, model: str, signal: str, seconds: float) -> Series:
+        """Return what the ticks of the last ``seconds`` saw; safe from any thread."""
+        return self._history.series(model, signal, seconds)
+
+    async def series(
+        self, model: str, signals: Sequence[str], seconds: float, cells: int
+    ) -> SeriesSet:
+        """Return the last ``seconds`` of several signals in about ``cells`` points each."""
+        return await self._ranges.series(model, signals, seconds, cells)
+
+    def explain(self, model: str, signal: str) -> Explanation:
+        """Say where one number comes from; safe from any thread."""
+        return explain(self._desk, self.latest, model, signal, self._clock())
+
+    async def reload(self) -> ReloadOutcome:
+        """Read the configuration again; a faulty one leaves everything as it is."""
+        from console.engine.reload import reload
+
+        return await reload(self)
+
+    def load_again(self) -> Loaded | None:
+        """Return the configuration read anew, or None where it came from no file or flag."""
+        return None if self._load_again is None else self._load_again()
+
+    async def adopt(self, settings: Settings) -> None:
+        """Put new settings in force; sources whose settings did not change keep what they hold."""
+        before = {source.name: source for source in self.settings.sources}
+        after = {source.name: source for source in settings.sources}
+        kept = {name for name in after if name in before and after[name] == before[name]}
+        changed = [source for source in settings.sources if source.name not in kept]
+        made = {source.name: source for source in self._made(changed)}
+        gone = [poller for name, poller in self._pollers.items() if name not in kept]
+        self.settings = settings
+        pollers: dict[str, Poller] = {}
+        for name in after:
+            if name in kept and name in self._pollers:
+                pollers[name] = self._pollers[name]
+                pollers[name].set_refresh(settings.refresh_seconds)
+            elif name in made:
+                pollers[name] = self._poller(made[name])
+        self._pollers = pollers
+        self._desk.configure(settings)
+        for poller in gone:
+            await poller.close()
+        self.refresh()
+
+    def _made(self, wanted: Sequence[SourceSettings]) -> list[Source]:
+        make = self._make_source or plain_factory()
+        return [made_or_broken(make, settings) for settings in wanted]
+
+    def _poller(self, source: Source) -> Poller:
+        return Poller(source, self._desk, profiles(), self.settings.refresh_seconds)
+
+    def _start_polls(self) -> None:
+        now = self._clock()
+        self._started = [poller for poller in self._pollers.values() if poller.start(now)]
+
+    async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
+        waits = [
+            asyncio.ensure_future(poller.finished() if whole else poller.first_part())
+            for poller in self._started
+        ]
+        if not waits:
+            return
+        _, late = await asyncio.wait(waits, timeout=limit_seconds)
+        for wait in late:
+            wait.cancel()
+
+    def _judge(self, *, remembers: bool) -> Snapshot:
+        now = self._clock()
+        statuses = self._statuses(now)
+        self._desk.away([status.name for status in statuses if status.state in AWAY])
+        rows = self._desk.board.seating.rows
+        self._tick += 1
+        snapshot, self._memory = evaluate(
+            rows,
+            self._desk.observe(),
+            statuses,
+            self._memory,
+            now,
+            environment=self.settings.environment,
+            tick=self._tick,
+            settings=self.settings,
+            remembers=remembers,
+        )
+        self._history.seat([row.model for row in rows])
+        self._history.add(snapshot.columns, now)
+        self.latest = snapshot
+        return snapshot
+
+    def _statuses(self, now: float) -> tuple[SourceStatus, ...]:
+        return tuple(poller.status(now) for poller in self._pollers.values())
+
+    def _problem(self, sentence: str) -> None:
+        self.on_problem(sentence)
+
+    async def _rest(self, seconds: float) -> None:
+        self._wake.clear()
+        if self._stopping:
+            return
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+def _log_problem(sentence: str) -> None:
+    log.warning("%s", sentence)
