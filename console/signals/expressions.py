@@ -23,6 +23,7 @@ from console.signals.matchers import (
     selector,
 )
 from console.signals.placeholders import filled
+from console.signals.placeholders import names as placeholders
 
 Aggregation = Literal["sum", "max", "min", "avg", "count"]
 Where: TypeAlias = dict[str, str | tuple[str, ...]]
@@ -139,6 +140,22 @@ class Gauge(Node, frozen=True, tag="gauge"):
         return frozenset({self.metric})
 
 
+class Slope(Node, frozen=True, tag="slope"):
+    """Summed change a second of a gauge over the window; negative while it falls."""
+
+    metric: str
+    where: Where = msgspec.field(default_factory=dict)
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``sum by (…) (delta(…)) / window``."""
+        ranged = scope.ranged(self.metric, conditions(self.where))
+        return f"sum {scope.grouping()} (delta({ranged})) / {number(scope.window_seconds)}"
+
+    def metrics(self) -> frozenset[str]:
+        """Return the gauge."""
+        return frozenset({self.metric})
+
+
 class Quantile(Node, frozen=True, tag="quantile"):
     """A quantile of a histogram from summed buckets; in the top bucket it is a lower bound."""
 
@@ -222,8 +239,8 @@ class Ratio(Node, frozen=True, tag="ratio"):
     """One measurement over another; an absent numerator is zero where the denominator exists.
 
     ``if_absent`` "no_data" is for a numerator that is a metric of its own rather than a part of
-    the denominator. ``to_by`` groups the denominator by fewer labels than the question (a request count a model
-    under attempts a model and dependency); then an absent numerator stays absent.
+    the denominator. ``to_by`` groups the denominator by fewer labels than the question (the
+    requests of a model under its attempts on one dependency); then an absent numerator stays so.
     """
 
     of: Expression
@@ -331,6 +348,7 @@ Expression: TypeAlias = (
     Rate
     | Increase
     | Gauge
+    | Slope
     | Quantile
     | HistogramMean
     | ShareBelow
@@ -366,6 +384,44 @@ def over_window(expression: Expression) -> Expression:
         case Scaled(of=of, factor=factor):
             return Scaled(over_window(of), factor)
     raise ExpressionError(f"{type(expression).__name__} is not a rate and has no growth")
+
+
+def is_windowed(expression: Expression) -> bool:
+    """Tell whether the measurement looks at a span of time rather than at the last values."""
+    if isinstance(expression, Raw):
+        return "window" in placeholders(expression.text)
+    if isinstance(expression, Gauge):
+        return False
+    parts = expression.parts()
+    return not parts or any(map(is_windowed, parts))
+
+
+def method(expression: Expression) -> str:
+    """Return how the number is made, in the words of ``?`` and the status document."""
+    match expression:
+        case Gauge(aggregation=aggregation, where=where):
+            kind = "summary quantile" if "quantile" in where else "last value"
+            return f"{kind}, {aggregation}"
+        case Scaled(of=of):
+            return method(of)
+        case Either(options=options):
+            return method(options[0])
+    return _METHODS[type(expression)]
+
+
+_METHODS: dict[type[Node], str] = {
+    Rate: "rate",
+    Increase: "increase",
+    Slope: "slope",
+    Quantile: "histogram_quantile",
+    HistogramMean: "mean",
+    ShareBelow: "bucket share",
+    ShareAbove: "bucket share",
+    Ratio: "ratio",
+    OrZero: "rate",
+    Sum: "sum",
+    Raw: "PromQL",
+}
 
 
 def is_answerable(expression: Expression) -> bool:

@@ -19,6 +19,7 @@ _PERCENT_SIGNALS = frozenset(
     {"error_ratio", "low_confidence_ratio", "null_ratio", "waste_ratio", "budget_left"}
     | {"drift_features"}
 )
+_NOISE = 0.0005
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 
 
@@ -52,11 +53,11 @@ def format_value(
     prefix = ">" if at_least else ""
     sign = "-" if value < 0 else ""
     size = abs(value)
+    if sign and size < _NOISE:
+        sign, size = "", 0.0
     if math.isinf(size):
         return f"{prefix}{sign}inf"
     texts = [f"{prefix}{sign}{text}" for text in _WRITERS[unit](size)]
-    if sign:
-        texts = [text.removeprefix("-") if _is_zero(text) else text for text in texts]
     if width is not None:
         for text in texts:
             if len(text) <= width:
@@ -74,10 +75,6 @@ def format_age(seconds: float | None) -> str:
         if size < limit:
             return f"{math.floor(size / divisor)}{unit}"
     return f"{math.floor(size / _DAY)}d"
-
-
-def _is_zero(text: str) -> bool:
-    return not any(character in "123456789" for character in text)
 
 
 def _decimal(size: float, places: int) -> str:

@@ -1,0 +1,174 @@
+"""The spans and moments each measurement is asked for, and the samples that make it count."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from console.facts.signals import BURN_WINDOWS, SIGNALS, SLOW_WINDOW_SECONDS
+from console.signals.expressions import Scaled, duration, over_window
+from console.signals.profile import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.signals.profile import Profile
+    from console.signals.query import Cadence
+
+DEFAULT_WINDOW_SECONDS = 300.0
+DEFAULT_THRESHOLD = 0.5
+"""The confidence threshold of models that declare none."""
+
+BUDGET_WINDOW_SECONDS = 30 * 86400.0
+_PREVIOUS_SECONDS = 600.0
+_HOUR, _DAY = 3600.0, 86400.0
+
+_BASELINES: Mapping[str, float] = {
+    "latency_p50": 6 * _HOUR,
+    "latency_p95": 6 * _HOUR,
+    "latency_p99": 6 * _HOUR,
+    "latency_mean": 6 * _HOUR,
+    "ttft_p95": 6 * _HOUR,
+    "low_confidence_ratio": _DAY,
+    "confidence_mean": _DAY,
+}
+_EDGES: Mapping[str, Literal["confidence", "latency"]] = {
+    "low_confidence_ratio": "confidence",
+    "slow_ratio": "latency",
+}
+_SLOW_PARTS = ("drift_samples", "review_capacity")
+
+_MIN_SAMPLES: Mapping[str, float] = {
+    "latency_p95": 5,
+    "latency_p99": 10,
+    "confidence_mean": 20,
+    "low_confidence_ratio": 20,
+    "drift_psi": 200,
+    "prediction_drift": 200,
+}
+"""Samples under which a number means nothing; 200 rows for PSI over ten bins (formulas: with
+100 rows and no drift at all, PSI exceeds 0.1 in 39% of windows)."""
+
+_COUNTED_BY_REQUESTS = frozenset(
+    {"error_ratio", "slow_ratio", "latency_p50", "latency_p95", "latency_p99", "latency_mean"}
+    | {"ttft_p95", "tpot_p95", "confidence_mean", "low_confidence_ratio", "attempts_per_request"}
+)
+_COUNTED_BY_DRIFT = frozenset({"drift_psi", "prediction_drift", "drift_features"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One column and the measurement ``base`` behind it, over a window (seconds) and offset.
+
+    ``edge`` says whose threshold the measurement needs. ``is_plain`` marks the column that
+    bears the measurement's own name: a profile may declare another window for it.
+    """
+
+    column: str
+    base: str
+    cadence: Cadence = "tick"
+    window_seconds: float = DEFAULT_WINDOW_SECONDS
+    offset_seconds: float = 0.0
+    edge: Literal["confidence", "latency"] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether this is the measurement as such."""
+        return self.column == self.base
+
+
+def measurements(profile: Profile) -> Mapping[str, Definition]:
+    """Return a profile's definitions with those that follow from others.
+
+    cost_per_hour is 3,600 times the spend a second; requests_count and cost_increase are the
+    growth of requests and spend over the window.
+    """
+    found = dict(profile.signals)
+    cost = found.get("cost_rate")
+    if cost is not None:
+        found.setdefault("cost_per_hour", Definition(Scaled(cost.expression, 3600.0), cost.window))
+        found["cost_increase"] = Definition(over_window(cost.expression))
+    requests = found.get("requests_rate")
+    if requests is not None:
+        found["requests_count"] = Definition(over_window(requests.expression))
+    return found
+
+
+def variants(now: float) -> tuple[Variant, ...]:
+    """Return every column a source may be asked for; ``now`` is Unix seconds."""
+    return (*_plain(), *_burn(), *_baselines(), *_spend(now))
+
+
+def _plain() -> list[Variant]:
+    found = [
+        Variant(name, name, "slow" if fact.slow else "tick", edge=_EDGES.get(name))
+        for name, fact in SIGNALS.items()
+        if not fact.derived and name not in ("cost_today", "cost_month")
+    ]
+    found += [Variant(name, name, "slow") for name in _SLOW_PARTS]
+    found.append(Variant("drift_psi@prev", "drift_psi", "slow", offset_seconds=_PREVIOUS_SECONDS))
+    return found
+
+
+def _burn() -> list[Variant]:
+    found = []
+    for name, seconds in {**BURN_WINDOWS, "30d": BUDGET_WINDOW_SECONDS}.items():
+        cadence: Cadence = "slow" if seconds >= SLOW_WINDOW_SECONDS else "tick"
+        found += [
+            Variant(f"{base}@{name}", base, cadence, seconds, edge=_EDGES.get(base))
+            for base in ("error_ratio", "requests_count", "slow_ratio")
+        ]
+    return found
+
+
+def _baselines() -> list[Variant]:
+    found = [
+        Variant(f"{base}@{duration(seconds)}", base, "slow", seconds, edge=_EDGES.get(base))
+        for base, seconds in _BASELINES.items()
+    ]
+    found.append(
+        Variant(
+            "low_confidence_ratio@10m", "low_confidence_ratio", "slow", 600.0, edge="confidence"
+        )
+    )
+    return found
+
+
+def _spend(now: float) -> list[Variant]:
+    today, month = since_midnight_seconds(now), since_first_seconds(now)
+    return [
+        Variant("cost_today", "cost_increase", "slow", today),
+        Variant("cost_month", "cost_increase", "slow", month),
+        Variant("cost_increase@5m", "cost_increase", "tick", 300.0),
+        Variant("cost_increase@1h", "cost_increase", "slow", _HOUR),
+        Variant("cost_increase@6h", "cost_increase", "slow", 6 * _HOUR),
+    ]
+
+
+def since_midnight_seconds(now: float) -> float:
+    """Return the seconds since midnight UTC, rounded up to whole minutes, at least one."""
+    moment = datetime.fromtimestamp(now, UTC)
+    start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return _whole_minutes(now - start.timestamp())
+
+
+def since_first_seconds(now: float) -> float:
+    """Return the seconds since the first of the month UTC, rounded up to whole minutes."""
+    moment = datetime.fromtimestamp(now, UTC)
+    start = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _whole_minutes(now - start.timestamp())
+
+
+def _whole_minutes(seconds: float) -> float:
+    return max(1, math.ceil(seconds / 60.0)) * 60.0
+
+
+def samples_behind(variant: Variant, defined: Mapping[str, Definition]) -> tuple[str | None, float]:
+    """Return the column that counts the samples behind a column, and how many are too few."""
+    if variant.base in _COUNTED_BY_DRIFT and "drift_samples" in defined:
+        return "drift_samples", _MIN_SAMPLES.get(variant.base, 0.0)
+    if variant.base in _COUNTED_BY_REQUESTS and "requests_rate" in defined:
+        return "requests_rate", _MIN_SAMPLES.get(variant.base, 0.0)
+    return None, 0.0
