@@ -294,6 +294,8 @@ def textual_theme(name: str) -> Theme:
             panel="ansi_default",
             boost="ansi_default",
             dark=True,
+            # Textual's own style sheet asks for these two whenever a theme says it is ANSI.
+            variables={"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"},
         )
     hues = {"dark": _DARK, "light": _LIGHT, "high-contrast": _HIGH_CONTRAST}.get(
         name, _COLOUR_BLIND
