@@ -1,0 +1,320 @@
+"""The one HTTP client: deadlines, retries, failover, breaker, size limit, proof of identity."""
+
+import asyncio
+import random as random_module
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from console.facts.text import visible
+from console.settings.hidden import redact
+from console.wire.backoff import retry_pause_seconds
+from console.wire.breaker import Breaker
+from console.wire.credentials import Credentials, SecretLookup, tls_context
+from console.wire.endpoint import Endpoint, origin, shown
+from console.wire.errors import Kind, WireError, blames_the_server
+from console.wire.exchange import Answer, exchange
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_CONCURRENCY = 8
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 3.0
+KEEPALIVE_SECONDS = 60.0  # longer than the usual refresh, so that a tick finds its connections open
+RETRIED_STATUSES = frozenset({502, 503, 504})
+RETRIED_KINDS: frozenset[Kind] = frozenset({"connect", "connect_timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request before it meets an address."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None = None
+    fields: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+class Wire:
+    """Requests to one server and its replicas; never asks a server that its breaker shuts out."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        resolver: SecretLookup | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random_module.random,
+        max_bytes: int = MAX_BYTES,
+        max_concurrency: int = MAX_CONCURRENCY,
+    ) -> None:
+        if not endpoint.urls:
+            message = "an endpoint needs at least one URL"
+            raise ValueError(message)
+        self.endpoint = endpoint
+        self.breaker = Breaker(random)
+        self.requests_sent = 0
+        self._credentials = Credentials(endpoint, resolver)
+        self._clock = clock
+        self._random = random
+        self._max_bytes = max_bytes
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._max_concurrency = max_concurrency
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._building = asyncio.Lock()
+        self._preferred = 0
+
+    async def post_form(
+        self, path: str, fields: Mapping[str, str], *, deadline_seconds: float | None = None
+    ) -> Answer:
+        """Ask with fields in the body; a read, so it may be sent again. Raises ``WireError``."""
+        return await self._ask(_Ask("POST", path, fields=fields), deadline_seconds)
+
+    async def get(
+        self,
+        path_or_url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        deadline_seconds: float | None = None,
+    ) -> Answer:
+        """Ask for a path under the server, or a whole URL on it; ``""`` is the base URL itself.
+
+        Raises ``WireError``; also when a whole URL points to another server than the endpoint's.
+        """
+        ask = _Ask("GET", path_or_url, params=params, headers=headers)
+        return await self._ask(ask, deadline_seconds)
+
+    async def aclose(self) -> None:
+        """Close every connection; the Wire can be used again and opens new ones."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.aclose()
+
+    async def _ask(self, ask: _Ask, deadline_seconds: float | None) -> Answer:
+        seconds = deadline_seconds or self.endpoint.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds) as limit, self._slots:
+                return await self._guarded(ask, limit)
+        except TimeoutError as error:
+            raise WireError(
+                "read_timeout", f"{self._server()} gave no whole answer within {seconds:g} s"
+            ) from error
+
+    async def _guarded(self, ask: _Ask, limit: asyncio.Timeout) -> Answer:
+        """Send past the breaker, and tell it how that went."""
+        now = self._clock()
+        if not self.breaker.admit(now):
+            raise self._shut_out(now)
+        try:
+            answer = await self._persistent(ask)
+        except WireError as error:
+            if blames_the_server(error):
+                self._note_failure()
+            elif error.kind == "secret":
+                self.breaker.abandoned(self._clock())
+            else:
+                self.breaker.succeeded()
+            raise
+        except asyncio.CancelledError:
+            # The deadline ends a request by cancelling it, and so does whoever no longer wants the
+            # answer; only the first says anything about the server.
+            if limit.expired():
+                self._note_failure()
+            else:
+                self.breaker.abandoned(self._clock())
+            raise
+        self.breaker.succeeded()
+        return answer
+
+    def _note_failure(self) -> None:
+        self.breaker.failed(self._clock())
+        # The next request starts at another replica: this one hangs, or answers nonsense.
+        self._preferred = (self._preferred + 1) % len(self.endpoint.urls)
+
+    def _shut_out(self, now: float) -> WireError:
+        due = self.breaker.next_try_at
+        wait = "after the probe under way" if due is None else f"in {max(0.0, due - now):.0f} s"
+        return WireError(
+            "breaker_open",
+            f"{self._server()} failed {self.breaker.failures} times in a row; next try {wait}",
+        )
+
+    async def _persistent(self, ask: _Ask) -> Answer:
+        """Try the replicas in turn, once more after a pause, and again after a renewed secret."""
+        refreshed = False
+        attempt = 0
+        while True:
+            try:
+                return await self._any_replica(ask)
+            except WireError as error:
+                if error.status == 401 and not refreshed and self._credentials.refresh():
+                    refreshed = True
+                    continue
+                again = error.kind in RETRIED_KINDS or error.status in RETRIED_STATUSES
+                if not again or attempt >= 1:
+                    raise
+                if error.status in RETRIED_STATUSES:
+                    self._preferred = (self._preferred + 1) % len(self.endpoint.urls)
+            await asyncio.sleep(retry_pause_seconds(attempt, self._random))
+            attempt += 1
+
+    async def _any_replica(self, ask: _Ask) -> Answer:
+        """Send to the preferred replica; go on to the next only where no connection came about."""
+        bases = self._bases(ask.path)
+        last: WireError | None = None
+        for base, url in bases:
+            try:
+                answer = await self._followed(ask, url)
+            except WireError as error:
+                if error.kind not in RETRIED_KINDS:
+                    raise
+                last = error
+                continue
+            self._preferred = base
+            return answer
+        if last is None:
+            raise WireError("protocol", f"{self._server()} has no address to ask")
+        if len(bases) > 1:
+            raise WireError(
+                last.kind, f"none of {len(bases)} replicas can be reached; last: {last}"
+            )
+        raise last
+
+    def _bases(self, path: str) -> list[tuple[int, str]]:
+        """Return (replica, URL) in the order to try; raise ``WireError`` for a path that strays."""
+        if path.startswith(("http://", "https://")):
+            for index, base in enumerate(self.endpoint.urls):
+                if _origin(base) == _origin(path):
+                    return [(index, path)]
+            raise WireError(
+                "protocol", f"{shown(path)} is not on {self._server()}; no request was sent"
+            )
+        if path and (not path.startswith("/") or ".." in path.split("/") or not path.isprintable()):
+            raise WireError(
+                "protocol", f"the path {visible(path, 80)} is refused; no request was sent"
+            )
+        count = len(self.endpoint.urls)
+        order = [(self._preferred + step) % count for step in range(count)]
+        return [(index, self._join(self.endpoint.urls[index], path)) for index in order]
+
+    @staticmethod
+    def _join(base: str, path: str) -> str:
+        return base if not path else base.rstrip("/") + path
+
+    async def _followed(self, ask: _Ask, url: str) -> Answer:
+        """Send once; follow redirects only for a GET that carries no credentials."""
+        for _hop in range(MAX_REDIRECTS + 1):
+            answer = await self._once(ask, url)
+            if not 300 <= answer.status < 400:
+                return answer
+            pointed = answer.headers.get("location", "")
+            target = shown(pointed) if pointed else "nowhere"
+            told = f"{shown(url)} redirects to {target}"
+            if self.endpoint.has_credentials:
+                raise WireError(
+                    "redirect",
+                    f"{told}; not followed, because the request carries credentials. "
+                    "If that is the right address, write it into the configuration",
+                    status=answer.status,
+                )
+            if ask.method != "GET" or not pointed:
+                raise WireError(
+                    "redirect",
+                    f"{told}; a {ask.method} is not sent on. Write the right address into the "
+                    "configuration",
+                    status=answer.status,
+                )
+            # The new address brings its own query; adding ours again would double it.
+            ask, url = replace(ask, params=None), self._redirected(url, pointed)
+        raise WireError("redirect", f"{shown(url)} redirects more than {MAX_REDIRECTS} times")
+
+    @staticmethod
+    def _redirected(url: str, pointed: str) -> str:
+        from urllib.parse import urljoin
+
+        target = urljoin(url, pointed)
+        if not target.startswith(("http://", "https://")) or (
+            url.startswith("https:") and not target.startswith("https:")
+        ):
+            raise WireError("redirect", f"{shown(url)} redirects to {shown(target)}; not followed")
+        return target
+
+    async def _once(self, ask: _Ask, url: str) -> Answer:
+        headers = {**await self._credentials.headers(), **(ask.headers or {})}
+        client = await self._client_for(url)
+        self.requests_sent += 1
+        started = self._clock()
+        try:
+            answer = await exchange(
+                client,
+                ask.method,
+                url,
+                params=ask.params,
+                fields=ask.fields,
+                headers=headers,
+                max_bytes=self._max_bytes,
+                elapsed=lambda: self._clock() - started,
+            )
+        except WireError as error:
+            raise self._cleaned(error) from self._harmless(error.__cause__)
+        return answer
+
+    def _cleaned(self, error: WireError) -> WireError:
+        """Return the error with every known secret taken out of its sentence."""
+        known = self._credentials.known
+        body = redact(error.body.decode("utf-8", "surrogateescape"), known) if known else None
+        return WireError(
+            error.kind,
+            redact(error.sentence, known),
+            status=error.status,
+            body=error.body if body is None else body.encode("utf-8", "surrogateescape"),
+        )
+
+    def _harmless(self, cause: BaseException | None) -> BaseException | None:
+        """Return the cause for the log, unless its own text holds a secret."""
+        known = self._credentials.known
+        return cause if cause is None or redact(str(cause), known) == str(cause) else None
+
+    async def _client_for(self, url: str) -> "httpx.AsyncClient":
+        """Return the client for plain or TLS addresses, each made once when first needed."""
+        over_tls = url.startswith("https:") or (self.endpoint.proxy or "").startswith("https:")
+        async with self._building:
+            client = self._clients.get(over_tls)
+            if client is None:
+                client = self._clients[over_tls] = await self._build(over_tls)
+            return client
+
+    async def _build(self, over_tls: bool) -> "httpx.AsyncClient":
+        import httpx
+
+        endpoint = self.endpoint
+        seconds = endpoint.timeout_seconds
+        return httpx.AsyncClient(
+            # Plain addresses never speak TLS, and a context takes tens of milliseconds.
+            verify=await tls_context(endpoint, self._credentials) if over_tls else False,
+            proxy=endpoint.proxy,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds / 2), pool=seconds),
+            limits=httpx.Limits(
+                max_connections=self._max_concurrency,
+                max_keepalive_connections=self._max_concurrency,
+                keepalive_expiry=KEEPALIVE_SECONDS,
+            ),
+            headers={"User-Agent": "midwatch"},
+        )
+
+    def _server(self) -> str:
+        return shown(self.endpoint.urls[self._preferred % len(self.endpoint.urls)])
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        return origin(url)
+    except ValueError:
+        return None
