@@ -1,0 +1,135 @@
+"""The configuration that describes the demo's fleet, as an operator would have written it."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from console.demo.catalogue import DEPENDENCIES
+from console.demo.specs import ModelSpec
+
+SOURCE_NAME = "demo"
+HOURS_A_MONTH = 720.0
+_ALLOWED = {"eu": ("eu",), "us": ("us", "eu"), "ap": ("ap",)}
+
+
+def planned_usd_per_hour(model: ModelSpec) -> float:
+    """Return USD an hour that the model was planned to cost: requests, workers, retraining."""
+    backend = model.primary
+    request_usd = backend.request_usd
+    if backend.tokens is not None:
+        tokens = backend.tokens
+        request_usd += tokens.prompt_mean * tokens.prompt_usd_per_million / 1e6
+        request_usd += tokens.output_mean * tokens.output_usd_per_million / 1e6
+    hourly = model.rate_per_second * 3600.0 * request_usd + backend.hourly_usd
+    return hourly + model.retraining_usd_per_hour
+
+
+def config_toml(
+    models: Sequence[ModelSpec], targets: Sequence[str], prometheus_url: str | None
+) -> str:
+    """Return a complete configuration for ``models``, scraped or read from a Prometheus."""
+    lines = [
+        "# The demo's fleet. Everything here is simulated and lives on this machine.",
+        "version = 1",
+        'environment = "demo"',
+        'writes = "armed"',
+        'refresh = "5s"',
+        "",
+        *_source(targets, prometheus_url),
+    ]
+    for model in models:
+        lines += ["", *_model(model)]
+    used = {name for model in models for name in model.dependencies}
+    for dependency in DEPENDENCIES:
+        if dependency.name in used:
+            lines += [
+                "",
+                f"[dependencies.{_text(dependency.name)}]",
+                f"owner = {_text(dependency.owner)}",
+                f"match = {{ dependency = {_text(dependency.name)} }}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _source(targets: Sequence[str], prometheus_url: str | None) -> list[str]:
+    head = ["[[sources]]", f"name = {_text(SOURCE_NAME)}"]
+    if prometheus_url is not None:
+        return [*head, 'kind = "prometheus"', f"url = {_text(prometheus_url)}"]
+    return [*head, 'kind = "scrape"', "targets = [", *(f"  {_text(url)}," for url in targets), "]"]
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _list(values: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"
+
+
+def _table(key: str, **entries: str) -> str:
+    inside = ", ".join(f"{name} = {value}" for name, value in entries.items())
+    return f"{key} = {{ {inside} }}"
+
+
+def _model(model: ModelSpec) -> list[str]:
+    key = f"models.{_text(model.name)}"
+    lines = [
+        f"[{key}]",
+        f"tier = {model.tier}",
+        f"region = {_text(model.region)}",
+        f"allowed_regions = {_list(_ALLOWED[model.region])}",
+    ]
+    if model.profile != "midwatch":
+        lines.append(f"profile = {_text(model.profile)}")
+    if model.profile == "vllm":
+        lines.append(f"match = {{ model_name = {_text(model.name)} }}")
+    if model.consent:
+        lines.append(f"consent = {_text(model.consent)}")
+    if model.fails_closed:
+        lines.append("fails_closed = true")
+    if model.owner:
+        primary, secondary = model.on_call
+        lines += [
+            f"owner = {_text(model.owner)}",
+            _table(
+                "oncall",
+                primary=_text(primary),
+                secondary=_text(secondary),
+                escalation=_list((f"#{model.owner}", "duty-manager")),
+            ),
+        ]
+    lines.append(f"runbook = {_text(f'https://runbooks.example.net/{model.name}')}")
+    if model.dependencies:
+        lines.append(f"dependencies = {_list(model.dependencies)}")
+    lines += _promises(model)
+    for backend in model.fallbacks:
+        lines += [
+            "",
+            f"[[{key}.fallbacks]]",
+            f"name = {_text(backend.name)}",
+            f"level = {_text(backend.level)}",
+            f"region = {_text(backend.region)}",
+            f"capacity = {backend.capacity_per_second:.1f}",
+        ]
+    return lines
+
+
+def _promises(model: ModelSpec) -> list[str]:
+    latency = ""
+    if model.latency_under_seconds is not None:
+        under = f"{model.latency_under_seconds * 1000:g}ms"
+        latency = f', latency = {{ under = "{under}", share = {model.latency_share:g} }}'
+    lines = [f"slo = {{ availability = {model.availability:g}{latency} }}"]
+    if model.profile != "midwatch":
+        return lines
+    if "confidence" not in model.omits:
+        base = model.primary.low_share
+        lines.append(f"confidence = {{ threshold = {model.threshold:g}, base = {base:g} }}")
+    if model.reviewers_per_second > 0:
+        lines.append(
+            f"review = {{ capacity_per_second = {model.reviewers_per_second:g}, "
+            f'sla = "{model.review_sla_seconds:g}s" }}'
+        )
+    if "cost" not in model.omits:
+        budget = planned_usd_per_hour(model) * HOURS_A_MONTH
+        lines.append(f"cost = {{ budget_month = {max(1.0, budget):.0f} }}")
+    return lines
