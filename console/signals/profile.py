@@ -102,7 +102,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     version_label: str | None = None
     server_label: str = "job"
     discovery_where: dict[str, str | tuple[str, ...]] = msgspec.field(default_factory=dict)
-    no_values: tuple[str, ...] = ("", "None", "unknown")
+    no_values: tuple[str, ...] = ("", "None", "default", "unknown")
     facts: dict[str, FactDefinition] = msgspec.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
