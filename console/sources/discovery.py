@@ -1,0 +1,90 @@
+"""From the labels of signature series to the models a source knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from console.facts.samples import SeenModel
+from console.facts.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from console.signals.profile import Profile
+
+MAX_MODELS = 20_000
+_MAX_NAME_CHARACTERS = 200
+
+
+def seen_models(
+    profile: Profile, source: str, series: Iterable[Mapping[str, str]]
+) -> tuple[SeenModel, ...]:
+    """Group signature series (their labels) by the profile's model label, sorted by name.
+
+    A series without a model name stands for its server: it is shown under the server's name.
+    """
+    versions: dict[str, set[str]] = {}
+    servers: dict[str, set[str]] = {}
+    for labels in series:
+        value = labels.get(profile.model_label, "")
+        found = versions.setdefault(value, set())
+        servers.setdefault(value, set()).add(labels.get(profile.server_label, ""))
+        if profile.version_label is not None:
+            version = profile.value_of(labels.get(profile.version_label, ""))
+            if version is not None:
+                found.add(visible(version, _MAX_NAME_CHARACTERS))
+    models = [
+        SeenModel(
+            model=_shown_name(profile, value, min(servers[value])),
+            series_value=value,
+            profile=profile.name,
+            source=source,
+            versions=tuple(sorted(found)),
+            server=visible(min(servers[value]), _MAX_NAME_CHARACTERS),
+        )
+        for value, found in versions.items()
+    ]
+    return _distinct(sorted(models, key=lambda seen: (seen.model, seen.series_value))[:MAX_MODELS])
+
+
+def _distinct(models: Iterable[SeenModel]) -> tuple[SeenModel, ...]:
+    """Number models whose names look the same once they are made visible and cut."""
+    counts: dict[str, int] = {}
+    distinct = []
+    for seen in models:
+        counts[seen.model] = count = counts.get(seen.model, 0) + 1
+        distinct.append(seen if count == 1 else replace(seen, model=f"{seen.model} ({count})"))
+    return tuple(distinct)
+
+
+def _shown_name(profile: Profile, value: str, server: str) -> str:
+    name = profile.value_of(value) or server or profile.title
+    return visible(name, _MAX_NAME_CHARACTERS)
+
+
+def wanted_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """Return the names of all series that the profiles read."""
+    return frozenset[str]().union(
+        *(profile.signature for profile in profiles.values()),
+        *(
+            expression.metrics()
+            for profile in profiles.values()
+            for expression in (
+                *(signal.expression for signal in profile.signals.values()),
+                *(fact.expression for fact in profile.facts.values()),
+            )
+        ),
+    )
+
+
+def long_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """Return the names of the series that windows of days read: requests, bad ones, and cost."""
+    return frozenset[str]().union(
+        *(
+            profile.signals[name].expression.metrics()
+            for profile in profiles.values()
+            for name in ("requests_rate", "bad_rate", "error_ratio", "cost_rate")
+            if name in profile.signals
+        )
+    )

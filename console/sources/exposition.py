@@ -1,0 +1,179 @@
+"""Reading a service's own ``/metrics`` text, fast enough to do it every few seconds.
+
+prometheus_client's parser walks labels character by character, some 25 µs a line. A service
+sends the same series again and again, so each series' text goes through that parser once; later
+scrapes find it in a dictionary, under half a microsecond a line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.facts.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Labels = tuple[tuple[str, str], ...]
+
+ACCEPT = "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5, */*;q=0.1"
+"""The Accept header of a scrape: the plain text format first, because all services speak it."""
+
+_UNWANTED = -1
+_FORGET_ABOVE = 2.0
+_FORGET_SPARE_LINES = 1000
+_SHOWN_CHARACTERS = 80
+
+_LINE = re.compile(
+    r"""[ \t]*
+    (?P<series>
+        [^\s{}"\#]*                                       # the name, empty when it is quoted
+        (?:[ \t]*\{(?:[^"{}\n]|"(?:[^"\\\n]|\\.)*")*\})?  # labels, whose values may hold anything
+    )
+    [ \t]*(?<=[\s}])(?P<value>[^\s\#{}"]+)
+    (?:[ \t]+(?P<timestamp>[-+.0-9eE]+))?
+    [ \t\r]*(?:\#.*)?$                                    # an exemplar
+    """,
+    re.VERBOSE,
+)
+
+
+class ExpositionError(Exception):
+    """A text that cannot be used; ``sentence`` says why and shows what was found harmlessly."""
+
+    def __init__(self, sentence: str) -> None:
+        """Keep the sentence."""
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class TooManySeriesError(ExpositionError):
+    """A target with more wanted series than the console is willing to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One reading of a target: ``ids[i]`` indexes `ExpositionReader.series`; lines as sent."""
+
+    ids: list[int]
+    values: list[float]
+    lines: int
+
+
+class ExpositionReader:
+    """Reads the texts of one target and keeps the series that ``keeps(name)`` asks for.
+
+    Not for two threads at once. ``series`` grows while ``generation`` stays the same; where labels
+    change without end, everything is forgotten once and the generation counts up.
+    """
+
+    def __init__(self, keeps: Callable[[str], bool], *, max_series: int = 20_000) -> None:
+        """Refuse a target that has more than ``max_series`` wanted series."""
+        self.series: list[tuple[str, Labels]] = []
+        self.generation = 0
+        self._keeps = keeps
+        self._max_series = max_series
+        self._known: dict[str, int] = {}
+        self._ids: dict[tuple[str, Labels], int] = {}
+
+    def read(self, body: bytes) -> Scrape:
+        """Parse a whole text; raises `ExpositionError` for one malformed line, as a scraper must.
+
+        Timestamps in the text are ignored: a sample counts from when it was read.
+        """
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ExpositionError(f"the text is not UTF-8 (byte {error.start})") from None
+        try:
+            return self._read(text)
+        except TooManySeriesError:
+            self.start_over()
+            return self._read(text)
+
+    def start_over(self) -> None:
+        """Forget all series; ids begin anew in the next generation."""
+        self.series = []
+        self._ids.clear()
+        self._known.clear()
+        self.generation += 1
+
+    def _read(self, text: str) -> Scrape:
+        ids: list[int] = []
+        values: list[float] = []
+        known = self._known
+        number = 0
+        for number, line in enumerate(text.split("\n"), 1):
+            series, _, shown = line.rpartition(" ")
+            found = known.get(series)
+            if found is None:
+                if not line or line[0] == "#" or line.isspace():
+                    continue
+                found, shown = self._slowly(line, number)
+            if found == _UNWANTED:
+                continue
+            try:
+                value = float(shown)
+            except ValueError:
+                value = _not_a_number(line, number)
+            ids.append(found)
+            values.append(value)
+        self._forget(number)
+        return Scrape(ids, values, number)
+
+    def _slowly(self, line: str, number: int) -> tuple[int, str]:
+        """Take a line apart that was not seen before, and remember its series."""
+        matched = _LINE.match(line)
+        if matched is None:
+            raise ExpositionError(f"line {number} is not a metric: {_shown(line)}")
+        series = matched["series"]
+        found = self._known.get(series)
+        if found is None:
+            found = self._known[series] = self._id_of(series, line, number)
+        return found, matched["value"]
+
+    def _id_of(self, series: str, line: str, number: int) -> int:
+        name = series.partition("{")[0].rstrip()
+        if name and not self._keeps(name):
+            return _UNWANTED
+        parsed = _parse_series(series, line, number)
+        if not self._keeps(parsed[0]):
+            return _UNWANTED
+        known = self._ids.get(parsed)
+        if known is not None:
+            return known
+        if len(self.series) >= self._max_series:
+            raise TooManySeriesError(
+                f"the target has more than {self._max_series} series of metrics the console reads"
+            )
+        self.series.append(parsed)
+        self._ids[parsed] = len(self.series) - 1
+        return len(self.series) - 1
+
+    def _forget(self, lines: int) -> None:
+        """Drop remembered texts when a target invents new label values for ever."""
+        if len(self._known) > _FORGET_ABOVE * lines + _FORGET_SPARE_LINES:
+            self._known.clear()
+
+
+def _parse_series(series: str, line: str, number: int) -> tuple[str, Labels]:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        # Without a TYPE line the parser leaves the name as it is; with one it renames counters.
+        for family in text_string_to_metric_families(f"{series} 0\n"):
+            for sample in family.samples:
+                return sample.name, tuple(sorted(sample.labels.items()))
+    except (ValueError, IndexError):
+        pass
+    raise ExpositionError(f"line {number} has malformed labels: {_shown(line)}")
+
+
+def _not_a_number(line: str, number: int) -> float:
+    raise ExpositionError(f"line {number} has no number: {_shown(line)}")
+
+
+def _shown(line: str) -> str:
+    return visible(line, _SHOWN_CHARACTERS)

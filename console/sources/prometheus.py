@@ -1,0 +1,330 @@
+"""Numbers from a server that speaks the Prometheus HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from console.facts.samples import Answer, SeenModel, Series, SourceStatus
+from console.facts.text import visible
+from console.signals.matchers import ExpressionError, Matcher
+from console.signals.profile import discovery_promql, models_promql, profile_of_metric
+from console.sources.discovery import seen_models
+from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
+from console.sources.protocol import Discovery, SourceDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from console.signals.plan import Query
+    from console.signals.profile import Profile
+    from console.sources.promapi import Body, RangedSeries
+    from console.wire.breaker import Breaker
+    from console.wire.exchange import Answer as HttpAnswer
+
+MAX_CONCURRENCY = 8
+"""Queries under way at once; a server has 20 slots by default, and others want some."""
+
+MAX_POINTS = 11_000
+"""The server refuses a range of more points a series."""
+
+_SERVER_DEADLINE_SHARE = 0.95
+_SHOWN_NOTES = 8
+_ROUNDING_SECONDS = 1e-6
+
+
+class Poster(Protocol):
+    """What this source needs of the wire; `console.wire.client.Wire` has it."""
+
+    breaker: Breaker
+
+    async def post_form(
+        self, path: str, fields: Mapping[str, str], *, deadline_seconds: float | None = None
+    ) -> HttpAnswer:
+        """Send a form; raises `WireError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why one query has no answer; ``heard`` tells that the server itself said so."""
+
+    sentence: str
+    heard: bool
+
+
+class PrometheusSource:
+    """Asks one server (or its replicas) whole-fleet instant queries, a few at a time."""
+
+    kind = "prometheus"
+
+    def __init__(
+        self,
+        name: str,
+        wire: Poster,
+        *,
+        timeout_seconds: float = 8.0,
+        cadence_seconds: float = 5.0,
+    ) -> None:
+        """Give each query ``timeout_seconds``, and tell the server a little less."""
+        self.name = name
+        self._wire = wire
+        self._timeout_seconds = timeout_seconds
+        self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
+        self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
+
+    async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
+        """Find profiles by one query over their signatures, then the models of each.
+
+        Raises `SourceDown`.
+        """
+        await self._probe_if_shut_out(now)
+        warnings: list[str] = []
+        present = await self._present(profiles, now, warnings)
+        found = await asyncio.gather(
+            *(self._labels(models_promql(profile), now) for profile in present)
+        )
+        models: list[SeenModel] = []
+        for profile, series in zip(present, found, strict=True):
+            if isinstance(series, _Failure):
+                warnings.append(f"models of profile {profile.name}: {series.sentence}")
+            else:
+                models.extend(seen_models(profile, self.name, series))
+        names = {model.profile for model in models}
+        here = tuple(profile.name for profile in present if profile.name in names)
+        return Discovery(tuple(models), here, tuple(warnings))
+
+    async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+        """Answer all queries as of ``now``; raises `SourceDown` when the server answers none."""
+        await self._probe_if_shut_out(now)
+        answers = await asyncio.gather(*(self._answer(query, now) for query in queries))
+        failures = [failure for _, failure in answers if failure is not None]
+        if queries and len(failures) == len(queries) and not any(f.heard for f in failures):
+            raise self._down(failures[0].sentence, now, queries=len(queries))
+        self._note([answer for answer, _ in answers], now)
+        return [answer for answer, _ in answers]
+
+    async def series(
+        self, query: Query, series_value: str, start: float, end: float, step: float
+    ) -> Series:
+        """Ask a range query for one model; where the server has no point there is a gap."""
+        step = max(step, (end - start) / (MAX_POINTS - 1))
+        count = int((end - start) / step + _ROUNDING_SECONDS) + 1
+        times = np.asarray(start + step * np.arange(count), dtype=np.float64)
+        fields = {
+            "query": _narrowed(query, series_value),
+            "start": _seconds(start),
+            "end": _seconds(end),
+            "step": _seconds(step),
+        }
+        body = await self._body("/api/v1/query_range", fields)
+        if isinstance(body, _Failure):
+            return Series(query.column, times, np.full(count, np.nan), body.sentence)
+        try:
+            found = await range_matrix(body[0])
+        except ApiError as problem:
+            return Series(query.column, times, np.full(count, np.nan), problem.sentence)
+        chosen = _of_model(found, query, series_value)
+        return Series(query.column, times, _on_grid(chosen, start, step, count))
+
+    def status(self) -> SourceStatus:
+        """Say how the last tick went; ``next_try_at`` is set while the server is left alone."""
+        return self._status
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._wire.aclose()
+
+    async def _probe_if_shut_out(self, now: float) -> None:
+        """While the breaker is not closed, let one cheap query try the server before the rest."""
+        if self._wire.breaker.state == "closed":
+            return
+        probe = await self._body("/api/v1/query", self._instant_fields("vector(1)", now))
+        if isinstance(probe, _Failure) and not probe.heard:
+            raise self._down(probe.sentence, now)
+
+    async def _present(
+        self, profiles: Mapping[str, Profile], now: float, warnings: list[str]
+    ) -> list[Profile]:
+        found = await self._labels(discovery_promql(profiles), now)
+        if isinstance(found, _Failure):
+            if not found.heard:
+                raise self._down(found.sentence, now)
+            # Some servers forbid a pattern over metric names: then each profile is asked for.
+            warnings.append(f"finding profiles: {found.sentence}")
+            return list(profiles.values())
+        names = set()
+        for labels in found:
+            profile = profile_of_metric(labels.get("__name__", ""), profiles)
+            if profile is not None:
+                names.add(profile.name)
+        return [profile for profile in profiles.values() if profile.name in names]
+
+    async def _labels(self, promql: str, now: float) -> list[dict[str, str]] | _Failure:
+        """Ask one instant query and return the labels of its series."""
+        body = await self._body("/api/v1/query", self._instant_fields(promql, now))
+        if isinstance(body, _Failure):
+            return body
+        try:
+            return (await instant_vector(body[0])).labels
+        except ApiError as problem:
+            return _Failure(problem.sentence, problem.refused)
+
+    async def _answer(self, query: Query, now: float) -> tuple[Answer, _Failure | None]:
+        """Ask one query; what goes wrong is in the answer and beside it."""
+        body = await self._body("/api/v1/query", self._instant_fields(query.promql, now))
+        if isinstance(body, _Failure):
+            return _failed(query, now, body), body
+        opened, elapsed_seconds = body
+        try:
+            vector = await instant_vector(opened)
+        except ApiError as problem:
+            failure = _Failure(problem.sentence, problem.refused)
+            return _failed(query, now, failure), failure
+        keys = tuple(tuple(labels.get(label, "") for label in query.by) for labels in vector.labels)
+        infos = opened.infos
+        if vector.skipped:
+            infos = (*infos, f"{vector.skipped} native histograms were left out")
+        answer = Answer(
+            query_id=query.id,
+            keys=self._same_keys(query.id, keys),
+            values=vector.values,
+            at=now,
+            warnings=opened.warnings,
+            infos=infos,
+            elapsed_seconds=elapsed_seconds,
+        )
+        return answer, None
+
+    async def _body(self, path: str, fields: Mapping[str, str]) -> tuple[Body, float] | _Failure:
+        """Post a form; return the opened answer and the seconds it took, or why there is none."""
+        from console.wire.errors import WireError
+
+        # The deadline runs from the moment a query is sent, not while it waits for its turn.
+        async with self._slots:
+            try:
+                answer = await self._wire.post_form(
+                    path, fields, deadline_seconds=self._timeout_seconds
+                )
+                return open_body(answer.body), answer.elapsed_seconds
+            except WireError as problem:
+                return _from_wire(problem)
+            except ApiError as problem:
+                return _Failure(problem.sentence, problem.refused)
+
+    def _instant_fields(self, promql: str, now: float) -> dict[str, str]:
+        return {"query": promql, "time": _seconds(now), "timeout": self._server_timeout()}
+
+    def _server_timeout(self) -> str:
+        return f"{max(1, round(self._timeout_seconds * _SERVER_DEADLINE_SHARE * 1000))}ms"
+
+    def _same_keys(
+        self, query_id: str, keys: tuple[tuple[str, ...], ...]
+    ) -> tuple[tuple[str, ...], ...]:
+        """Return the keys object of the last answer while it says the same."""
+        known = self._keys.get(query_id)
+        if known is None or known != keys:
+            self._keys[query_id] = known = keys
+        return known
+
+    def _note(self, answers: Sequence[Answer], now: float) -> None:
+        self._status = replace(
+            self._status,
+            state="up",
+            answered_at=now,
+            error=None,
+            next_try_at=None,
+            queries=len(answers),
+            failed_queries=sum(answer.error is not None for answer in answers),
+            server_seconds=sum(answer.elapsed_seconds for answer in answers),
+            warnings=_distinct(answers, lambda answer: answer.warnings),
+            infos=_distinct(answers, lambda answer: answer.infos),
+        )
+
+    def _down(self, sentence: str, now: float, *, queries: int = 1) -> SourceDown:
+        self._status = replace(
+            self._status,
+            state="down",
+            error=sentence,
+            next_try_at=self._next_try_at(now),
+            queries=queries,
+            failed_queries=queries,
+            server_seconds=0.0,
+        )
+        return SourceDown(sentence)
+
+    def _next_try_at(self, now: float) -> float | None:
+        import time
+
+        due = self._wire.breaker.next_try_at
+        # The breaker counts on the monotonic clock; people and snapshots on Unix time.
+        return None if due is None else now + max(0.0, due - time.monotonic())
+
+
+def _from_wire(problem: object) -> _Failure:
+    """Read a refusal that came with an HTTP error: Prometheus says why in the body."""
+    from console.wire.errors import WireError
+
+    assert isinstance(problem, WireError)
+    if problem.kind == "http" and problem.body:
+        try:
+            open_body(problem.body)
+        except ApiError as said:
+            if said.refused:
+                return _Failure(said.sentence, heard=True)
+    return _Failure(problem.sentence, heard=False)
+
+
+def _failed(query: Query, now: float, failure: _Failure) -> Answer:
+    return Answer(query.id, (), np.empty(0), now, error=failure.sentence)
+
+
+def _narrowed(query: Query, series_value: str) -> str:
+    """Return the query for one model; an operator's own text stays as it is."""
+    if query.expression is None:
+        return query.promql
+    one = Matcher(query.by[0], "=", series_value)
+    try:
+        return query.expression.promql(replace(query, matchers=(*query.matchers, one)).scope())
+    except ExpressionError:
+        return query.promql
+
+
+def _of_model(
+    found: Sequence[RangedSeries], query: Query, series_value: str
+) -> RangedSeries | None:
+    for series in found:
+        if series.labels.get(query.by[0], "") == series_value:
+            return series
+    return found[0] if query.exclusive and len(found) == 1 else None
+
+
+def _on_grid(
+    series: RangedSeries | None, start: float, step: float, count: int
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Put a range's points on the asked times, NaN where there is none."""
+    values = np.full(count, np.nan)
+    if series is not None:
+        places = np.rint((series.times - start) / step).astype(np.int64)
+        inside = (places >= 0) & (places < count)
+        values[places[inside]] = series.values[inside]
+    return values
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _distinct(
+    answers: Sequence[Answer], notes: Callable[[Answer], tuple[str, ...]]
+) -> tuple[str, ...]:
+    found = dict.fromkeys(visible(note) for answer in answers for note in notes(answer))
+    return tuple(found)[:_SHOWN_NOTES]

@@ -1,0 +1,296 @@
+"""The source that needs no server: it reads ``/metrics`` itself and does the sums."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.samples import Answer, SeenModel, Series, SourceStatus
+from console.signals.evaluate import Memory, evaluate
+from console.signals.expressions import duration
+from console.signals.matchers import Matcher, conditions
+from console.sources.discovery import long_metrics, seen_models, wanted_metrics
+from console.sources.protocol import Discovery, SourceDown
+from console.sources.samples import Samples
+from console.sources.store import FINE_SECONDS
+from console.sources.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from console.facts.samples import SourceState
+    from console.signals.plan import Query
+    from console.signals.profile import Profile
+    from console.sources.store import HistoryBlock
+    from console.sources.target import Fetcher
+
+DISCOVERY_SECONDS = 3600.0
+"""A model whose last sample is older than this is no longer listed."""
+
+COVERED_SHARE = 0.9
+"""A long window is answered when the history covers at least this share of it."""
+
+_SHOWN_PROBLEMS = 5
+_SAME_ROUND_SHARE = 0.5
+_QUERIES_BETWEEN_TURNS = 8
+_POINTS_BETWEEN_TURNS = 10
+
+
+class ScrapeSource:
+    """Scrapes its targets when it is asked and the interval has passed; times are Unix seconds.
+
+    A target that fails leaves the others alone. Its last samples count until three scrapes in a
+    row have failed; then its series end.
+    """
+
+    kind = "scrape"
+
+    def __init__(
+        self,
+        name: str,
+        targets: Mapping[str, Fetcher],
+        *,
+        interval_seconds: float = 5.0,
+        patience_seconds: float = 2.0,
+    ) -> None:
+        """Read each target (URL to its HTTP client) once an interval.
+
+        A round waits ``patience_seconds`` for all targets; slower ones are stored when they come.
+        """
+        self.name = name
+        self._interval_seconds = interval_seconds
+        self._patience_seconds = min(patience_seconds, interval_seconds)
+        self._wanted: frozenset[str] | None = None
+        self._long: frozenset[str] = frozenset()
+        self._targets = tuple(
+            Target(url, name, wire, self._keeps, self._keeps_long, interval_seconds)
+            for url, wire in targets.items()
+        )
+        self._samples = Samples([target.shelf for target in self._targets])
+        self._under_way: dict[Target, asyncio.Task[None]] = {}
+        self._scraped_at = -math.inf
+        self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._memory = Memory()
+        self._status = SourceStatus(name, self.kind, cadence_seconds=interval_seconds)
+
+    @property
+    def samples(self) -> Samples:
+        """What is held at the moment."""
+        return self._samples
+
+    def preload(self, blocks: Iterable[HistoryBlock]) -> None:
+        """Take samples from before the first scrape; series of unknown targets are left out."""
+        shelves = {target.url: target.shelf for target in self._targets}
+        for block in blocks:
+            places: dict[str, list[int]] = {}
+            for place, (url, metric, _) in enumerate(block.series):
+                if url in shelves and self._keeps(metric):
+                    places.setdefault(url, []).append(place)
+            for url, chosen in places.items():
+                rows = shelves[url].rows_of(block.series[place][1:] for place in chosen)
+                shelves[url].load(block.step_seconds, rows, block.times, block.values[chosen])
+
+    async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
+        """Find the models whose signature series had a sample within the last hour."""
+        self._learn(profiles)
+        await self._scrape_if_due(now)
+        self._raise_if_down()
+        models: list[SeenModel] = []
+        present = []
+        for profile in profiles.values():
+            matchers = conditions(profile.discovery_where)
+            found = seen_models(
+                profile,
+                self.name,
+                (
+                    dict(labels)
+                    for metric in profile.signature
+                    for labels in self._samples.seen_since(
+                        metric, matchers, now - DISCOVERY_SECONDS
+                    )
+                ),
+            )
+            if found:
+                models.extend(found)
+                present.append(profile.name)
+        return Discovery(tuple(models), tuple(present), self._warnings(now))
+
+    async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+        """Scrape if it is time, and answer from the samples.
+
+        Raises `SourceDown` when no target answers.
+        """
+        await self._scrape_if_due(now)
+        self._raise_if_down()
+        # A late target may have stored samples since the last questions of this same moment.
+        self._memory.forget()
+        answers = []
+        for count, query in enumerate(queries, 1):
+            answers.append(self._answer(query, now))
+            if count % _QUERIES_BETWEEN_TURNS == 0:
+                await asyncio.sleep(0)
+        self._samples.forget_windows()
+        self._status = replace(
+            self._status,
+            queries=len(answers),
+            failed_queries=sum(answer.error is not None for answer in answers),
+        )
+        return answers
+
+    async def series(
+        self, query: Query, series_value: str, start: float, end: float, step: float
+    ) -> Series:
+        """Evaluate one model's signal at every step; where nothing is stored there is a gap."""
+        count = math.floor((end - start) / step + 1e-9) + 1
+        times = np.asarray(start + step * np.arange(count), dtype=np.float64)
+        values = np.full(times.size, np.nan)
+        if not query.answerable_from_samples:
+            return Series(query.column, times, values, _NEEDS_SERVER)
+        one = replace(query, matchers=(*query.matchers, Matcher(query.by[0], "=", series_value)))
+        memory = Memory()
+        for place, at in enumerate(times.tolist()):
+            answer = evaluate(one, self._samples, at, memory)
+            if answer.values.size:
+                values[place] = answer.values[0]
+            self._samples.forget_windows()
+            if place % _POINTS_BETWEEN_TURNS == 0:
+                await asyncio.sleep(0)
+        return Series(query.column, times, values)
+
+    def status(self) -> SourceStatus:
+        """Say which targets answer, and how much history there is."""
+        return self._status
+
+    async def aclose(self) -> None:
+        """End scrapes that are under way and close connections."""
+        tasks = tuple(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for target in self._targets:
+            await target.aclose()
+
+    def _keeps(self, metric: str) -> bool:
+        return metric in self._wanted_metrics()
+
+    def _keeps_long(self, metric: str) -> bool:
+        self._wanted_metrics()
+        return metric in self._long
+
+    def _wanted_metrics(self) -> frozenset[str]:
+        if self._wanted is None:
+            from console.signals.profile import profiles
+
+            self._learn(profiles())
+        assert self._wanted is not None
+        return self._wanted
+
+    def _learn(self, profiles: Mapping[str, Profile]) -> None:
+        self._wanted = wanted_metrics(profiles)
+        self._long = long_metrics(profiles)
+
+    async def _scrape_if_due(self, now: float) -> None:
+        """Scrape all targets, unless this round was scraped already; never one target twice."""
+        if now - self._scraped_at < _SAME_ROUND_SHARE * self._interval_seconds:
+            return
+        self._scraped_at = now
+        for target in self._targets:
+            task = self._under_way.get(target)
+            if task is None or task.done():
+                self._under_way[target] = asyncio.create_task(target.scrape(now))
+        _, late = await asyncio.wait(self._under_way.values(), timeout=self._patience_seconds)
+        for target, task in tuple(self._under_way.items()):
+            if task not in late:
+                del self._under_way[target]
+                task.result()
+        self._note(now)
+
+    def _note(self, now: float) -> None:
+        answering = [target for target in self._targets if target.is_answering]
+        state: SourceState = "up" if answering else "down"
+        answered_at = max((target.answered_at for target in self._targets), default=-math.inf)
+        self._status = replace(
+            self._status,
+            state=state,
+            answered_at=answered_at if math.isfinite(answered_at) else None,
+            error=None if answering else self._down_sentence(),
+            server_seconds=max((target.elapsed_seconds for target in answering), default=0.0),
+            warnings=self._warnings(now),
+        )
+
+    def _warnings(self, now: float) -> tuple[str, ...]:
+        """Say which targets fail while others answer."""
+        failing = [target for target in self._targets if target.error is not None]
+        told = [
+            f"{target.instance}: {target.error}{_since(target.answered_at, now)}"
+            for target in failing[:_SHOWN_PROBLEMS]
+        ]
+        if len(failing) > _SHOWN_PROBLEMS:
+            told.append(f"and {len(failing) - _SHOWN_PROBLEMS} more targets")
+        return tuple(told)
+
+    def _down_sentence(self) -> str:
+        failing = [target for target in self._targets if target.error is not None]
+        if not failing:
+            return f"none of {len(self._targets)} targets has answered yet"
+        first = failing[0]
+        if len(self._targets) == 1:
+            return f"{first.error}"
+        return f"none of {len(self._targets)} targets answers; {first.instance}: {first.error}"
+
+    def _raise_if_down(self) -> None:
+        if not any(target.is_answering for target in self._targets):
+            raise SourceDown(self._down_sentence())
+
+    def _answer(self, query: Query, now: float) -> Answer:
+        if not query.answerable_from_samples:
+            return Answer(query.id, (), np.empty(0), now, error=_NEEDS_SERVER)
+        covered = self._covered_seconds(query, now)
+        window = query.window_seconds
+        infos: tuple[str, ...] = ()
+        if window is not None and covered is not None and covered < COVERED_SHARE * window:
+            infos = (f"history {_span(covered)}, the window is {duration(window)}",)
+            if window > FINE_SECONDS:
+                # A day's burn out of ten minutes would be a wrong number, not a rough one.
+                return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
+        answer = evaluate(query, self._samples, now, self._memory)
+        return replace(answer, keys=self._same_keys(query, answer.keys), infos=infos)
+
+    def _covered_seconds(self, query: Query, now: float) -> float | None:
+        """Return how much of the query's past is held; None when there is no such series."""
+        if query.expression is None:
+            return None
+        start = self._samples.history_start(query.expression.metrics())
+        return now - query.offset_seconds - start if math.isfinite(start) else None
+
+    def _same_keys(
+        self, query: Query, keys: tuple[tuple[str, ...], ...]
+    ) -> tuple[tuple[str, ...], ...]:
+        """Return the keys object of the last answer while it says the same."""
+        known = self._keys.get(query.id)
+        if known is None or (known is not keys and known != keys):
+            self._keys[query.id] = known = keys
+        return known
+
+
+_NEEDS_SERVER = (
+    "this query is raw PromQL and needs a Prometheus server; this source reads /metrics itself"
+)
+
+
+def _span(seconds: float) -> str:
+    """Return a span in its largest whole unit, rounded down."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def _since(answered_at: float, now: float) -> str:
+    if not math.isfinite(answered_at):
+        return ""
+    return f" (last answer {_span(now - answered_at)} ago)"

@@ -1,0 +1,237 @@
+"""What a scrape source remembers: samples in three tiers, bounded in time and in bytes.
+
+A target's series share their times, so each tier of a target is one `Ring`. The fine tier holds
+every scrape of the last 15 minutes, the middle one a minute's scrape for 6 hours, the long one a
+scrape every 5 minutes for 30 days, of the few counters that long windows need.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from console.sources.rings import STALE, Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.sources.exposition import Labels
+
+    Floats = NDArray[np.float64]
+    Rows = NDArray[np.int64]
+
+FINE_SECONDS = 15 * 60.0
+MIDDLE_SECONDS, MIDDLE_STEP_SECONDS = 6 * 3600.0, 60.0
+LONG_SECONDS, LONG_STEP_SECONDS = 30 * 86400.0, 300.0
+
+_TIDY_SECONDS = 600.0
+_SPARE_COLUMNS = 2
+
+
+class HistoryBlock(Protocol):
+    """Samples from before the console started: one step, one set of times, many series.
+
+    ``series`` are (target URL, metric name, sorted labels); ``values`` is (series, times).
+    """
+
+    @property
+    def step_seconds(self) -> float:
+        """Distance of two samples."""
+        ...
+
+    @property
+    def times(self) -> Floats:
+        """Unix seconds, ascending."""
+        ...
+
+    @property
+    def series(self) -> Sequence[tuple[str, str, Labels]]:
+        """Which series each row of the values is."""
+        ...
+
+    @property
+    def values(self) -> Floats:
+        """One row a series, one column a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Samples of some rows of one shelf: times (T), values (rows, T), `STALE` where absent."""
+
+    times: Floats
+    values: Floats
+
+
+class Shelf:
+    """All series of one target. ``extra`` labels are those a scraper adds: instance and job.
+
+    ``generation`` counts every change of the set of series, ``layout`` those that renumber rows.
+    """
+
+    def __init__(
+        self, extra: Labels, fine_step_seconds: float, keeps_long: Callable[[str], bool]
+    ) -> None:
+        """Size the fine tier for one scrape every ``fine_step_seconds``."""
+        self._extra = extra
+        self._keeps_long = keeps_long
+        self._rows: dict[tuple[str, Labels], int] = {}
+        self._long_rows: list[int] = []
+        self._long_row_of: dict[int, int] = {}
+        self._tidied_at = -math.inf
+        self.generation = 0
+        self.layout = 0
+        self.names: dict[str, list[int]] = {}
+        self.labels: list[Labels] = []
+        self.fine = Ring(int(FINE_SECONDS / fine_step_seconds) + _SPARE_COLUMNS)
+        self.middle = Ring(int(MIDDLE_SECONDS / MIDDLE_STEP_SECONDS) + _SPARE_COLUMNS)
+        self.long = Ring(int(LONG_SECONDS / LONG_STEP_SECONDS) + _SPARE_COLUMNS)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all samples, unused room included."""
+        return self.fine.nbytes + self.middle.nbytes + self.long.nbytes
+
+    @property
+    def series_count(self) -> int:
+        """How many series there are."""
+        return len(self.labels)
+
+    def rows_of(self, series: Iterable[tuple[str, Labels]]) -> Rows:
+        """Return the row of each series, making rows for new ones."""
+        before, before_long = len(self.labels), len(self._long_rows)
+        rows = np.array([self._row_of(name, labels) for name, labels in series], dtype=np.int64)
+        added = len(self.labels) - before
+        if added:
+            self.generation += 1
+            self.fine.add_rows(added)
+            self.middle.add_rows(added)
+            self.long.add_rows(len(self._long_rows) - before_long)
+        return rows
+
+    def _row_of(self, name: str, labels: Labels) -> int:
+        known = self._rows.get((name, labels))
+        if known is not None:
+            return known
+        row = len(self.labels)
+        self._rows[name, labels] = row
+        self.labels.append(self._with_extra(labels))
+        self.names.setdefault(name, []).append(row)
+        if self._keeps_long(name):
+            self._long_row_of[row] = len(self._long_rows)
+            self._long_rows.append(row)
+        return row
+
+    def _with_extra(self, labels: Labels) -> Labels:
+        """Add the scraper's labels; a service's own of that name becomes ``exported_…``."""
+        own = dict(self._extra)
+        kept = {f"exported_{name}" if name in own else name: value for name, value in labels}
+        return tuple(sorted((kept | own).items()))
+
+    def append(self, at: float, rows: Rows, values: Floats) -> None:
+        """Store one scrape; series that are not in ``rows`` have ended.
+
+        ``at`` is Unix seconds, kept in whole milliseconds as Prometheus does.
+        """
+        at = round(at, 3)
+        if at <= self.fine.newest:
+            return
+        column = np.full(len(self.labels), STALE)
+        column[rows] = values
+        self.fine.append(at, column)
+        if _next_step(self.middle.newest, at, MIDDLE_STEP_SECONDS):
+            self.middle.append(at, column)
+        if self._long_rows and _next_step(self.long.newest, at, LONG_STEP_SECONDS):
+            self.long.append(at, column[self._long_rows])
+        if at - self._tidied_at > _TIDY_SECONDS:
+            self._tidied_at = at
+            self._tidy(at)
+
+    def end_all(self, at: float) -> None:
+        """Say that every series has ended, as for a target that is gone."""
+        self.append(at, np.empty(0, dtype=np.int64), np.empty(0))
+
+    def load(self, step_seconds: float, rows: Rows, times: Floats, values: Floats) -> None:
+        """Put history (len(rows), len(times)) into the tier of its step."""
+        if step_seconds < MIDDLE_STEP_SECONDS:
+            self.fine.load(rows, times, values)
+        elif step_seconds < LONG_STEP_SECONDS:
+            self.middle.load(rows, times, values)
+        else:
+            wanted = [i for i, row in enumerate(rows.tolist()) if row in self._long_row_of]
+            long_rows = [self._long_row_of[int(rows[i])] for i in wanted]
+            self.long.load(np.array(long_rows, dtype=np.int64), times, values[wanted])
+
+    def span(self, rows: Rows, start: float, end: float) -> Span:
+        """Return the samples within ``start`` and ``end`` (both included), finest first choice.
+
+        The fine tier answers as far back as it reaches, the middle one before it, and the long
+        one before that, for series which have it.
+        """
+        fine = self.fine.take(rows, self.fine.columns(start, end))
+        if start >= self.fine.oldest:
+            return Span(*fine)
+        before_fine = np.nextafter(min(end, self.fine.oldest), -np.inf)
+        middle = self.middle.take(rows, self.middle.columns(start, float(before_fine)))
+        parts = [middle, fine]
+        if start < self.middle.oldest and self._long_rows:
+            before = np.nextafter(min(end, self.middle.oldest, self.fine.oldest), -np.inf)
+            parts.insert(0, self._long_span(rows, start, float(before)))
+        return Span(
+            np.concatenate([times for times, _ in parts]),
+            np.concatenate([values for _, values in parts], axis=1),
+        )
+
+    def _long_span(self, rows: Rows, start: float, end: float) -> tuple[Floats, Floats]:
+        columns = self.long.columns(start, end)
+        has_long = np.array([row in self._long_row_of for row in rows.tolist()], dtype=bool)
+        if not has_long.any():
+            return np.empty(0), np.empty((rows.size, 0))
+        long_rows = np.array([self._long_row_of[row] for row in rows[has_long].tolist()])
+        times, values = self.long.take(long_rows, columns)
+        if has_long.all():
+            return times, values
+        spread = np.full((rows.size, times.size), STALE)
+        spread[has_long] = values
+        return times, spread
+
+    def history_start(self, rows: Rows) -> float:
+        """Return the time from which these rows can have samples; plus infinity for never."""
+        oldest = min(self.fine.oldest, self.middle.oldest)
+        if any(row in self._long_row_of for row in rows.tolist()):
+            oldest = min(oldest, self.long.oldest)
+        return oldest
+
+    def _tidy(self, at: float) -> None:
+        """Forget series of which no tier has a sample any more."""
+        gone = self.fine.ended(at - FINE_SECONDS) & self.middle.ended(at - MIDDLE_SECONDS)
+        if self._long_rows:
+            gone[self._long_rows] &= self.long.ended(at - LONG_SECONDS)
+        if gone.any():
+            self._drop(np.flatnonzero(~gone))
+
+    def _drop(self, kept: Rows) -> None:
+        place = {int(row): index for index, row in enumerate(kept)}
+        kept_long = [i for i, row in enumerate(self._long_rows) if row in place]
+        self.fine.keep_rows(kept)
+        self.middle.keep_rows(kept)
+        self.long.keep_rows(np.array(kept_long, dtype=np.int64))
+        self._long_rows = [place[self._long_rows[i]] for i in kept_long]
+        self._long_row_of = {row: index for index, row in enumerate(self._long_rows)}
+        self._rows = {key: place[row] for key, row in self._rows.items() if row in place}
+        self.labels = [self.labels[int(row)] for row in kept]
+        names = {
+            name: [place[row] for row in rows if row in place] for name, rows in self.names.items()
+        }
+        self.names = {name: rows for name, rows in names.items() if rows}
+        self.generation += 1
+        self.layout += 1
+
+
+def _next_step(newest: float, at: float, step: float) -> bool:
+    return newest == -math.inf or math.floor(at / step) > math.floor(newest / step)
