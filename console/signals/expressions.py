@@ -163,6 +163,11 @@ class Quantile(Node, frozen=True, tag="quantile"):
     histogram: str
     where: Where = msgspec.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what is no quantile."""
+        if not 0.0 <= self.q <= 1.0:
+            raise ExpressionError(f"a quantile is from 0 to 1, not {self.q}")
+
     def promql(self, scope: Scope) -> str:
         """Return ``histogram_quantile(q, sum by (…, le) (rate(…_bucket)))``."""
         ranged = scope.ranged(f"{self.histogram}_bucket", conditions(self.where))
@@ -284,6 +289,11 @@ class Sum(Node, frozen=True, tag="sum"):
 
     terms: tuple[Expression, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse a sum of nothing."""
+        if not self.terms:
+            raise ExpressionError("a sum needs at least one term")
+
     def promql(self, scope: Scope) -> str:
         """Return ``first + (next or 0 * first) …``."""
         first, *others = (term.promql(scope) for term in self.terms)
@@ -313,6 +323,11 @@ class Either(Node, frozen=True, tag="either"):
     """The first that has a series, for each model: names that changed between releases."""
 
     options: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a choice of nothing."""
+        if not self.options:
+            raise ExpressionError("either needs at least one option")
 
     def promql(self, scope: Scope) -> str:
         """Return ``(a) or (b)``, each already aggregated, so that nothing counts twice."""

@@ -51,9 +51,9 @@ def _extrapolated(
     result = last_value - first_value
     if counter:
         result = result + _before_resets(values, counts)
-    to_start = first_time - start
-    to_end = end - last_time
-    sampled = last_time - first_time
+    to_start = _whole_milliseconds(first_time - start)
+    to_end = _whole_milliseconds(end - last_time)
+    sampled = _whole_milliseconds(last_time - first_time)
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = sampled / (counts - 1)
         if counter:
@@ -68,10 +68,16 @@ def _extrapolated(
         )
         factor = stretched / sampled
         if each_second:
-            factor = factor / (end - start)
+            factor = factor / _whole_milliseconds(end - start)
         result = result * factor
     result[counts < 2] = np.nan
     return result
+
+
+def _whole_milliseconds(seconds: Floats | float) -> Floats:
+    """Return time differences as a server has them, without the noise of large floats."""
+    rounded: Floats = np.rint(np.asarray(seconds) * 1000.0) / 1000.0
+    return rounded
 
 
 def _before_resets(values: Floats, counts: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,23 @@
+"""One real Prometheus for the room's tests, filled with the same samples that are evaluated."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.signals.fleet import midwatch_store
+from tests.signals.stored import ListStore
+from tests.support.prometheus_server import running_prometheus
+
+
+@pytest.fixture(scope="session")
+def midwatch_samples() -> ListStore:
+    return midwatch_store()
+
+
+@pytest.fixture(scope="session")
+def midwatch_prometheus(
+    midwatch_samples: ListStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("signals")
+    with running_prometheus(directory, blocks=midwatch_samples.openmetrics()) as url:
+        yield url
