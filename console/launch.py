@@ -6,10 +6,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from console.facts.version import VERSION
+
 if TYPE_CHECKING:
     from console.cli.start import ConsoleStart
-
-VERSION = "0.1.0"
 
 
 def main() -> int:

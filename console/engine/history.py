@@ -133,7 +133,7 @@ class History:
             if ring is None
             else ring[slots % self._slots, row].astype(np.float64)
         )
-        return Series(signal, slots * self.step_seconds, values)
+        return Series(signal, slots.astype(np.float64) * self.step_seconds, values)
 
     @property
     def _slots(self) -> int:

@@ -50,12 +50,12 @@ class BrokenSource:
 
 
 def plain_factory(
-    resolver: SecretResolver | None = None,
+    resolver: SecretResolver | None = None, *, interval_seconds: float = 5.0
 ) -> Callable[[SourceSettings], Source]:
     """Return what makes each source as its settings say, secrets from ``resolver``."""
     from console.sources.build import build_source
 
-    return lambda settings: build_source(settings, resolver)
+    return lambda settings: build_source(settings, resolver, interval_seconds=interval_seconds)
 
 
 def made_or_broken(make: Callable[[SourceSettings], Source], settings: SourceSettings) -> Source:

@@ -14,7 +14,7 @@ from console.sources.protocol import SourceDown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from console.facts.samples import Answer, SourceStatus
+    from console.facts.samples import Answer, SourceState, SourceStatus
     from console.signals.profile import Profile
     from console.signals.query import Query
     from console.sources.protocol import Discovery, Source
@@ -114,7 +114,7 @@ class Poller:
         """Return the source's own status, judged by how long it has been silent."""
         status = replace(self.source.status(), cadence_seconds=self.cadence_seconds)
         if self._down is not None and status.state in ("up", "starting"):
-            state = "down" if status.answered_at is None else "stale"
+            state: SourceState = "down" if status.answered_at is None else "stale"
             status = replace(status, state=state, error=status.error or self._down)
         silent_seconds = 0.0 if status.answered_at is None else now - status.answered_at
         if status.state == "up" and silent_seconds > self._patience_seconds:

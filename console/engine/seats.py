@@ -67,9 +67,9 @@ def seat_rows(
 def _by_name(models: Sequence[SeenModel], settings: Settings) -> dict[str, SeenModel]:
     """Return the models of one source under their row's name; the first sighting of a name wins."""
     renamed: dict[tuple[str, str | None], str] = {}
-    for name, model in settings.models.items():
-        for value in (model.match or {}).values():
-            renamed[value, model.profile] = name
+    for name, declared in settings.models.items():
+        for value in (declared.match or {}).values():
+            renamed[value, declared.profile] = name
     found: dict[str, SeenModel] = {}
     for model in models:
         name = (

@@ -7,15 +7,15 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from console.engine.handle import ReloadOutcome, SeriesSet
+from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.facts.reading import ReadingState
 from console.facts.samples import Series
+from console.facts.signals import SIGNALS
 from console.facts.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Any
 
-    from console.engine.handle import Explanation
     from console.engine.service import Engine
     from console.facts.snapshot import Snapshot
     from console.settings.schema import Settings
@@ -28,11 +28,16 @@ STOP_SECONDS = 3.0
 class EngineThread:
     """Runs an `Engine` beside the console; satisfies `EngineHandle`.
 
-    Callbacks are called from the engine's thread.
+    ``make`` is called in the engine's own thread, because what it imports and reads is slow;
+    ``settings`` are in force until then. Callbacks are called from the engine's thread.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, make: Callable[[], Engine], settings: Settings) -> None:
+        self._make = make
+        self._first_settings = settings
+        self._engine: Engine | None = None
+        self._stopping = False
+        self._on_problem: Callable[[str], None] = _log_problem
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -40,12 +45,14 @@ class EngineThread:
     @property
     def latest(self) -> Snapshot | None:
         """Return the newest Snapshot, or None before the first tick."""
-        return self._engine.latest
+        engine = self._engine
+        return None if engine is None else engine.latest
 
     @property
     def settings(self) -> Settings:
         """Return the settings in force."""
-        return self._engine.settings
+        engine = self._engine
+        return self._first_settings if engine is None else engine.settings
 
     def start(
         self, on_snapshot: Callable[[Snapshot], None], on_problem: Callable[[str], None]
@@ -53,10 +60,10 @@ class EngineThread:
         """Begin to poll in a new thread; a second start does nothing."""
         if self._thread is not None:
             return
-        self._engine.on_problem = on_problem
+        self._on_problem = on_problem
         # A daemon thread: a source that hangs in a system call must not keep the process alive.
         self._thread = threading.Thread(
-            target=self._run, args=(on_snapshot, on_problem), name="midwatch engine", daemon=True
+            target=self._run, args=(on_snapshot,), name="midwatch engine", daemon=True
         )
         self._thread.start()
 
@@ -65,14 +72,20 @@ class EngineThread:
         thread = self._thread
         if thread is None:
             return
-        self._call(self._engine.stop)
+        self._stopping = True
+        self._call(lambda engine: engine.stop())
         thread.join(STOP_SECONDS)
         if thread.is_alive():
             log.warning("the engine's thread still waits for a source; leaving it")
 
     def history(self, model: str, signal: str, seconds: float) -> Series:
         """Return what the ticks of the last ``seconds`` saw, at once."""
-        return self._engine.history(model, signal, seconds)
+        engine = self._engine
+        if engine is None:
+            import numpy as np
+
+            return Series(signal, np.empty(0), np.empty(0))
+        return engine.history(model, signal, seconds)
 
     def request_series(
         self,
@@ -84,66 +97,91 @@ class EngineThread:
     ) -> None:
         """Ask for the last ``seconds`` in about ``cells`` points; ``deliver`` gets the answer."""
 
-        async def ask() -> None:
-            deliver(await self._engine.series(model, tuple(signals), seconds, cells))
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.series(model, tuple(signals), seconds, cells))
 
         self._spawn(ask)
 
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where the number of this model comes from."""
-        return self._engine.explain(model, signal)
+        engine = self._engine
+        return _not_started(model, signal) if engine is None else engine.explain(model, signal)
 
     def request_reload(self, deliver: Callable[[ReloadOutcome], None]) -> None:
         """Read the configuration again; ``deliver`` gets how it went."""
 
-        async def ask() -> None:
-            deliver(await self._engine.reload())
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.reload())
 
         self._spawn(ask)
 
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way."""
-        self._call(self._engine.refresh)
+        self._call(lambda engine: engine.refresh())
 
-    def _run(
-        self, on_snapshot: Callable[[Snapshot], None], on_problem: Callable[[str], None]
-    ) -> None:
+    def _run(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         try:
-            asyncio.run(self._serve(on_snapshot))
+            engine = self._make()
+            engine.on_problem = self._on_problem
+            asyncio.run(self._serve(engine, on_snapshot))
         except Exception as fault:
             log.exception("the engine ended")
-            on_problem(f"the engine ended, numbers stand still: {visible(repr(fault))}")
+            self._on_problem(f"the engine ended, numbers stand still: {visible(repr(fault))}")
 
-    async def _serve(self, on_snapshot: Callable[[Snapshot], None]) -> None:
+    async def _serve(self, engine: Engine, on_snapshot: Callable[[Snapshot], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._engine = engine
         try:
-            await self._engine.run(on_snapshot)
+            if not self._stopping:
+                await engine.run(on_snapshot)
         finally:
             self._loop = None
             for task in self._tasks:
                 task.cancel()
-            await self._engine.close()
+            await engine.close()
 
-    def _call(self, call: Callable[[], None]) -> None:
-        loop = self._loop
-        if loop is not None:
-            loop.call_soon_threadsafe(call)
-        else:
-            call()
+    def _call(self, call: Callable[[Engine], None]) -> None:
+        loop, engine = self._loop, self._engine
+        if loop is not None and engine is not None:
+            loop.call_soon_threadsafe(call, engine)
 
-    def _spawn(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        def begin() -> None:
-            if self._loop is None:
-                return
-            task = asyncio.create_task(self._told(make))
+    def _spawn(self, make: Callable[[Engine], Coroutine[None, None, None]]) -> None:
+        def begin(engine: Engine) -> None:
+            task = asyncio.create_task(self._told(make(engine)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
         self._call(begin)
 
-    async def _told(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _told(self, work: Coroutine[None, None, None]) -> None:
         try:
-            await make()
+            await work
         except Exception as fault:
             log.exception("a request of the console failed")
-            self._engine.on_problem(f"a request failed inside the console: {visible(repr(fault))}")
+            self._on_problem(f"a request failed inside the console: {visible(repr(fault))}")
+
+
+def _log_problem(sentence: str) -> None:
+    log.warning("%s", sentence)
+
+
+def _not_started(model: str, signal: str) -> Explanation:
+    fact = SIGNALS.get(signal)
+    return Explanation(
+        model=model,
+        signal=signal,
+        title=fact.title if fact is not None else signal,
+        unit=fact.unit if fact is not None else "",
+        formula=fact.formula if fact is not None else "",
+        promql="",
+        source="",
+        profile="",
+        state=ReadingState.NO_DATA,
+        value_text="?",
+        at=None,
+        age_seconds=None,
+        window_seconds=None,
+        n=None,
+        method="",
+        hint="nothing was read yet",
+    )

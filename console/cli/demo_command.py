@@ -1,0 +1,160 @@
+"""``midwatch demo``: the simulated fleet, and the console on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.console_command import console_options, engine_of, require_terminal
+from console.cli.exits import CommandError, UsageError
+from console.cli.loading import prepare
+from console.cli.parsing import Parser, add_console, add_shared, flags
+from console.cli.start import ConsoleStart
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from console.demo.fleet import DemoFleet
+    from console.settings.schema import SourceSettings
+    from console.sources.protocol import Source
+
+TITLE = "DEMO — simulation"
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch demo", "A simulated fleet on this machine, and the console on it.")
+    made.add_argument("--models", type=int, metavar="N", help="how many models")
+    made.add_argument("--scenario", default="story", metavar="NAME", help="story, calm or outage")
+    made.add_argument("--seed", type=int, default=1, metavar="N", help="the same N, the same story")
+    made.add_argument("--speed", type=float, default=1.0, metavar="X", help="pace of the story")
+    made.add_argument(
+        "--real-prometheus", action="store_true", help="put the installed prometheus between them"
+    )
+    made.add_argument("--serve", action="store_true", help="only the services; prints their URLs")
+    made.add_argument("--port", type=int, default=0, metavar="N", help="first port, with --serve")
+    add_console(made)
+    add_shared(made)
+    return made
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
+    """Start the fleet; serve it, print it, or hand back a console on it."""
+    chosen = parser().parse_all(arguments)
+    if shared.config or shared.prometheus or shared.scrape:
+        raise UsageError("the demo brings its own configuration; leave out --config and sources")
+    if chosen.port and not chosen.serve:
+        raise UsageError("--port goes with --serve")
+    if not (chosen.serve or chosen.plain):
+        require_terminal("midwatch demo --plain")
+    fleet = _fleet(chosen)
+    if chosen.serve:
+        return _serve(fleet, chosen.port)
+    return _watch(fleet, shared, chosen)
+
+
+def _fleet(chosen: argparse.Namespace) -> DemoFleet:
+    from console.demo.fleet import DemoFleet
+
+    try:
+        return DemoFleet(
+            seed=chosen.seed, models=chosen.models, scenario=chosen.scenario, speed=chosen.speed
+        )
+    except ValueError as fault:
+        raise UsageError(str(fault)) from fault
+
+
+def _serve(fleet: DemoFleet, port: int) -> int:
+    from console.demo.fleet import DemoError
+    from console.demo.serve import serve
+
+    try:
+        return serve(fleet, port=port)
+    except DemoError as fault:
+        raise CommandError(str(fault)) from fault
+
+
+def _start(fleet: DemoFleet) -> None:
+    from console.demo.fleet import DemoError
+
+    try:
+        fleet.start()
+    except DemoError as fault:
+        raise CommandError(str(fault)) from fault
+
+
+def _watch(
+    fleet: DemoFleet, shared: argparse.Namespace, chosen: argparse.Namespace
+) -> int | ConsoleStart:
+    _start(fleet)
+    closing: list[Callable[[], None]] = [fleet.stop]
+
+    def close() -> None:
+        while closing:
+            closing.pop()()
+
+    try:
+        prometheus_url = _real_prometheus(fleet, closing) if chosen.real_prometheus else None
+        config = _write_config(fleet.config_toml(prometheus_url=prometheus_url), closing)
+        prepared = prepare(replace(flags(shared, chosen), config=config))
+        make_source = _with_history(fleet, prepared.loaded.settings.refresh_seconds)
+        if chosen.plain:
+            from console.cli.status_command import watch_plain
+
+            try:
+                return watch_plain(prepared.engine(make_source))
+            finally:
+                close()
+    except BaseException:
+        close()
+        raise
+    return ConsoleStart(
+        prepared.loaded,
+        console_options(prepared.loaded, chosen, shared, TITLE),
+        engine_of(prepared, make_source),
+        close,
+    )
+
+
+def _real_prometheus(fleet: DemoFleet, closing: list[Callable[[], None]]) -> str:
+    from console.demo.fleet import DemoError
+    from console.demo.prometheus import RealPrometheus
+
+    sys.stderr.write("starting prometheus and writing the fleet's history into it…\n")
+    try:
+        server = RealPrometheus(fleet)
+        closing.append(server.stop)
+        server.start()
+    except DemoError as fault:
+        raise CommandError(str(fault)) from fault
+    return server.url
+
+
+def _write_config(text: str, closing: list[Callable[[], None]]) -> Path:
+    """Write the demo's configuration where a reload can read it again; gone at the end."""
+    directory = tempfile.TemporaryDirectory(prefix="midwatch-demo-")
+    closing.append(directory.cleanup)
+    path = Path(directory.name) / "config.toml"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    return path
+
+
+def _with_history(fleet: DemoFleet, interval_seconds: float) -> Callable[[SourceSettings], Source]:
+    """Return what makes the demo's source: a scrape source knows the past from the first tick."""
+
+    def make(settings: SourceSettings) -> Source:
+        from console.sources.build import build_source
+        from console.sources.scrape import ScrapeSource
+
+        source = build_source(settings, None, interval_seconds=interval_seconds)
+        if isinstance(source, ScrapeSource):
+            source.preload(fleet.history())
+        return source
+
+    return make

@@ -1,0 +1,161 @@
+"""``midwatch init``: looks what is there and writes it down as a commented configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli import exits
+from console.cli.exits import CommandError, UsageError
+from console.cli.parsing import Parser, add_shared, flags
+from console.facts.text import visible
+from console.settings.load import Flags, load
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.facts.samples import SeenModel
+    from console.settings.schema import SourceSettings
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Discover models at --prometheus and --scrape and write a configuration."""
+    parser = Parser("midwatch init", "Discover what is there and write a commented configuration.")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    add_shared(parser)
+    chosen = parser.parse_all(arguments)
+    asked = flags(shared)
+    if not (asked.prometheus or asked.scrape):
+        raise UsageError("name what to look at: midwatch init --prometheus URL (or --scrape URL)")
+    # Only the flags count: a configuration that exists already is not what is to be written.
+    only_flags = Flags(prometheus=asked.prometheus, scrape=asked.scrape, config=Path(os.devnull))
+    settings = load(only_flags, {"HOME": os.environ.get("HOME", "/")}).settings
+    target = None if chosen.output is None else Path(chosen.output)
+    if target is not None and target.exists() and not chosen.force:
+        raise CommandError(f"{visible(str(target))} exists; --force replaces it")
+    models = asyncio.run(_discover(settings.sources))
+    text = configuration(settings.sources, models)
+    if target is None:
+        sys.stdout.write(text)
+        return exits.OK
+    _write(target, text, force=chosen.force)
+    sys.stderr.write(
+        f"{visible(str(target))} written with {len(models)} models; "
+        f"next: midwatch --config {visible(str(target))} check\n"
+    )
+    return exits.OK
+
+
+async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:
+    from console.engine.making import made_or_broken, plain_factory
+    from console.signals.profile import profiles
+    from console.sources.protocol import SourceDown
+
+    found: list[SeenModel] = []
+    for settings in sources:
+        source = made_or_broken(plain_factory(), settings)
+        try:
+            found += (await source.discover(profiles(), time.time())).models
+        except SourceDown as down:
+            raise CommandError(
+                f"{visible(settings.name)} cannot be read: {visible(down.sentence)}"
+            ) from down
+        finally:
+            await source.aclose()
+    return found
+
+
+def configuration(sources: Sequence[SourceSettings], models: Sequence[SeenModel]) -> str:
+    """Return a configuration that declares what was found; what only people know is commented."""
+    lines = [
+        "# Written by `midwatch init`: what was found, ready to be completed.",
+        "# Lines that start with '#' are for you to fill in; docs/configuration.md lists all keys.",
+        "version = 1",
+        'environment = "default"              # the name in the header; "prod" looks different',
+        'writes = "armed"                     # never | armed | open',
+        "",
+    ]
+    for source in sources:
+        lines += _source(source)
+    kinds = Counter(model.profile for model in models)
+    summary = ", ".join(f"{count} {profile}" for profile, count in sorted(kinds.items()))
+    lines.append(f"# {len(models)} models found: {summary or 'none'}")
+    named: set[str] = set()
+    for model in sorted(models, key=lambda each: each.model):
+        if model.model not in named:
+            named.add(model.model)
+            lines += ["", *_model(model)]
+    return "\n".join(lines) + "\n"
+
+
+def _source(source: SourceSettings) -> list[str]:
+    lines = ["[[sources]]", f"name = {quoted(source.name)}", f"kind = {quoted(source.kind)}"]
+    if source.kind == "prometheus":
+        lines.append(f"url = {quoted(source.url or '')}")
+        lines.append('# auth = { type = "bearer", secret = "keyring:midwatch/NAME" }')
+        lines.append('# tenant = "…"                      # X-Scope-OrgID')
+    else:
+        targets = ", ".join(map(quoted, source.targets))
+        lines.append(f"targets = [{targets}]")
+    return [*lines, ""]
+
+
+def _model(model: SeenModel) -> list[str]:
+    key = f"models.{quoted(model.model)}"
+    about = [f"profile {model.profile}", f"source {visible(model.source)}"]
+    if model.versions:
+        about.append(f"versions {', '.join(visible(each, 40) for each in model.versions[:5])}")
+    if model.server:
+        about.append(f"job {visible(model.server, 60)}")
+    info = dict(model.info)
+    region = info.get("region", "")
+    return [
+        f"# {', '.join(about)}",
+        f"[{key}]",
+        f"profile = {quoted(model.profile)}",
+        "tier = 2                             # 1 is the most important, 3 the least",
+        f"region = {quoted(region)}" if region else '# region = "eu"',
+        '# allowed_regions = ["eu"]           # where its data may be sent',
+        '# owner = "team"',
+        '# oncall = { primary = "…", secondary = "…", escalation = ["…"] }',
+        '# runbook = "https://…"',
+        '# slo = { availability = 0.999, latency = { under = "400ms", share = 0.99 } }',
+        "# cost = { budget_month = 1000 }",
+    ]
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as a TOML basic string; control characters and quotes are escaped."""
+    escaped = "".join(
+        f"\\u{ord(character):04x}"
+        if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0
+        else f"\\{character}"
+        if character in '"\\'
+        else character
+        for character in text
+    )
+    return f'"{escaped}"'
+
+
+def _write(target: Path, text: str, *, force: bool) -> None:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if force:
+            part.replace(target)
+        else:
+            # A link fails where the name is taken: nothing that appeared meanwhile is lost.
+            os.link(part, target)
+            part.unlink()
+    except OSError as fault:
+        part.unlink(missing_ok=True)
+        raise CommandError(f"{visible(str(target))} cannot be written: {fault.strerror}") from fault

@@ -1,0 +1,68 @@
+"""Settings for a command: loaded, their warnings told, their secrets on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.cli import exits
+from console.cli.exits import CommandError
+from console.settings.load import Flags, Loaded, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.engine.service import Engine
+    from console.settings.schema import SourceSettings
+    from console.settings.secrets import SecretResolver
+    from console.sources.protocol import Source
+
+NOTHING_TO_READ = (
+    "there is nothing to read: no source is configured. Give --prometheus URL or --scrape URL, "
+    "write a configuration with `midwatch init --prometheus URL`, or look around with "
+    "`midwatch demo`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Settings in force, how to load them again, and the secrets that are being fetched."""
+
+    loaded: Loaded
+    load_again: Callable[[], Loaded]
+    resolver: SecretResolver
+
+    def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
+        """Return an engine on these settings; imports NumPy and all that reads numbers."""
+        from console.engine.making import plain_factory
+        from console.engine.service import Engine
+
+        return Engine(
+            self.loaded,
+            load_again=self.load_again,
+            make_source=make_source
+            or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
+        )
+
+
+def prepare(flags: Flags, *, needs_source: bool = True) -> Prepared:
+    """Load settings and begin to fetch secrets.
+
+    Raises `SettingsError`, and `CommandError` where no source is declared but one is needed.
+    """
+    from console.settings.secrets import SecretResolver, list_references
+
+    def load_again() -> Loaded:
+        return load(flags, os.environ)
+
+    loaded = load_again()
+    for warning in loaded.warnings:
+        sys.stderr.write(f"midwatch: {warning}\n")
+    if needs_source and not loaded.settings.sources:
+        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+    references = [each.reference for each in list_references(loaded.settings)]
+    resolver = SecretResolver(references, os.environ)
+    resolver.start()
+    return Prepared(loaded, load_again, resolver)

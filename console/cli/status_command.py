@@ -1,0 +1,140 @@
+"""``midwatch status``: how every model is, for people, pipes and scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from console.cli import exits
+from console.cli.exits import CommandError
+from console.cli.loading import prepare
+from console.cli.parsing import Parser, add_shared, flags
+from console.facts.text import visible
+from console.settings.problems import nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from console.engine.service import Engine
+    from console.facts.snapshot import Snapshot
+
+_EPILOG = (
+    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown or source down, else 0; "
+    "64 bad usage, 78 bad configuration."
+)
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch status", "How every model is. Takes two looks, one refresh apart.")
+    made.epilog = _EPILOG
+    made.add_argument("models", nargs="*", metavar="MODEL", help="only these models")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a document, see docs/status.schema.json")
+    form.add_argument("--plain", action="store_true", help="one fact a line")
+    made.add_argument("--watch", action="store_true", help="again at every refresh, until Ctrl-C")
+    made.add_argument(
+        "--instant",
+        action="store_true",
+        help="one look: rules that need a second are pending and not in the exit code",
+    )
+    add_shared(made)
+    return made
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Print the status and return its exit code."""
+    chosen = parser().parse_all(arguments)
+    engine = prepare(flags(shared)).engine()
+    return asyncio.run(_status(engine, chosen))
+
+
+def watch_plain(engine: Engine) -> int:
+    """Print plain status at every refresh until interrupted."""
+    return asyncio.run(_status(engine, parser().parse_args(["--plain", "--watch"])))
+
+
+async def _status(engine: Engine, chosen: argparse.Namespace) -> int:
+    engine.on_problem = _tell
+    try:
+        show = _form(chosen)
+        if chosen.watch:
+            return await _watch(engine, chosen, show)
+        snapshot = await engine.once(remembers=not chosen.instant)
+        if not chosen.instant:
+            began_at = time.monotonic()
+            await asyncio.sleep(engine.settings.refresh_seconds)
+            snapshot = await engine.once()
+            _tell_of_slow_start(time.monotonic() - began_at, engine)
+        rows = _rows(snapshot, chosen.models)
+        sys.stdout.write(show(snapshot, rows))
+        return _exit_code(snapshot, rows)
+    finally:
+        await engine.close()
+
+
+async def _watch(
+    engine: Engine,
+    chosen: argparse.Namespace,
+    show: Callable[[Snapshot, Sequence[int] | None], str],
+) -> int:
+    """Print every tick; ends only by an interrupt or a reader that left."""
+
+    def publish(snapshot: Snapshot) -> None:
+        sys.stdout.write(show(snapshot, _rows(snapshot, chosen.models, told=False)))
+        sys.stdout.flush()
+
+    while True:
+        publish(await engine.tick())
+        await asyncio.sleep(engine.settings.refresh_seconds)
+
+
+def _form(chosen: argparse.Namespace) -> Callable[[Snapshot, Sequence[int] | None], str]:
+    if chosen.json:
+        from console.reports.status import as_json, document
+
+        # A stream of documents is read line by line, a single one by people too.
+        indent = None if chosen.watch else 2
+        return lambda snapshot, rows: f"{as_json(document(snapshot, rows), indent=indent)}\n"
+    from console.reports.plain import plain, table
+
+    return plain if chosen.plain else table
+
+
+def _rows(snapshot: Snapshot, models: Sequence[str], *, told: bool = True) -> list[int] | None:
+    """Return the rows of the named models, None for all; raises `CommandError` for a wrong name."""
+    if not models:
+        return None
+    known = {row.model: index for index, row in enumerate(snapshot.rows)}
+    missing = [model for model in models if model not in known]
+    if missing and told:
+        if any(status.state != "up" for status in snapshot.sources):
+            raise CommandError(
+                f"model {visible(missing[0])} is not known, and a source is away; "
+                "`midwatch status --plain` says which",
+                exits.UNKNOWN,
+            )
+        close = nearest(missing[0], known)
+        raise CommandError(
+            f"there is no model {visible(missing[0])}" + (f"; {close}" if close else ""),
+            exits.BAD_USAGE,
+        )
+    return [known[model] for model in models if model in known]
+
+
+def _exit_code(snapshot: Snapshot, rows: Sequence[int] | None) -> int:
+    from console.reports.status import exit_code
+
+    return exit_code(snapshot, rows)
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"midwatch: {sentence}\n")
+
+
+def _tell_of_slow_start(seconds: float, engine: Engine) -> None:
+    if seconds > 4 * engine.settings.refresh_seconds:
+        _tell(f"a source was slow: two looks took {seconds:.0f} s")

@@ -1,0 +1,162 @@
+"""A Snapshot as words: one fact a line for pipes and screen readers, and a small table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.facts.severity import BreakerState, Severity
+from console.facts.text import visible
+from console.reports.status import in_order, timestamp
+from console.signals.units import format_age, format_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.facts.snapshot import Snapshot
+
+_MARKS = {
+    Severity.S1: "S1",
+    Severity.S2: "S2",
+    Severity.S3: "S3",
+    Severity.S4: "S4",
+    Severity.UNKNOWN: "?",
+    Severity.OK: "ok",
+}
+_TABLE_SIGNALS = (
+    ("RPS", "requests_rate"),
+    ("ERR%", "error_ratio"),
+    ("P95", "latency_p95"),
+    ("TTFT", "ttft_p95"),
+    ("BURN1H", "burn_1h"),
+    ("LOWC%", "low_confidence_ratio"),
+    ("DRIFT", "drift_psi"),
+    ("$/H", "cost_per_hour"),
+)
+_LONGEST_NAME = 40
+
+
+def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
+    """Return the whole Snapshot as sentences, worst model first, healthy ones in one line each."""
+    lines = [_headline(snapshot)]
+    lines += [
+        f"source {visible(status.name)} {status.state}: {visible(status.error)}"
+        for status in snapshot.sources
+        if status.error
+    ]
+    for row in in_order(snapshot, rows):
+        lines += _model(snapshot, row)
+    for dependency in snapshot.dependencies:
+        if dependency.state not in ("ok", "unknown") or dependency.culprit:
+            text = dependency.text or dependency.state
+            lines.append(f"dependency {visible(dependency.name)}: {visible(text)}.")
+    return "\n".join(lines) + "\n"
+
+
+def table(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
+    """Return one line a model under a heading, worst first."""
+    chosen = list(in_order(snapshot, rows))
+    body = [_cells(snapshot, row) for row in chosen]
+    heading = ["S", "MODEL", "T", "BRK", *(title for title, _ in _TABLE_SIGNALS), "OWNER", "AGE"]
+    widths = [max(len(line[at]) for line in [heading, *body]) for at in range(len(heading))]
+    left = {0, 1, 3, len(heading) - 2}
+    lines = [
+        "  ".join(
+            cell.ljust(width) if at in left else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in [heading, *body]
+    ]
+    return "\n".join([_headline(snapshot), *lines]) + "\n"
+
+
+def _headline(snapshot: Snapshot) -> str:
+    up = [status for status in snapshot.sources if status.state == "up"]
+    parts = [f"{timestamp(snapshot.taken_at)} {visible(snapshot.environment)}"]
+    parts.append(f"sources {len(up)} of {len(snapshot.sources)}")
+    parts += [
+        f"{visible(status.name)} {status.state}"
+        for status in snapshot.sources
+        if status.state != "up"
+    ]
+    ages = [
+        snapshot.taken_at - status.answered_at
+        for status in snapshot.sources
+        if status.answered_at is not None
+    ]
+    parts.append(f"data {format_age(max(ages))} old" if ages else "no data yet")
+    count = len(snapshot.rows)
+    parts.append("1 model" if count == 1 else f"{count} models")
+    return ", ".join(parts)
+
+
+def _model(snapshot: Snapshot, row: int) -> list[str]:
+    known = snapshot.rows[row]
+    where = f"tier {known.tier}" + (f" {visible(known.region)}" if known.region else "")
+    start = f"{_MARKS[snapshot.severity(row)]} {visible(known.model)} {where}"
+    findings = snapshot.findings.get(row, ())
+    lines = [f"{start}: {'. '.join(_facts(snapshot, row))}."]
+    lines += [
+        f"   pending: {visible(finding.text)} ({finding.rule})."
+        for finding in snapshot.pending.get(row, ())
+    ]
+    if findings:
+        lines += [
+            f"   cause: {visible(dependency.text)}."
+            for dependency in snapshot.dependencies
+            if dependency.culprit and known.model in dependency.models and dependency.text
+        ]
+    return lines
+
+
+def _facts(snapshot: Snapshot, row: int) -> list[str]:
+    known = snapshot.rows[row]
+    findings = snapshot.findings.get(row, ())
+    facts = [visible(finding.text) for finding in findings]
+    breaker = snapshot.breaker(row)
+    if breaker.state not in (BreakerState.CLOSED, BreakerState.UNKNOWN):
+        facts.append(
+            f"breaker {breaker.state.name.lower().replace('_', ' ')}, {breaker.state.verb}"
+        )
+    if not findings:
+        facts.append("no data" if snapshot.severity(row) is Severity.UNKNOWN else "nothing wrong")
+        return facts
+    bad = snapshot.reading("bad_rate", row)
+    if bad.value is not None:
+        facts.append(f"{bad.value * 60:.0f} bad per minute")
+    since = min(finding.since for finding in findings)
+    owner = f"owner {visible(known.owner)}" if known.owner else "no owner known"
+    facts.append(f"{owner}, for {format_age(snapshot.taken_at - since)}")
+    return facts
+
+
+def _cells(snapshot: Snapshot, row: int) -> list[str]:
+    known = snapshot.rows[row]
+    severity = snapshot.severity(row)
+    findings = snapshot.findings.get(row, ())
+    since = min((finding.since for finding in findings), default=None)
+    return [
+        "" if severity is Severity.OK else _MARKS[severity],
+        visible(known.model, _LONGEST_NAME),
+        str(known.tier),
+        snapshot.breaker(row).state.code,
+        *(_value(snapshot, signal, row) for _, signal in _TABLE_SIGNALS),
+        visible(known.owner, 16) or "--",
+        "" if since is None else format_age(snapshot.taken_at - since),
+    ]
+
+
+def _value(snapshot: Snapshot, signal: str, row: int) -> str:
+    reading = snapshot.reading(signal, row)
+    match reading.state.label:
+        case "ok":
+            return format_signal(signal, reading.value)
+        case "stale":
+            return f"({format_signal(signal, reading.value)})"
+        case "no_traffic":
+            return "idle"
+        case "too_few":
+            return "few" if reading.n is None else f"n={reading.n:.0f}"
+        case "error":
+            return "err"
+        case _:
+            return "-"

@@ -1,0 +1,186 @@
+"""A Snapshot as a document for scripts, with the exit code that goes with it."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from console.facts.reading import Reading, ReadingState
+from console.facts.severity import Severity
+from console.facts.signals import SIGNALS
+from console.reports.document import (
+    SCHEMA,
+    BreakerReport,
+    DependencyReport,
+    ModelReport,
+    RouteReport,
+    RuleReport,
+    SignalReport,
+    SourceReport,
+    StatusDocument,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from console.facts.samples import SourceStatus
+    from console.facts.severity import Finding
+    from console.facts.snapshot import Dependency, Snapshot
+
+EXIT_S1 = 2
+EXIT_S2 = 1
+EXIT_UNKNOWN = 3
+EXIT_OK = 0
+
+# A terminal may obey these even inside a JSON string: C1 controls, directions, separators.
+_UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDocument:
+    """Return the document for all rows, or for ``rows`` alone, worst first."""
+    chosen = list(in_order(snapshot, rows))
+    return StatusDocument(
+        schema=SCHEMA,
+        environment=snapshot.environment,
+        taken_at=timestamp(snapshot.taken_at),
+        sources=tuple(_source(status, snapshot.taken_at) for status in snapshot.sources),
+        models=tuple(_model(snapshot, row) for row in chosen),
+        dependencies=tuple(map(_dependency, snapshot.dependencies)),
+    )
+
+
+def as_json(found: StatusDocument, *, indent: int | None = 2) -> str:
+    """Return the document as JSON text that no terminal obeys; ``indent`` None is one line."""
+    encoded = msgspec.json.encode(found)
+    if indent is not None:
+        encoded = msgspec.json.format(encoded, indent=indent)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", encoded.decode())
+
+
+def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
+    """Return 2 for any S1, else 1 for any S2, else 3 for any unknown or absent source, else 0."""
+    levels = {snapshot.severity(row) for row in in_order(snapshot, rows)}
+    if Severity.S1 in levels:
+        return EXIT_S1
+    if Severity.S2 in levels:
+        return EXIT_S2
+    away = any(status.state != "up" for status in snapshot.sources)
+    return EXIT_UNKNOWN if away or Severity.UNKNOWN in levels else EXIT_OK
+
+
+def in_order(snapshot: Snapshot, rows: Sequence[int] | None = None) -> Iterable[int]:
+    """Yield row indices worst first, all or those in ``rows``."""
+    wanted = None if rows is None else frozenset(rows)
+    return (int(row) for row in snapshot.order if wanted is None or int(row) in wanted)
+
+
+def timestamp(at: float) -> str:
+    """Return Unix seconds as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(seconds: float) -> str:
+    """Return a window as it is written in a query: 30s, 5m, 6h, 30d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _model(snapshot: Snapshot, row: int) -> ModelReport:
+    known = snapshot.rows[row]
+    breaker = snapshot.breaker(row)
+    route = snapshot.route(row)
+    return ModelReport(
+        model=known.model,
+        source=known.source,
+        profile=known.profile,
+        version=known.version,
+        tier=known.tier,
+        region=known.region,
+        owner=known.owner,
+        severity=snapshot.severity(row).label,
+        rules=_rules(snapshot.findings.get(row, ())),
+        pending=_rules(snapshot.pending.get(row, ())),
+        signals={
+            name: _signal(snapshot.reading(name, row), fact.unit) for name, fact in SIGNALS.items()
+        },
+        breaker=BreakerReport(state=breaker.state.name, since=_when(breaker.since)),
+        route=RouteReport(
+            active=route.target or None, level=route.level or None, region=route.region or UNSET
+        ),
+    )
+
+
+def _rules(findings: Sequence[Finding]) -> tuple[RuleReport, ...]:
+    return tuple(
+        RuleReport(
+            rule=finding.rule,
+            level=finding.level.label,
+            text=finding.text,
+            since=timestamp(finding.since),
+        )
+        for finding in findings
+    )
+
+
+def _signal(reading: Reading, unit: str) -> SignalReport:
+    value = reading.value
+    state = reading.state
+    if value is not None and not math.isfinite(value):
+        # JSON has no infinity, and a value that cannot be written must not look like one.
+        value, state = None, ReadingState.ERROR
+    return SignalReport(
+        value=value,
+        unit=unit,
+        state=state.label,
+        at=_when(reading.at),
+        window=UNSET if reading.window_seconds is None else duration(reading.window_seconds),
+        n=_count(reading.n),
+        method=reading.method or UNSET,
+    )
+
+
+def _count(n: float | None) -> float | UnsetType:
+    if n is None or not math.isfinite(n):
+        return UNSET
+    return round(n, 1) if n % 1 else int(n)
+
+
+def _when(at: float | None) -> str | UnsetType:
+    return UNSET if at is None else timestamp(at)
+
+
+def _source(status: SourceStatus, now: float) -> SourceReport:
+    age = None if status.answered_at is None else round(max(0.0, now - status.answered_at), 1)
+    return SourceReport(
+        name=status.name,
+        kind=status.kind,
+        state=status.state,
+        age_seconds=age,
+        error=status.error,
+        warnings=(*status.warnings, *status.infos) or UNSET,
+    )
+
+
+def _dependency(known: Dependency) -> DependencyReport:
+    return DependencyReport(
+        name=known.name,
+        state=known.state,
+        error_ratio=_finite(known.error_ratio),
+        attempts_per_request=_finite(known.attempts_per_request),
+        breaker=known.breaker.state.name,
+        models=known.models,
+        owner=known.owner,
+        culprit=known.culprit,
+        text=known.text,
+    )
+
+
+def _finite(reading: Reading) -> float | None:
+    return reading.value if reading.value is not None and math.isfinite(reading.value) else None
