@@ -79,7 +79,8 @@ def resample(values: Floats, columns: int) -> tuple[Floats, Floats]:
     places = np.linspace(0, count - 1, columns)
     left = np.minimum(places.astype(np.int64), count - 2)
     share = places - left
-    joined = values[left] * (1 - share) + values[left + 1] * share
+    # Written so that two equal values are joined by exactly that value.
+    joined = values[left] + (values[left + 1] - values[left]) * share
     own = np.round(np.arange(count) * (columns - 1) / (count - 1)).astype(np.int64)
     known = ~np.isnan(values)
     joined[own[known]] = values[known]

@@ -24,6 +24,9 @@ REPLACEMENT = "?"
 MAX_MARKS = 2
 """Combining marks kept on one character; more are a way to draw over the neighbours."""
 
+_FITZPATRICK = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+"""Skin tones: no two terminals agree how wide one is after a hand."""
+
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F)))
 _is_plain = _PLAIN.issuperset
 
@@ -36,8 +39,8 @@ def _is_unsafe(character: str) -> bool:
 def harmless(text: str) -> str:
     """Return ``text`` with every character a terminal could act upon replaced by ``?``.
 
-    Combining marks beyond two on one character are dropped, and so is one without a character
-    to stand on.
+    Combining marks beyond two on one character are dropped, and so are one without a character
+    to stand on, variation selectors and skin tones: terminals disagree about their width.
     """
     if _is_plain(text):
         return text
@@ -47,10 +50,12 @@ def harmless(text: str) -> str:
         if _is_unsafe(character):
             kept.append(REPLACEMENT)
             marks = 0
+        elif character in _FITZPATRICK:
+            continue
         elif get_character_cell_size(character):
             kept.append(character)
             marks = 0
-        elif marks < MAX_MARKS and character != "\ufe0f":
+        elif marks < MAX_MARKS and not "\ufe00" <= character <= "\ufe0f":
             kept.append(character)
             marks += 1
     return "".join(kept)

@@ -46,7 +46,10 @@ class TickRows:
         self._random = random.Random(7)
         self._values = [[self._value() for _ in range(columns)] for _ in range(count)]
         self._roles = [
-            ["" if self._random.random() > 0.2 else self._random.choice(ROLES) for _ in range(columns)]
+            [
+                "" if self._random.random() > 0.2 else self._random.choice(ROLES)
+                for _ in range(columns)
+            ]
             for _ in range(count)
         ]
         self.odd = False
@@ -140,7 +143,9 @@ class StepApp(FrugalApp[None]):
             )
         if self._mixed:
             head = self.query_one("#head", Lines)
-            head.show_lines([[("MIDWATCH prod ", "header"), (ODD[self._rows.tick % len(ODD)], "s1")]])
+            head.show_lines(
+                [[("MIDWATCH prod ", "header"), (ODD[self._rows.tick % len(ODD)], "s1")]]
+            )
 
     def _mark(self) -> None:
         """Write the marker once everything pending was painted."""
@@ -205,7 +210,18 @@ class StepApp(FrugalApp[None]):
         self._mark()
 
 
+def break_painter() -> None:
+    """Let the frugal painter fail, to see that the picture does not depend on it."""
+    from unittest.mock import patch
+
+    from widgets.frame import Frame
+
+    patch.object(Frame, "paint", side_effect=RuntimeError("broken on purpose")).start()
+
+
 if __name__ == "__main__":
+    if os.environ.get("BREAK") == "1":
+        break_painter()
     numbers = sys.argv[1:]
     StepApp(
         float(numbers[0]) if numbers else 0.1,

@@ -26,7 +26,11 @@ class PtySession:
     """A program on its own terminal of ``width`` by ``height``; ended by its pid on ``close``."""
 
     def __init__(
-        self, arguments: Sequence[str], width: int, height: int, env: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        width: int,
+        height: int,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._master, slave = os.openpty()
         self.screen = pyte.Screen(width, height)
