@@ -1,6 +1,7 @@
 """What one value alone cannot show: keys that need or exclude each other, and wise warnings."""
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from console.settings.convert import Conversion
 from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
@@ -28,7 +29,13 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
         spot = root.child("controls").child(name)
         _check_auth(control.auth, spot.child("auth"), conversion)
         if control.targets and control.targets_from:
-            conversion.complain_also(spot, "both targets and targets_from", "one of the two")
+            conversion.complain_also(
+                spot.child("targets_from"), "both targets and targets_from", "one of the two"
+            )
+        if control.driver == "http" and not control.targets and not control.targets_from:
+            conversion.complain_also(
+                spot.child("targets"), "nothing", "at least one base URL, or targets_from"
+            )
     if "quit" in settings.keymap and not settings.keymap["quit"].strip():
         conversion.complain_also(root.child("keymap").child("quit"), "no key", "at least one key")
 
@@ -110,6 +117,38 @@ def _check_model(name: str, model: ModelSettings, spot: Spot, conversion: Conver
 
 def warnings_of(settings: Settings) -> Iterator[str]:
     """Yield sentences about what is allowed but will not do what one may think."""
+    yield from _slo_warnings(settings)
+    yield from _plaintext_warnings(settings)
+    for name, model in settings.models.items():
+        if model.region and model.allowed_regions and model.region not in model.allowed_regions:
+            yield (
+                f"models.{name}.region is {model.region!r}, which its own allowed_regions "
+                "leaves out: the route will count as a breach"
+            )
+
+
+def _plaintext_warnings(settings: Settings) -> Iterator[str]:
+    declared: list[SourceSettings | AlertSettings] = [*settings.sources, *settings.alerts]
+    for source in declared:
+        proof = source.auth is not None and source.auth.type not in ("none", "mtls")
+        targets = source.targets if isinstance(source, SourceSettings) else ()
+        for url in (source.url or "", *source.urls, *targets):
+            if proof and _goes_unencrypted(url):
+                yield f"{source.name}: its secret travels unencrypted to {url}; use https"
+    for name, control in settings.controls.items():
+        if not control.allow_plaintext and any(map(_goes_unencrypted, control.targets)):
+            yield (
+                f"controls.{name}: its targets use plain http, which changes are refused over; "
+                "use https, or say allow_plaintext = true"
+            )
+
+
+def _goes_unencrypted(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return url.startswith("http:") and host not in ("localhost", "::1") and host[:4] != "127."
+
+
+def _slo_warnings(settings: Settings) -> Iterator[str]:
     for name, model in settings.models.items():
         slo = model.slo
         if slo is None or slo.availability is None:
@@ -123,10 +162,4 @@ def warnings_of(settings: Settings) -> Iterator[str]:
             yield (
                 f"models.{name}.slo.availability is 1: there is no error budget, so every "
                 "single bad request counts as endless burn; 0.999 is a common choice"
-            )
-    for name, model in settings.models.items():
-        if model.region and model.allowed_regions and model.region not in model.allowed_regions:
-            yield (
-                f"models.{name}.region is {model.region!r}, which its own allowed_regions "
-                "leaves out: the route will count as a breach"
             )

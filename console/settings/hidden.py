@@ -1,6 +1,7 @@
 """Values that must not be seen: a wrapper that never shows itself, and redaction by value."""
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from typing import NoReturn
@@ -50,7 +51,9 @@ def redact(text: str, secrets: Iterable[SecretValue]) -> str:
         if value:
             encoded = b64encode(value.encode()).decode()
             spellings |= {value, quote(value, safe=""), quote_plus(value), encoded}
-    # The longest first: a secret inside another must not leave the other's ends behind.
-    for spelling in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelling, REDACTED)
-    return text
+    if not spellings:
+        return text
+    # The longest first: a secret inside another must not leave the other's ends behind. In one
+    # pass, so that a short secret is not found again inside the mark.
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), REDACTED, text)

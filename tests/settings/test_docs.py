@@ -1,0 +1,22 @@
+"""docs/configuration.md holds the generated table, as the schema is now."""
+
+from pathlib import Path
+
+from console.settings.describe import table
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_table_in_the_docs_is_fresh() -> None:
+    text = (DOCS / "configuration.md").read_text()
+    generated = text.partition("<!-- generated: keys -->\n")[2].partition("<!-- end -->")[0]
+    assert generated.strip() == table().strip(), "run: python -m console.settings.describe --write"
+
+
+def test_the_docs_name_every_variable_and_way() -> None:
+    text = (DOCS / "configuration.md").read_text()
+    for variable in ("CONFIG", "THEME", "REFRESH", "WRITES", "ASCII", "ENVIRONMENT", "PROMETHEUS"):
+        assert f"MIDWATCH_{variable}" in text
+    secrets = (DOCS / "secrets.md").read_text()
+    for way in ("env:", "file:", "cmd:", "keyring:"):
+        assert way in secrets
