@@ -76,15 +76,15 @@ def _support_llm() -> ModelSpec:
         rate_per_second=0.5,
         peak_hour_utc=14.0,
         primary=Backend(
-            "support-llm", "L0", "eu", 14, 6.0, 0.4, 0.0015, 0.0002, 0.4, 0.03,
+            "support-llm", "L0", "eu", 12, 2.35, 0.4, 0.0015, 0.0002, 0.4, 0.03,
             calls=(Call("llm-provider-a", 4.0, 3, 0.0),),
             queue_seconds=30.0,
-            tokens=Tokens(1800, 350, 0.25, 0.018, 3.0, 15.0),
+            tokens=Tokens(1800, 350, 0.25, 0.006, 3.0, 15.0),
         ),
         fallbacks=(
             Backend(
-                "support-small", "L2", "eu", 12, 2.0, 0.4, 0.002, 0.0001, 0.2, 0.07,
-                tokens=Tokens(1400, 220, 0.12, 0.009, 0.3, 1.2),
+                "support-small", "L2", "eu", 6, 0.9, 0.4, 0.002, 0.0001, 0.2, 0.07,
+                tokens=Tokens(1400, 220, 0.12, 0.0035, 0.3, 1.2),
             ),
         ),
         consent="contract-6.1.b",
@@ -92,7 +92,8 @@ def _support_llm() -> ModelSpec:
         reviewers_per_second=0.05,
         review_sla_seconds=1800.0,
         availability=0.99,
-        latency_under_seconds=20.0,
+        latency_under_seconds=40.0,
+        rhythm=0.15,
         framework="provider-api",
     )  # fmt: skip
 

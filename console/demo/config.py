@@ -8,6 +8,7 @@ from console.demo.specs import ModelSpec
 
 SOURCE_NAME = "demo"
 HOURS_A_MONTH = 720.0
+BUDGET_MARGIN = 1.1
 _ALLOWED = {"eu": ("eu",), "us": ("us", "eu"), "ap": ("ap",)}
 
 
@@ -130,6 +131,6 @@ def _promises(model: ModelSpec) -> list[str]:
             f'sla = "{model.review_sla_seconds:g}s" }}'
         )
     if "cost" not in model.omits:
-        budget = planned_usd_per_hour(model) * HOURS_A_MONTH
+        budget = planned_usd_per_hour(model) * HOURS_A_MONTH * BUDGET_MARGIN
         lines.append(f"cost = {{ budget_month = {max(1.0, budget):.0f} }}")
     return lines

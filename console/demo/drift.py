@@ -18,7 +18,7 @@ _FEATURE_LOADINGS = (1.1, 0.7, 0.35, 0.15, 0.05)
 
 
 def normal_shares(edges: list[float], shift: float) -> Floats:
-    """Return a normal's shares of B bins, moved by ``shift`` σ; ``edges`` are the B-1 inner ones."""
+    """Return a normal's shares of B bins, moved by ``shift`` σ; ``edges`` are the inner ones."""
     below = [NormalDist(shift, 1.0).cdf(edge) for edge in edges]
     shares: Floats = np.diff(np.asarray([0.0, *below, 1.0]))
     return shares

@@ -169,7 +169,7 @@ class DemoFleet:
         return self._history.blocks(by_model)
 
     def config_toml(self, *, prometheus_url: str | None = None) -> str:
-        """Return a complete configuration: the fleet's own targets, or a Prometheus that has them."""
+        """Return a complete configuration: the fleet's own targets, or a Prometheus with them."""
         return config_toml(self.models, self.targets, prometheus_url)
 
     def _endpoints(self) -> list[list[Service]]:

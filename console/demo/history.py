@@ -72,7 +72,7 @@ class HistoryBlock:
 
 
 class _Axis:
-    """The time axis: 5 min steps up to seven hours ago, then 60 s, then 10 s for the last 15 min."""
+    """The time axis: 5 min steps until seven hours ago, then 60 s, 10 s for the last 15 min."""
 
     def __init__(self, now: float) -> None:
         begin = now - DAYS * 86400.0
@@ -99,13 +99,14 @@ class _Axis:
 
 @dataclass(slots=True)
 class _Pool:
-    """What a pool of requests became: values of all series, and how many were in each population."""
+    """What a pool of requests became: all series, and the size of each population."""
 
     values: Floats
     sizes: Mapping[str, float]
     to_review: int
     error_ratio: float
     utilisation: float
+    holding_seconds: float
     usd_each: float
 
 
@@ -188,6 +189,9 @@ class _Teller:
         self._drift(values, populations["answered"])
         self._review(values, low, pools)
         service.values[:] = values[-1]
+        load = service.loads[service.model.primary.name]
+        load.holding_seconds = pools[-1].holding_seconds
+        load.utilisation = pools[-1].utilisation
         columns = self._long_columns()
         return _Tale(values, coarse_values, columns)
 
@@ -229,7 +233,7 @@ class _Teller:
         sizes = {"worked": float(batch.size), "answered": answered}
         usd_each = float(service.priced_usd)
         error_ratio = error_probability(backend, situation)
-        return _Pool(values, sizes, to_review, error_ratio, busy, usd_each)
+        return _Pool(values, sizes, to_review, error_ratio, busy, holding, usd_each)
 
     def _outcomes(self, arrivals: Counts, error_ratio: Floats) -> dict[str, Counts]:
         rejected = self._rng.binomial(arrivals, REJECTED_INPUT_RATIO)
@@ -269,10 +273,12 @@ class _Teller:
     def _count(self, block: Block, means: Floats, people: Counts) -> Floats:
         if block.draw == "amount":
             amounts: Floats = means * people
-            whole_units = block.name.endswith("_us")
-            return amounts.round() if whole_units else amounts
-        whole = np.floor(means)
-        counts: Floats = whole * people + self._rng.poisson((means - whole) * people)
+            if block.name.endswith("_us"):
+                np.rint(amounts, out=amounts)
+            return amounts
+        whole: Floats = np.floor(means)
+        counts: Floats = whole * people
+        counts += self._rng.poisson((means - whole) * people)
         return counts
 
     def _reconcile_attempts(self, steps: Floats, worked: Counts) -> None:

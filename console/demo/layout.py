@@ -49,7 +49,8 @@ def sorted_labels(*parts: tuple[str, str]) -> Labels:
     return tuple(sorted(parts))
 
 
-def _series_text(name: str, labels: Labels) -> str:
+def series_text(name: str, labels: Labels) -> str:
+    """Return a series as it is written in exposition text, label values escaped."""
     if not labels:
         return name
     inside = ",".join(f'{key}="{_escape(value)}"' for key, value in labels)
@@ -164,7 +165,7 @@ class Page:
             head = f"# HELP {name} {first.help}\n# TYPE {name} {first.kind}\n"
             for block, offset in blocks:
                 for place, (series, labels) in enumerate(_block_series(block)):
-                    self._prefixes.append(f"{head}{_series_text(series, labels)} ")
+                    self._prefixes.append(f"{head}{series_text(series, labels)} ")
                     head = ""
                     order.append(offset + place)
         self._order = np.asarray(order, dtype=np.int64)

@@ -75,8 +75,8 @@ class Story:
         """Return how many times longer the texts of ``model`` are than planned."""
         if self.scenario != "story" or model != "support-llm":
             return 1.0
-        longer = 2.1 * _ramp(seconds, -7 * _HOUR, -6 * _HOUR) + 0.3 * _ramp(seconds, -6 * _HOUR, 0)
-        return 1.0 + longer + 1.0 * _ramp(seconds, 0, _HOUR)
+        longer = 2.7 * _ramp(seconds, -7 * _HOUR, -6 * _HOUR) + 0.5 * _ramp(seconds, -6 * _HOUR, 0)
+        return 1.0 + longer + 0.8 * _ramp(seconds, 0, _HOUR)
 
     def metrics_away(self, model: str, seconds: float) -> bool:
         """True while the service of ``model`` answers 503 instead of its metrics."""

@@ -1,0 +1,248 @@
+"""A real Prometheus between the services and the console, with their history inside."""
+
+import http.client
+import logging
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from console.demo.config import SOURCE_NAME
+from console.demo.fleet import DemoError, DemoFleet
+from console.demo.history import COARSE_SECONDS, MIDDLE_SPAN_SECONDS, HistoryBlock
+from console.demo.http import LOOPBACK
+from console.demo.layout import Floats, Labels, series_text
+
+SCRAPE_SECONDS = 5
+BACKFILL_COARSE_SECONDS = 900.0
+READY_SECONDS = 30.0
+STOP_SECONDS = 10.0
+IMPORT_SECONDS = 120.0
+# promtool mostly waits for the disk: three at once take 8 s where one after another takes 20.
+IMPORTS_AT_ONCE = 3
+_DAY = 86400.0
+_BLOCK = 7200.0
+_log = logging.getLogger(__name__)
+
+
+class RealPrometheus:
+    """The installed ``prometheus``, scraping a started fleet on a free loopback port.
+
+    Raises ``DemoError`` when ``prometheus`` or ``promtool`` is not on PATH.
+    """
+
+    def __init__(self, fleet: DemoFleet) -> None:
+        self._programs = {name: _find(name) for name in ("prometheus", "promtool")}
+        self._fleet = fleet
+        self._process: subprocess.Popen[bytes] | None = None
+        self._home: Path | None = None
+        self.url = ""
+        self.backfill_seconds = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> None:
+        """Import the history, start the server and wait until it is ready.
+
+        Raises ``DemoError`` with the last words of the program that failed. The weeks before are
+        imported at 15 min steps instead of 5, which keeps the import to a few seconds.
+        """
+        if self._process is not None:
+            raise DemoError("this Prometheus is already running; stop it first")
+        self._home = Path(tempfile.mkdtemp(prefix="midwatch-demo-"))
+        try:
+            began = time.perf_counter()
+            self._backfill(self._home)
+            self.backfill_seconds = time.perf_counter() - began
+            self._launch(self._home)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server by its process id and remove its data."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        home, self._home = self._home, None
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _backfill(self, home: Path) -> None:
+        data = home / "data"
+        data.mkdir()
+        with ThreadPoolExecutor(IMPORTS_AT_ONCE) as imports:
+            running = []
+            for number, text in enumerate(openmetrics_parts(list(self._fleet.history()))):
+                source = home / f"part-{number}.om"
+                source.write_text(text, encoding="utf-8")
+                running.append(imports.submit(self._import, source, data))
+            for done in running:
+                done.result()
+
+    def _import(self, source: Path, data: Path) -> None:
+        command = [self._programs["promtool"], "tsdb", "create-blocks-from", "openmetrics", "-q"]
+        try:
+            done = subprocess.run(
+                [*command, str(source), str(data)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=IMPORT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise DemoError(
+                f"promtool needed more than {IMPORT_SECONDS:.0f} s to import the history; "
+                "run the demo without --real-prometheus"
+            ) from None
+        source.unlink()
+        if done.returncode != 0:
+            raise DemoError(f"promtool could not import the history: {_last_words(done.stderr)}")
+
+    def _launch(self, home: Path) -> None:
+        config = home / "prometheus.yml"
+        config.write_text(scrape_config(self._fleet.targets), encoding="utf-8")
+        log = home / "prometheus.log"
+        port = _free_port()
+        self.url = f"http://{LOOPBACK}:{port}"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    self._programs["prometheus"],
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={home / 'data'}",
+                    f"--web.listen-address={LOOPBACK}:{port}",
+                    "--storage.tsdb.retention.time=40d",
+                    # Equal durations switch compaction off: it would rewrite the weeks at once.
+                    "--storage.tsdb.min-block-duration=2h",
+                    "--storage.tsdb.max-block-duration=2h",
+                    "--log.level=warn",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while not _ready(port):
+            if self._process.poll() is not None:
+                raise DemoError(f"prometheus ended at once: {_last_words(log.read_bytes())}")
+            if time.monotonic() > deadline:
+                raise DemoError(
+                    f"prometheus was not ready within {READY_SECONDS:.0f} s: "
+                    f"{_last_words(log.read_bytes())}"
+                )
+            time.sleep(0.1)
+        _log.info("prometheus ready, history imported in %.1f s", self.backfill_seconds)
+
+
+def scrape_config(targets: Sequence[str]) -> str:
+    """Return a prometheus.yml whose job and instance are those of the scrape source."""
+    addresses = ", ".join(f'"{urlsplit(url).netloc}"' for url in targets)
+    return (
+        f"global:\n  scrape_interval: {SCRAPE_SECONDS}s\n  scrape_timeout: {SCRAPE_SECONDS}s\n"
+        f"scrape_configs:\n  - job_name: {SOURCE_NAME}\n    static_configs:\n"
+        f"      - targets: [{addresses}]\n"
+    )
+
+
+def openmetrics_parts(blocks: Sequence[HistoryBlock]) -> Iterator[str]:
+    """Yield the history as OpenMetrics text with timestamps: by UTC day, then by two hours.
+
+    promtool reads its whole input once for every two hours in it, so the dense end goes in two-hour
+    parts and the sparse weeks by the day. Where tiers overlap the finer one wins.
+    """
+    tracks = _tracks(blocks)
+    first = min(times[0] for _, times, _ in tracks)
+    last = max(times[-1] for _, times, _ in tracks)
+    dense = blocks[-1].times[-1] - MIDDLE_SPAN_SECONDS
+    begin = first - first % _BLOCK
+    while begin <= last:
+        day_ends = begin - begin % _DAY + _DAY
+        end = day_ends if day_ends < dense else begin + _BLOCK
+        yield "".join(_lines(tracks, begin, end)) + "# EOF\n"
+        begin = end
+
+
+_Track = tuple[str, Floats, Floats]
+
+
+def _tracks(blocks: Sequence[HistoryBlock]) -> list[_Track]:
+    """Return (series text, times, values) for each series over all tiers, ascending in time."""
+    pieces: dict[tuple[str, str, Labels], list[tuple[Floats, Floats]]] = {}
+    for place, block in enumerate(blocks):
+        finer = blocks[place + 1].times[0] if place + 1 < len(blocks) else np.inf
+        keep = block.times < finer - 0.5
+        if block.step_seconds == COARSE_SECONDS:
+            age = block.times[-1] - block.times
+            keep &= np.rint(age) % BACKFILL_COARSE_SECONDS == 0
+        for series, values in zip(block.series, block.values, strict=True):
+            pieces.setdefault(series, []).append((block.times[keep], values[keep]))
+    return [
+        (
+            series_text(name, _scraped(labels, target)),
+            np.concatenate([times for times, _ in parts]),
+            np.concatenate([values for _, values in parts]),
+        )
+        for (target, name, labels), parts in pieces.items()
+    ]
+
+
+def _scraped(labels: Labels, target: str) -> Labels:
+    added: Mapping[str, str] = {"instance": urlsplit(target).netloc, "job": SOURCE_NAME}
+    return tuple(sorted({**dict(labels), **added}.items()))
+
+
+def _lines(tracks: Iterable[_Track], begin: float, end: float) -> Iterator[str]:
+    for text, times, values in tracks:
+        start, stop = np.searchsorted(times, (begin, end))
+        for at, value in zip(times[start:stop].tolist(), values[start:stop].tolist(), strict=True):
+            yield f"{text} {value!r} {at:.3f}\n"
+
+
+def _find(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise DemoError(
+            f"--real-prometheus needs the program {name}, which is not on PATH; install Prometheus "
+            "(Debian: apt install prometheus), or run the demo without it"
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2.0)
+    try:
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _last_words(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
