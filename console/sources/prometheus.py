@@ -189,7 +189,7 @@ class PrometheusSource:
         except ApiError as problem:
             failure = _Failure(problem.sentence, problem.refused)
             return _failed(query, now, failure), failure
-        keys = tuple(tuple(labels.get(label, "") for label in query.by) for labels in vector.labels)
+        keys = _keys_of(vector.labels, query.by)
         infos = opened.infos
         if vector.skipped:
             infos = (*infos, f"{vector.skipped} native histograms were left out")
@@ -281,6 +281,15 @@ def _from_wire(problem: object) -> _Failure:
             if said.refused:
                 return _Failure(said.sentence, heard=True)
     return _Failure(problem.sentence, heard=False)
+
+
+def _keys_of(
+    series: Sequence[Mapping[str, str]], by: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    if len(by) == 1:
+        (label,) = by
+        return tuple([(labels.get(label, ""),) for labels in series])
+    return tuple([tuple([labels.get(label, "") for label in by]) for labels in series])
 
 
 def _failed(query: Query, now: float, failure: _Failure) -> Answer:
