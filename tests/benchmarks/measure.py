@@ -36,6 +36,8 @@ class Benchmark:
 
     name: str
     run: Callable[[bool], list[Row]]
+    timed: bool = True
+    """Whether a slower subject must break a gate; a count of bytes or queries does not care."""
 
 
 def table(rows: list[Row]) -> str:
