@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.signals.fleet import midwatch_store
+from tests.signals.servers import servers_store
 from tests.signals.stored import ListStore
 from tests.support.prometheus_server import running_prometheus
 
@@ -15,9 +16,17 @@ def midwatch_samples() -> ListStore:
 
 
 @pytest.fixture(scope="session")
-def midwatch_prometheus(
-    midwatch_samples: ListStore, tmp_path_factory: pytest.TempPathFactory
+def server_samples() -> ListStore:
+    return servers_store()
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    midwatch_samples: ListStore,
+    server_samples: ListStore,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("signals")
-    with running_prometheus(directory, blocks=midwatch_samples.openmetrics()) as url:
+    everything = ListStore([*midwatch_samples.series, *server_samples.series])
+    with running_prometheus(directory, blocks=everything.openmetrics()) as url:
         yield url

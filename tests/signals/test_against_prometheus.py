@@ -11,9 +11,9 @@ from console.facts.model import ModelRow, Objectives
 from console.signals.evaluate import Memory, evaluate
 from console.signals.expressions import (
     Either,
-    Node,
     Gauge,
     Increase,
+    Node,
     Quantile,
     Rate,
     Ratio,
@@ -80,12 +80,12 @@ def differences(query: Query, promql: str, url: str, store: ListStore, at: float
 
 @pytest.mark.parametrize("at", MOMENTS)
 def test_every_question_of_the_contracts_profile(
-    midwatch_prometheus: str, midwatch_samples: ListStore, at: float
+    prometheus: str, midwatch_samples: ListStore, at: float
 ) -> None:
     answered = 0
     problems = []
     for query in queries():
-        problems += differences(query, query.promql, midwatch_prometheus, midwatch_samples, at)
+        problems += differences(query, query.promql, prometheus, midwatch_samples, at)
         answered += bool(evaluate(query, midwatch_samples, at).keys)
     assert not problems, "\n".join(problems)
     # The rest are extensions that this fleet does not export.
@@ -118,13 +118,11 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
-def test_every_part_of_the_algebra(
-    midwatch_prometheus: str, midwatch_samples: ListStore, name: str
-) -> None:
+def test_every_part_of_the_algebra(prometheus: str, midwatch_samples: ListStore, name: str) -> None:
     problems = []
     for spans in ({}, {"window": 60.0}, {"window": 1800.0, "offset": 90.0}, {"window": 16.0}):
         for by in (("model",), ("model", "outcome"), ("version",)):
             query = asked(EXPRESSIONS[name], *by, **spans)
             promql = EXPRESSIONS[name].promql(query.scope())
-            problems += differences(query, promql, midwatch_prometheus, midwatch_samples, NOW)
+            problems += differences(query, promql, prometheus, midwatch_samples, NOW)
     assert not problems, "\n".join(problems)
