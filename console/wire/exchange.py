@@ -116,7 +116,9 @@ def _failure(error: "httpx.HTTPError", url: str) -> WireError:
         case httpx.RemoteProtocolError() if "incomplete" in str(error) or "closed" in str(error):
             return WireError("truncated", f"{server} broke off its answer: {_reason(error)}")
         case httpx.ReadError() | httpx.WriteError() | httpx.CloseError():
-            return WireError("truncated", f"{server} broke the connection: {_reason(error)}")
+            # TLS 1.3 refuses a client without a certificate only after its handshake, by hanging up.
+            hint = "; it may demand a client certificate" if url.startswith("https:") else ""
+            return WireError("truncated", f"{server} broke the connection: {_reason(error)}{hint}")
         case _:
             return WireError("protocol", f"{server} does not speak proper HTTP: {_reason(error)}")
 
