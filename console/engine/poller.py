@@ -58,7 +58,7 @@ class Poller:
         self._refresh_seconds = refresh_seconds
         self._task: asyncio.Task[None] | None = None
         self._first_part = asyncio.Event()
-        self._next_poll_at = -math.inf
+        self._polled_at = -math.inf
         self._next_discovery_at = -math.inf
         self._next_slow_at = -math.inf
         self._slow_ids: frozenset[str] = frozenset()
@@ -75,16 +75,16 @@ class Poller:
         """Begin a poll unless one is under way or none is due; tell whether one began."""
         # The clock of the loop jitters by milliseconds; without slack every other tick is missed.
         slack_seconds = self._refresh_seconds * 0.1
-        if self.busy or now < self._next_poll_at - slack_seconds:
+        if self.busy or now < self._polled_at + self.cadence_seconds - slack_seconds:
             return False
-        self._next_poll_at = now + self.cadence_seconds
+        self._polled_at = now
         self._first_part.clear()
         self._task = asyncio.create_task(self._guarded(now), name=f"poll {self.name}")
         return True
 
     def hasten(self) -> None:
         """Forget all rhythms: the next poll is due at once and asks everything."""
-        self._next_poll_at = self._next_discovery_at = self._next_slow_at = -math.inf
+        self._polled_at = self._next_discovery_at = self._next_slow_at = -math.inf
 
     def ask_slow_soon(self) -> None:
         """Ask the slow questions in the next poll."""

@@ -59,17 +59,22 @@ def seat_rows(
         wanted = configured.source if configured is not None else None
         seat = _choose(row, wanted, offers, fallbacks, away)
         seats.append(seat)
-        changed = seat.source and (seat.source != row.source or seat.profile != row.profile)
-        seated.append(replace(row, source=seat.source, profile=seat.profile) if changed else row)
+        source, profile = (seat.source, seat.profile) if seat.source else (wanted or "", "")
+        same = (source, profile) == (row.source, row.profile)
+        seated.append(row if same else replace(row, source=source, profile=profile))
     return Seating(tuple(seated), tuple(seats))
 
 
 def _by_name(models: Sequence[SeenModel], settings: Settings) -> dict[str, SeenModel]:
-    """Return the models of one source under their row's name; the first sighting of a name wins."""
+    """Return the models of one source under their row's name; the first sighting of a name wins.
+
+    A declared ``match`` names the row of the label value it holds; without one a declared name
+    stands for the model shown or spelled like it.
+    """
     renamed: dict[tuple[str, str | None], str] = {}
     for name, declared in settings.models.items():
-        for value in (declared.match or {}).values():
-            renamed[value, declared.profile] = name
+        for value in (declared.match or {name: name}).values():
+            renamed.setdefault((value, declared.profile), name)
     found: dict[str, SeenModel] = {}
     for model in models:
         name = (

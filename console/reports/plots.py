@@ -54,6 +54,7 @@ def chart(
     lowest, highest = min(0.0, float(known.min())), float(known.max())
     if highest <= lowest:
         highest = lowest + 1.0
+    marker = "dot" if ascii_only else "braille"
     with _LOCK:
         from plotext import figure
 
@@ -61,11 +62,7 @@ def chart(
         figure.plot_size(width, height)
         figure.title(title)
         for piece_times, piece_values in pieces:
-            line = figure.signal(
-                piece_times.tolist(),
-                piece_values.tolist(),
-                marker="dot" if ascii_only else "braille",
-            )
+            line = figure.signal(piece_times.tolist(), piece_values.tolist(), marker=marker)
             if len(piece_times) > 1:
                 line.lines()
             figure.draw(line)

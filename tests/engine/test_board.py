@@ -1,0 +1,183 @@
+"""The board: six states told apart, joins kept, own queries in front."""
+
+import numpy as np
+import pytest
+
+from console.engine.board import Board
+from console.engine.seats import Seat, Seating
+from console.facts.model import ModelRow
+from console.facts.reading import ReadingState
+from tests.engine.fakes import NOW, answer, failure, query
+
+ROWS = ("alpha", "beta", "gamma", "delta")
+
+
+def board_of(*queries, source="one"):
+    board = Board()
+    board.seat(
+        Seating(
+            tuple(ModelRow(name, source, "midwatch") for name in ROWS),
+            tuple(Seat(source, "midwatch", name) for name in ROWS),
+        )
+    )
+    board.plan(source, queries)
+    return board
+
+
+def states(board, column, away=()):
+    found = board.observe(away).columns[column]
+    return [ReadingState(int(code)).label for code in found.states]
+
+
+def test_value_nan_and_absence_are_three_things():
+    asked = query("latency_p95")
+    board = board_of(asked)
+    board.take("one", [answer(asked, {"beta": np.nan, "alpha": 0.0, "stranger": 9.0})])
+    column = board.observe(()).columns["latency_p95"]
+    assert states(board, "latency_p95") == ["ok", "no_traffic", "no_data", "no_data"]
+    assert column.values[0] == 0.0
+    assert np.isnan(column.values[1:]).all()
+    reading = column.reading(0)
+    assert (reading.at, reading.window_seconds, reading.method) == (NOW, 300.0, "mean")
+    assert column.reading(2).at is None
+
+
+def test_a_failed_question_is_an_error_for_those_it_was_about():
+    asked = query("latency_p95", models=frozenset({"alpha", "beta"}))
+    board = board_of(asked)
+    board.take("one", [failure(asked)])
+    assert states(board, "latency_p95") == ["error", "error", "no_data", "no_data"]
+
+
+def test_few_samples_void_a_value_but_not_an_unknown_count():
+    counting = query("requests_rate")
+    asked = query("latency_p95", n_column="requests_rate", min_n=30.0)
+    board = board_of(counting, asked)
+    board.take(
+        "one",
+        [
+            answer(counting, {"alpha": 1.0, "beta": 0.05}),
+            answer(asked, {"alpha": 0.4, "beta": 0.4, "gamma": 0.4}),
+        ],
+    )
+    assert states(board, "latency_p95") == ["ok", "too_few", "ok", "no_data"]
+    column = board.observe(()).columns["latency_p95"]
+    assert column.reading(0).n == pytest.approx(300.0)
+    assert column.reading(1).n == pytest.approx(15.0)
+    assert column.reading(1).value is None
+    assert column.reading(2).n is None
+
+
+def test_a_count_column_is_n_itself():
+    counting, asked = (
+        query("drift_samples"),
+        query("drift_psi", n_column="drift_samples", min_n=200),
+    )
+    board = board_of(counting, asked)
+    board.take(
+        "one",
+        [
+            answer(counting, {"alpha": 120, "beta": 5812}),
+            answer(asked, {"alpha": 0.3, "beta": 0.3}),
+        ],
+    )
+    assert states(board, "drift_psi")[:2] == ["too_few", "ok"]
+    assert board.observe(()).columns["drift_psi"].reading(0).n == 120
+
+
+def test_the_values_of_an_absent_source_are_stale_and_keep_their_time():
+    asked = query("latency_p95")
+    board = board_of(asked)
+    board.take("one", [answer(asked, {"alpha": 0.4, "beta": np.nan})])
+    assert states(board, "latency_p95", away=("one",)) == [
+        "stale",
+        "no_traffic",
+        "no_data",
+        "no_data",
+    ]
+    reading = board.observe(("one",)).columns["latency_p95"].reading(0)
+    assert (reading.value, reading.at) == (0.4, NOW)
+
+
+def test_two_thresholds_fill_one_column():
+    low = query("low_confidence_ratio", id="a", edge=0.5, models=frozenset({"alpha"}))
+    high = query("low_confidence_ratio", id="b", edge=0.8, models=frozenset({"beta"}))
+    board = board_of(low, high)
+    everyone = {"alpha": 0.1, "beta": 0.2, "gamma": 0.3}
+    board.take(
+        "one",
+        [
+            answer(low, everyone),
+            answer(high, {name: 2 * value for name, value in everyone.items()}),
+        ],
+    )
+    values = board.observe(()).columns["low_confidence_ratio"].values
+    assert values[:2].tolist() == [0.1, 0.4]
+    assert np.isnan(values[2])
+
+
+def test_own_promql_replaces_the_profile_even_when_it_answers_nothing():
+    usual = query("latency_p95")
+    own = query(
+        "latency_p95", id="own/alpha", exclusive=True, models=frozenset({"alpha"}), method="own"
+    )
+    board = board_of(own, usual)
+    board.take("one", [answer(usual, {"alpha": 1.0, "beta": 2.0}), answer(own, {"": 7.0})])
+    column = board.observe(()).columns["latency_p95"]
+    assert column.values[:2].tolist() == [7.0, 2.0]
+    assert column.reading(0).method == "own"
+    board.take("one", [answer(own, {})])
+    assert states(board, "latency_p95")[:2] == ["no_data", "ok"]
+
+
+def test_joins_follow_the_identity_of_keys():
+    asked = query("latency_p95")
+    board = board_of(asked)
+    first = answer(asked, {"alpha": 1.0, "beta": 2.0})
+    board.take("one", [first])
+    assert board.observe(()).columns["latency_p95"].values[:2].tolist() == [1.0, 2.0]
+    board.take("one", [answer(asked, {"beta": 3.0, "alpha": 4.0})])
+    assert board.observe(()).columns["latency_p95"].values[:2].tolist() == [4.0, 3.0]
+
+
+def test_moved_rows_take_their_values_along():
+    asked = query("latency_p95")
+    board = board_of(asked)
+    board.take("one", [answer(asked, {"alpha": 1.0, "delta": 4.0})])
+    board.seat(
+        Seating(
+            (ModelRow("delta", "one", "midwatch"), ModelRow("alpha", "one", "midwatch")),
+            (Seat("one", "midwatch", "delta"), Seat("one", "midwatch", "alpha")),
+        )
+    )
+    assert board.observe(()).columns["latency_p95"].values.tolist() == [4.0, 1.0]
+
+
+def test_labelled_facts_carry_row_names_and_dependencies_their_own():
+    breaker = query("breaker_state", by=("model", "dependency"), labelled=True)
+    shared = query("dependency_error_ratio", by=("dependency",), labelled=True)
+    board = board_of(breaker, shared)
+    from console.facts.samples import Answer
+
+    board.take(
+        "one",
+        [
+            Answer(breaker.id, (("alpha", "fs"), ("stranger", "fs")), np.array([1.0, 0.0]), NOW),
+            Answer(shared.id, (("fs",),), np.array([0.38]), NOW),
+        ],
+    )
+    labelled = board.observe(()).labelled
+    assert [(fact.labels, fact.value) for fact in labelled["breaker_state"]] == [
+        (("alpha", "fs"), 1.0)
+    ]
+    assert labelled["dependency_error_ratio"][0].labels == ("fs",)
+
+
+def test_a_question_that_leaves_the_plan_takes_its_answer_with_it():
+    asked, other = query("latency_p95"), query("latency_p50")
+    board = board_of(asked, other)
+    board.take("one", [answer(asked, {"alpha": 1.0}), answer(other, {"alpha": 2.0})])
+    board.plan("one", (other,))
+    assert set(board.observe(()).columns) == {"latency_p50"}
+    board.take("one", [answer(asked, {"alpha": 1.0})])
+    assert set(board.observe(()).columns) == {"latency_p50"}
