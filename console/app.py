@@ -1,0 +1,412 @@
+"""The console: one app, its screens, and a clean way in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.binding import Binding, BindingType
+
+import themes
+from console.actions.gate import refusal
+from console.actions.keymap import QUIT_KEY, KeymapError, keymap
+from console.facts.text import visible
+from console.screens.base import ConsoleScreen, bindings_for
+from console.screens.curves import RANGES, next_range
+from console.screens.fleet import FleetScreen
+from console.screens.messages import (
+    ActionAsked,
+    EngineStarted,
+    ProblemArrived,
+    ReloadFinished,
+    SnapshotArrived,
+)
+from console.screens.session import Session
+from console.screens.terminal import (
+    HANGUP_CODE,
+    TerminalGuard,
+    clipboard_sequence,
+    crash_sentence,
+    terminal_lost,
+)
+from themes.glyphs import glyphs
+from themes.palette import THEMES, palette, textual_theme
+from widgets.frugal import FrugalApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+
+    from textual.message import Message
+    from textual.screen import Screen
+
+    from console.actions.keymap import Keymap
+    from console.actions.spec import ActionSpec, Mode
+    from console.engine.handle import EngineHandle, ReloadOutcome
+    from console.facts.options import ConsoleOptions
+    from console.screens.helptext import BoxLine
+    from console.settings.load import Loaded
+
+log = logging.getLogger(__name__)
+
+AnyScreen = TypeVar("AnyScreen", bound=ConsoleScreen)
+
+BAD_CONFIGURATION = 78
+
+
+class MidwatchApp(FrugalApp[None], inherit_bindings=False):
+    """Shows the engine's Snapshots and hands keys to the registry of actions.
+
+    ``make_engine`` is called in a thread after the first paint; ``clock`` returns Unix seconds.
+    """
+
+    CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
+    TITLE = "Midwatch"
+    ENABLE_COMMAND_PALETTE = False
+    ESCAPE_TO_MINIMIZE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(QUIT_KEY, "leave", "Quit", show=False, priority=True)
+    ]
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        options: ConsoleOptions,
+        make_engine: Callable[[], EngineHandle],
+        *,
+        keys: Keymap | None = None,
+        clock: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self._options = options
+        self._make_engine = make_engine
+        self._theme_name = options.theme if options.colour else "mono"
+        self.fault: Exception | None = None
+        mode: Mode = "read_only" if options.read_only or not options.write else "armed"
+        self.session = Session(
+            keys=keys or keymap(loaded.settings.keymap),
+            glyphs=glyphs(options.ascii),
+            roles=palette(self._theme_name).styles,
+            clock=clock,
+            zone=zone,
+            mode=mode,
+            environment=loaded.settings.environment,
+            title=options.title,
+        )
+        if options.ascii:
+            self.add_class("-ascii")
+        self._show_theme(self._theme_name)
+        self.guard: TerminalGuard | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+
+    # Coming and going
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the fleet screen; it is there from the first frame on."""
+        return self._keyed(FleetScreen)(self.session)
+
+    def _keyed(self, screen: type[AnyScreen]) -> type[AnyScreen]:
+        """Return the screen's class with the bindings of the keymap in force."""
+        bindings = bindings_for(screen.PLACE, self.session.keys)
+        keyed = type(screen.__name__, (screen,), {"BINDINGS": bindings}, inherit_bindings=False)
+        return cast("type[AnyScreen]", keyed)
+
+    def on_mount(self) -> None:
+        """Start the watches, and the engine once the first frame is out."""
+        self._own_loop = asyncio.get_running_loop()
+        self.set_interval(1.0, self._every_second)
+        self.call_after_refresh(self._start_engine)
+
+    def _start_engine(self) -> None:
+        # What the engine imports is slow: a thread of its own keeps keys answered meanwhile.
+        threading.Thread(target=self._run_engine, name="midwatch start", daemon=True).start()
+
+    def _run_engine(self) -> None:
+        try:
+            engine = self._make_engine()
+            engine.start(
+                lambda snapshot: self._tell(SnapshotArrived(snapshot)),
+                lambda sentence: self._tell(ProblemArrived(sentence)),
+            )
+        except Exception as error:  # what fails here must be told on screen, not end a thread
+            log.exception("the engine could not start")
+            self._tell(ProblemArrived(f"the engine could not start: {error}"))
+            return
+        self._tell(EngineStarted(engine))
+
+    def _tell(
+        self, message: SnapshotArrived | ProblemArrived | EngineStarted | ReloadFinished
+    ) -> None:
+        """Post a message from any thread."""
+        self.post_message(message)
+
+    def leave(self, code: int = 0) -> None:
+        """End the console with an exit code; safe from signal handlers and other threads."""
+        self.call_soon(self.exit, None, code)
+
+    def call_soon(self, does: Callable[..., object], *arguments: object) -> None:
+        """Run something on the app's loop as soon as it is free; nothing when it has ended."""
+        if self._own_loop is not None and not self._own_loop.is_closed():
+            self._own_loop.call_soon_threadsafe(does, *arguments)
+
+    def action_leave(self) -> None:
+        """Quit."""
+        self.exit()
+
+    def _every_second(self) -> None:
+        if not self.is_headless and terminal_lost():
+            if self.guard is not None:
+                self.guard.leave(HANGUP_CODE)
+            else:
+                self.exit(return_code=HANGUP_CODE)
+            return
+        screen = self.console_screen
+        if screen is not None and screen is self.screen:
+            screen.show_clock()
+
+    def on_unmount(self) -> None:
+        """Let the engine go."""
+        if self.session.engine is not None:
+            self.session.engine.stop()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep the fault for `run` to tell; a traceback helps nobody at three at night."""
+        self.fault = self.fault or error
+        log.critical("the console crashed", exc_info=error)
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+    # News
+
+    @property
+    def console_screen(self) -> ConsoleScreen | None:
+        """The uppermost screen of the console, under dialogs."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ConsoleScreen):
+                return screen
+        return None
+
+    def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+        """Show the newest tick on the uppermost screen of the console."""
+        self.session.snapshot = message.snapshot
+        self.session.environment = message.snapshot.environment
+        self.session.problem = ""
+        screen = self.console_screen
+        if screen is not None:
+            screen.show_snapshot()
+
+    def on_problem_arrived(self, message: ProblemArrived) -> None:
+        """Say on screen what is wrong with the engine itself."""
+        self.session.problem = visible(message.sentence, 300)
+        screen = self.console_screen
+        if screen is not None:
+            screen.show_clock()
+            screen.say(message.sentence, "error")
+
+    def on_engine_started(self, message: EngineStarted) -> None:
+        """Let screens ask the engine from now on."""
+        self.session.engine = message.engine
+        screen = self.console_screen
+        if screen is not None:
+            screen.show_series()
+
+    def on_reload_finished(self, message: ReloadFinished) -> None:
+        """Say how the reload went."""
+        outcome = message.outcome
+        screen = self.console_screen
+        if screen is None:
+            return
+        screen.say(outcome.sentence, "text" if outcome.applied else "error")
+        if outcome.problems:
+            self.show_box("The configuration was refused; the old one stays", outcome.problems)
+
+    # Actions that are the app's
+
+    def on_action_asked(self, message: ActionAsked) -> None:
+        """Do an action that a screen passed on, unless something speaks against it."""
+        message.stop()
+        screen = self.console_screen
+        if screen is None:
+            return
+        reason = refusal(message.spec, self.session.mode, screen.context)
+        if reason is not None:
+            screen.say(reason, "s3")
+            return
+        self._do(message.spec, message.argument, screen)
+
+    def _do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
+        does: dict[str, Callable[[], None]] = {
+            "quit": self.exit,
+            "model.open": lambda: self._open_model(argument or screen.context.model, screen),
+            "range.longer": lambda: self._range(argument, 1, screen),
+            "range.shorter": lambda: self._range(argument, -1, screen),
+            "help": lambda: self._help(screen),
+            "explain": lambda: self._explain(argument, screen),
+            "palette": self._palette,
+            "theme.next": lambda: self._theme(argument, screen),
+            "copy": lambda: self._copy(screen),
+            "screenshot": lambda: self._picture(argument, screen),
+            "refresh": lambda: self._refresh(screen),
+            "reload": self.request_reload,
+        }
+        if spec.id in does:
+            does[spec.id]()
+        else:
+            screen.say(f"{spec.title} is not for this screen", "s3")
+
+    def _open_model(self, name: str, screen: ConsoleScreen) -> None:
+        from console.screens.model import ModelScreen
+
+        snapshot = self.session.snapshot
+        if snapshot is None or name not in snapshot.index:
+            screen.say(f"there is no model {visible(name, 60)}", "s3")
+        elif isinstance(screen, ModelScreen):
+            screen.show_model(name)
+        else:
+            made = self._keyed(ModelScreen)(self.session)
+            made.show_model(name)
+            self.push_screen(made)
+
+    def _range(self, argument: str, step: int, screen: ConsoleScreen) -> None:
+        if argument and argument not in RANGES:
+            screen.say(f"ranges are {', '.join(RANGES)}", "s3")
+            return
+        wanted = argument or next_range(self.session.range_name, step)
+        if wanted == self.session.range_name:
+            screen.say(f"the range is {wanted}", "dim")
+            return
+        self.session.range_name = wanted
+        screen.say(f"range {wanted}")
+        screen.show_series()
+
+    def _help(self, screen: ConsoleScreen) -> None:
+        if screen.chosen_signal or screen.chosen_fact:
+            self._explain("", screen)
+            return
+        from console.screens.helptext import help_lines
+
+        self.show_box(
+            f"Keys on the {screen.PLACE} screen",
+            help_lines(screen.PLACE, self.session.keys, self.session.glyphs),
+        )
+
+    def _explain(self, signal: str, screen: ConsoleScreen) -> None:
+        from console.screens.explaining import explanation_box
+
+        title, lines = explanation_box(screen, signal)
+        if lines:
+            self.show_box(title, lines)
+        else:
+            screen.say(title, "s3")
+
+    def show_box(self, title: str, lines: Sequence[BoxLine]) -> None:
+        """Show lines to read over the screen."""
+        from widgets.textbox import Textbox
+
+        self.push_screen(
+            Textbox(title, lines, roles=self.session.roles, ascii_only=self._options.ascii)
+        )
+
+    def _palette(self) -> None:
+        from textual.command import CommandPalette
+
+        from console.screens.palette import RegistryCommands
+
+        self.push_screen(CommandPalette(providers=[RegistryCommands]))
+
+    def _theme(self, name: str, screen: ConsoleScreen) -> None:
+        wanted = name or THEMES[(THEMES.index(self._theme_name) + 1) % len(THEMES)]
+        if wanted not in THEMES:
+            screen.say(f"themes are {', '.join(THEMES)}", "s3")
+            return
+        self._theme_name = wanted
+        self.session.roles = palette(wanted).styles
+        self._show_theme(wanted)
+        for one in self.screen_stack:
+            if isinstance(one, ConsoleScreen):
+                one.show_look()
+        screen.say(f"theme {wanted}")
+
+    def _show_theme(self, name: str) -> None:
+        theme = textual_theme(name)
+        self.register_theme(theme)
+        self.theme = theme.name
+
+    def _copy(self, screen: ConsoleScreen) -> None:
+        name = screen.context.model
+        sequence = clipboard_sequence(name)
+        if sequence is None or self._driver is None:
+            screen.say("this is too long for a terminal's clipboard", "s3")
+            return
+        self._driver.write(sequence)
+        screen.say(f"asked your terminal to copy {visible(name, 60)}")
+
+    def _picture(self, argument: str, screen: ConsoleScreen) -> None:
+        from console.screens.savedpicture import picture_path, save_picture
+
+        path = picture_path(argument, screen.PLACE, self.session.clock())
+        try:
+            save_picture(self.export_screenshot(title="midwatch"), path)
+        except OSError as error:
+            screen.say(f"the picture was not saved: {error.strerror or error}", "error")
+        else:
+            screen.say(f"saved {path}")
+
+    def _refresh(self, screen: ConsoleScreen) -> None:
+        if self.session.engine is not None:
+            self.session.engine.request_refresh()
+            screen.say("asking the sources", "dim")
+
+    def request_reload(self) -> None:
+        """Ask the engine to read the configuration again."""
+        if self.session.engine is not None:
+            self.session.engine.request_reload(self._reloaded)
+
+    def _reloaded(self, outcome: ReloadOutcome) -> None:
+        self._tell(ReloadFinished(outcome))
+
+
+def run(
+    loaded: Loaded,
+    options: ConsoleOptions,
+    engine: EngineHandle | Callable[[], EngineHandle],
+) -> int:
+    """Open the console and return its exit code: 0, 78 for a bad keymap, 128 + signal, 1 a crash.
+
+    ``engine`` (or what makes it) is touched after the first paint only.
+    """
+    # The palette already leaves colour out; Textual's own way would turn it into true greys.
+    os.environ.pop("NO_COLOR", None)
+    try:
+        keys = keymap(loaded.settings.keymap)
+    except KeymapError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        return BAD_CONFIGURATION
+    app = MidwatchApp(loaded, options, engine if callable(engine) else lambda: engine, keys=keys)
+    guard = TerminalGuard(app.leave, app.request_reload)
+    app.guard = guard
+    guard.install()
+    try:
+        app.run(mouse=options.mouse)
+    except Exception as error:  # noqa: BLE001 - a traceback over a raw terminal helps nobody
+        app.fault = app.fault or error
+    finally:
+        guard.restore()
+        guard.remove()
+    if app.fault is not None:
+        log.critical("the console crashed", exc_info=app.fault)
+        sys.stderr.write(crash_sentence(app.fault, options.log_path) + "\n")
+        return 1
+    return app.return_code or 0

@@ -1,0 +1,145 @@
+"""What every full screen of the console has: keys from the registry, and news from the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+from console.actions.commands import Command, parse
+from console.actions.gate import refusal
+from console.actions.registry import ACTIONS, BY_ID
+from console.actions.spec import ActionContext, Place
+from console.facts.text import visible
+from console.screens.messages import ActionAsked
+from console.screens.session import Session
+from widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.actions.keymap import Keymap
+    from console.actions.spec import ActionSpec
+
+SAID_SECONDS = 6.0
+"""How long an answer to a key stands in the bottom line."""
+
+
+def bindings_for(place: Place, keys: Keymap) -> list[Binding]:
+    """Return Textual's bindings for the actions of a place."""
+    return [
+        Binding(
+            "comma" if key == "," else key,
+            f"ask('{spec.id}')",
+            spec.title,
+            show=False,
+            id=spec.id,
+            tooltip=spec.tooltip,
+        )
+        for spec in ACTIONS
+        if spec.in_place(place)
+        for key in keys.keys[spec.id]
+    ]
+
+
+class ConsoleScreen(Screen[None], inherit_bindings=False):
+    """A screen that asks the registry what a key does and does what concerns itself alone."""
+
+    PLACE: ClassVar[Place] = "fleet"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._said = ""
+        self._said_role = "text"
+        self._said_until = 0.0
+
+    @property
+    def context(self) -> ActionContext:
+        """What actions are judged by now."""
+        return ActionContext(place=self.PLACE, columns=self.size.width, lines=self.size.height)
+
+    @property
+    def chosen_signal(self) -> str:
+        """The signal that ``?`` explains now, empty when none is chosen."""
+        return ""
+
+    @property
+    def chosen_fact(self) -> str:
+        """The column that ``?`` explains where it is no signal, empty when none is chosen."""
+        return ""
+
+    def action_ask(self, action_id: str) -> None:
+        """Run an action of the registry by its id, as a key does."""
+        self.ask(BY_ID[action_id])
+
+    def ask(self, spec: ActionSpec, argument: str = "") -> None:
+        """Run an action if nothing speaks against it; otherwise say what does."""
+        reason = refusal(spec, self.session.mode, self.context)
+        if reason is not None:
+            self.say(reason, "s3")
+        elif not self.perform(spec, argument):
+            self.post_message(ActionAsked(spec, argument))
+
+    def ask_line(self, line: str) -> None:
+        """Run what was typed after ``:``."""
+        understood = parse(line)
+        if isinstance(understood, Command):
+            self.ask(understood.spec, understood.argument)
+        else:
+            self.say(understood, "s3")
+
+    def perform(self, spec: ActionSpec, argument: str) -> bool:
+        """Do an action that concerns this screen alone; False hands it to the app."""
+        raise NotImplementedError
+
+    def say(self, text: str, role: str = "text") -> None:
+        """Show a sentence in the bottom line for a moment."""
+        self._said = visible(text, 300)
+        self._said_role = role
+        self._said_until = self.session.clock() + SAID_SECONDS
+        self.show_footer()
+
+    @property
+    def said(self) -> tuple[str, str] | None:
+        """The sentence of the bottom line and its role while it stands."""
+        if self._said and self.session.clock() < self._said_until:
+            return self._said, self._said_role
+        self._said = ""
+        return None
+
+    def show_snapshot(self) -> None:
+        """Show the session's Snapshot; called for every new one while this screen is on top."""
+        raise NotImplementedError
+
+    def show_clock(self) -> None:
+        """Show what follows the clock alone; called every second while this screen is on top."""
+        raise NotImplementedError
+
+    def show_look(self) -> None:
+        """Take over the session's roles and glyphs, after a change of theme."""
+        raise NotImplementedError
+
+    def show_footer(self) -> None:
+        """Show the bottom line."""
+        raise NotImplementedError
+
+    def show_series(self) -> None:
+        """Ask again for what the charts show, after a change of range."""
+
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
+        """Run a command line; a screen takes the labels it opened itself."""
+        message.stop()
+        if message.label == ":":
+            self.ask_line(message.text)
+        else:
+            self.take_text(message.label, message.text)
+
+    def take_text(self, label: str, text: str) -> None:
+        """Use a text typed into the prompt that this screen opened with ``label``."""
+
+    def words(self) -> Sequence[str]:
+        """Return the models' names as commands may be given them."""
+        snapshot = self.session.snapshot
+        return () if snapshot is None else [row.model for row in snapshot.rows]

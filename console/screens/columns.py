@@ -1,0 +1,238 @@
+"""The columns of the fleet table, and which of them a width has room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.screens import cells
+from widgets.grid import Cell, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from console.facts.snapshot import Snapshot
+    from console.screens.rowview import RowView
+    from themes.glyphs import Glyphs
+    from widgets.cutting import Align
+
+    Draw = Callable[[RowView, Glyphs], Cell]
+
+NARROW = 80
+MEDIUM = 120
+WIDE = 150
+MODEL_MIN, MODEL_MAX = 13, 32
+
+
+@dataclass(frozen=True, slots=True)
+class FleetColumn:
+    """One column: what it shows, from which width on, and which signal ``?`` explains.
+
+    ``signals`` fill it: when no model has data for any of them it is left out (an empty tuple:
+    other facts fill it, see `_FACTS`). ``from_width`` is the width from which it belongs to the
+    table by right; ``spare`` columns take room that others left.
+    """
+
+    key: str
+    title: str
+    width: int
+    align: Align
+    draw: Draw
+    signals: tuple[str, ...] = ()
+    from_width: int = NARROW
+    spare: bool = False
+    meaning: str = ""
+    worst_first: bool = True
+
+    @property
+    def signal(self) -> str:
+        """The signal this column is about, empty for a fact that is not measured."""
+        return self.signals[0] if self.signals else ""
+
+
+COLUMNS: tuple[FleetColumn, ...] = (
+    FleetColumn("s", "S", 2, "left", cells.severity, meaning="severity: the worst rule that holds"),
+    FleetColumn("model", "MODEL", MODEL_MIN, "left", cells.model, meaning="the model's name"),
+    FleetColumn(
+        "tier", "T", 1, "left", cells.tier, meaning="tier: 1 matters most", worst_first=False
+    ),
+    FleetColumn("rg", "RG", 2, "left", cells.region, meaning="region it serves in"),
+    FleetColumn(
+        "brk", "BRK", 4, "left", cells.breaker,
+        meaning="breaker: CLO passing, OPN refusing, HLF probing, F-OP refusing by hand, "
+        "DIS unprotected, MET watching",
+    ),
+    FleetColumn(
+        "route", "ROUTE", 6, "left", cells.route,
+        meaning="where traffic goes: prim, trim (L1), fb:NAME (L2, L3), human (L4), refuse (L5)",
+    ),
+    FleetColumn(
+        "burn", "BURN", 4, "right", cells.burn, ("burn_1h", "burn_5m"),
+        meaning="how fast the error budget burns, over 1 h; 1x uses it up in 30 days",
+    ),
+    FleetColumn(
+        "left", "LEFT", 4, "right", cells.left, ("budget_left",), MEDIUM,
+        meaning="error budget left over 30 days", worst_first=False,
+    ),
+    FleetColumn(
+        "bad", "BAD/m", 5, "right", cells.bad, ("bad_rate",), meaning="bad requests a minute"
+    ),
+    FleetColumn(
+        "rps", "RPS", 4, "right", cells.rps, ("requests_rate",), MEDIUM, spare=True,
+        meaning="requests a second",
+    ),
+    FleetColumn(
+        "err", "ERR%", 4, "right", cells.errors, ("error_ratio",), 9999, spare=True,
+        meaning="bad requests, percent",
+    ),
+    FleetColumn(
+        "lat", "LAT/base", 8, "right", cells.latency,
+        ("latency_p95", "ttft_p95", "latency_mean"),
+        meaning="p95 latency now / normal; TT: time to first token, av: a mean",
+    ),
+    FleetColumn(
+        "p50", "P50", 5, "right", cells.percentile("latency_p50"), ("latency_p50",), 9999,
+        spare=True, meaning="latency p50",
+    ),
+    FleetColumn(
+        "p95", "P95", 5, "right", cells.percentile("latency_p95"), ("latency_p95",), 9999,
+        spare=True, meaning="latency p95",
+    ),
+    FleetColumn(
+        "p99", "P99", 5, "right", cells.percentile("latency_p99"), ("latency_p99",), 9999,
+        spare=True, meaning="latency p99",
+    ),
+    FleetColumn(
+        "ttft", "TTFT", 5, "right", cells.percentile("ttft_p95"), ("ttft_p95",), 9999,
+        spare=True, meaning="time to first token p95",
+    ),
+    FleetColumn(
+        "tok", "TOK/s", 5, "right", cells.tokens, ("tokens_rate",), 9999, spare=True,
+        meaning="output tokens a second",
+    ),
+    FleetColumn(
+        "queue", "QUEUE", 5, "right", cells.queue, ("queue_depth",), 9999, spare=True,
+        meaning="requests accepted but not started",
+    ),
+    FleetColumn(
+        "kv", "KV%", 4, "right", cells.kv_cache, ("kv_cache",), 9999, spare=True,
+        meaning="used share of the KV cache",
+    ),
+    FleetColumn(
+        "sat", "SAT", 3, "right", cells.saturation, ("saturation", "kv_cache"), MEDIUM,
+        meaning="busy share of capacity",
+    ),
+    FleetColumn(
+        "lowc", "LOWC%", 5, "right", cells.low_confidence, ("low_confidence_ratio",),
+        meaning="predictions under the confidence threshold, percent, now / normal",
+    ),
+    FleetColumn(
+        "review", "REVIEW", 8, "right", cells.review, ("review_depth",), MEDIUM,
+        meaning="waiting for a person, and the oldest's age",
+    ),
+    FleetColumn(
+        "drift", "DRIFT", 5, "right", cells.drift, ("drift_psi", "prediction_drift"),
+        meaning="drift PSI; no verdict under 200 samples",
+    ),
+    FleetColumn(
+        "att", "ATT", 3, "right", cells.attempts, ("attempts_per_request",), MEDIUM,
+        meaning="attempts on dependencies per request; above 1.1 retries build up",
+    ),
+    FleetColumn(
+        "pace", "PACE", 4, "right", cells.pace, ("cost_pace",),
+        meaning="spent today / the budget's share due by now",
+    ),
+    FleetColumn(
+        "cost1k", "$/1k", 5, "right", cells.per_1k, ("cost_per_1k",), WIDE,
+        meaning="USD for 1,000 requests",
+    ),
+    FleetColumn(
+        "costh", "$/h", 5, "right", cells.per_hour, ("cost_per_hour",), 9999, spare=True,
+        meaning="USD an hour",
+    ),
+    FleetColumn("who", "WHO", 4, "left", cells.who, meaning="who answers for it"),
+    FleetColumn("age", "AGE", 3, "right", cells.age, meaning="how long it has been this bad"),
+)  # fmt: skip
+
+BY_KEY = {column.key: column for column in COLUMNS}
+
+_ALWAYS = frozenset(("s", "model", "who", "age"))
+_FIRST_TO_GO = ("pace", "rg", "brk", "tier", "drift", "route", "lowc", "bad", "lat", "burn")
+"""What leaves when the width is under 80, in this order; WHO and AGE never do."""
+
+
+def filled(snapshot: Snapshot) -> frozenset[str]:
+    """Return the keys of columns that at least one model has something for."""
+    found = set(_ALWAYS)
+    if any(row.configured for row in snapshot.rows):
+        found.add("tier")
+    if any(row.region for row in snapshot.rows) or any(
+        route.region for route in snapshot.routes.values()
+    ):
+        found.add("rg")
+    if snapshot.breakers:
+        found.add("brk")
+    if snapshot.routes:
+        found.add("route")
+    for column in COLUMNS:
+        if any(_has_data(snapshot, signal) for signal in column.signals):
+            found.add(column.key)
+    return frozenset(found)
+
+
+def _has_data(snapshot: Snapshot, signal: str) -> bool:
+    column = snapshot.columns.get(signal)
+    return column is not None and bool(column.states.any())
+
+
+def choose(width: int, keys: Collection[str], longest_name: int) -> tuple[Column, ...]:
+    """Return the columns for a table ``width`` cells wide.
+
+    ``keys`` have data. Columns of the width's own set come first; what is missing there leaves
+    its room to spare columns, and what is then left goes to the model's name.
+    """
+    chosen = [
+        column
+        for column in COLUMNS
+        if column.key in keys and not (column.from_width > max(width, NARROW))
+    ]
+    chosen = _narrowed(chosen, width)
+    room = width - _taken(chosen)
+    for column in COLUMNS:
+        if not column.spare or column.key not in keys or column in chosen or width < NARROW:
+            continue
+        if _repeats(column, chosen, keys):
+            continue
+        if column.width + 1 <= room - min(6, max(0, longest_name - MODEL_MIN)):
+            chosen.append(column)
+            room -= column.width + 1
+    chosen.sort(key=COLUMNS.index)
+    wanted = max(MODEL_MIN, min(longest_name, MODEL_MAX))
+    extra = max(0, min(wanted - MODEL_MIN, width - _taken(chosen)))
+    return tuple(_as_grid(column, extra) for column in chosen)
+
+
+def _narrowed(chosen: Sequence[FleetColumn], width: int) -> list[FleetColumn]:
+    kept = list(chosen)
+    for key in _FIRST_TO_GO:
+        if _taken(kept) <= width:
+            break
+        kept = [column for column in kept if column.key != key]
+    return kept
+
+
+def _repeats(column: FleetColumn, chosen: Sequence[FleetColumn], keys: Collection[str]) -> bool:
+    """Tell whether a spare column would only say again what LAT/base or SAT says."""
+    shown = {shown.key for shown in chosen}
+    if column.key == "p95":
+        return "lat" in shown and "ttft" not in keys
+    return column.key == "err" and "burn" in shown and "tier" in keys
+
+
+def _taken(columns: Sequence[FleetColumn]) -> int:
+    return sum(column.width + 1 for column in columns) - 1
+
+
+def _as_grid(column: FleetColumn, extra: int) -> Column:
+    width = column.width + extra if column.key == "model" else column.width
+    return Column(column.key, column.title, width, column.align)

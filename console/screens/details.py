@@ -1,0 +1,236 @@
+"""The lines under the table: why the row stands where it stands, and whose it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.facts.severity import BreakerState, Severity
+from console.facts.text import visible
+from console.screens.cells import last_answer
+from console.screens.rowview import OPEN_STATES, ROLE_OF, RowView, off_primary
+from console.screens.runs import RunLine, fitted, twins, width_of
+from console.screens.values import age_text, clock_text, percent_text, when_text
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.facts.snapshot import Change, Dependency, Snapshot
+    from themes.glyphs import Glyphs
+
+LABEL_WIDTH = 7
+DETAIL_LINES = 6
+"""Title, WHY, CHANGE, CHAIN, OWNER and SAY: always as many, so that nothing jumps."""
+
+_LEVEL_WORDS = {
+    Severity.S1: "act now",
+    Severity.S2: "degraded",
+    Severity.S3: "today",
+    Severity.S4: "notice",
+    Severity.UNKNOWN: "unknown",
+    Severity.OK: "ok",
+}
+_DEPENDENCY_ROLES = {"down": "s1", "degraded": "s2", "unknown": "unknown"}
+
+
+def detail_lines(
+    view: RowView | None, snapshot: Snapshot | None, now: float, width: int, glyphs: Glyphs
+) -> list[RunLine]:
+    """Return the six lines about the row under the cursor; without a row only SAY has words."""
+    if view is None or snapshot is None:
+        rule: RunLine = [Run(glyphs.rule * width, "dim")]
+        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 2)]
+        return twins([rule, *empty, _say(snapshot, now, width, glyphs)], glyphs)
+    lines = [
+        title_line(view, now, width, glyphs),
+        _labelled("WHY", why_runs(view, now, glyphs), width, glyphs),
+        _labelled("CHANGE", change_runs(view, now, glyphs), width, glyphs),
+        _labelled("CHAIN", chain_runs(view, glyphs), width, glyphs),
+        _labelled("OWNER", owner_runs(view, glyphs), width, glyphs),
+        _say(snapshot, now, width, glyphs),
+    ]
+    return twins(lines, glyphs)
+
+
+def _labelled(label: str, runs: Sequence[Run], width: int, glyphs: Glyphs) -> RunLine:
+    return fitted([Run(label.ljust(LABEL_WIDTH), "title"), *runs], width, glyphs.ellipsis)
+
+
+def title_line(view: RowView, now: float, width: int, glyphs: Glyphs) -> RunLine:
+    """Return the rule with the model's name, its worst finding, and what it is."""
+    name = visible(view.model.model, 60)
+    mark = glyphs.severity.get(view.role, "")
+    left: RunLine = [
+        Run(glyphs.rule * 2 + " ", "dim"),
+        Run(name, "title"),
+        Run(f" {mark} " if mark.strip() else " ", view.role),
+        Run(headline(view, now), view.role),
+        Run(" ", ""),
+    ]
+    right = Run(f" {_identity(view)} ", "dim")
+    room = width - width_of(left) - width_of([right]) - 2
+    if room < 0:
+        left = fitted(left, width, glyphs.ellipsis)
+        return [*left, Run(glyphs.rule * max(0, width - width_of(left)), "dim")]
+    return [*left, Run(glyphs.rule * room, "dim"), right, Run(glyphs.rule * 2, "dim")]
+
+
+def headline(view: RowView, now: float) -> str:
+    """Return one sentence on how the row is doing, by the name of the rule that decides."""
+    top = view.top
+    if top is not None:
+        word = "planned" if view.planned else _LEVEL_WORDS[view.severity]
+        since = when_text(top.since, now)
+        return f"{word}: {visible(top.text, 160)} since {since}"
+    if view.unknown:
+        return f"unknown: {unknown_reason(view, now)}"
+    return "ok: no rule holds"
+
+
+def unknown_reason(view: RowView, now: float) -> str:
+    """Return why nobody can say how the row is doing."""
+    name = view.model.source
+    source = next((one for one in view.snapshot.sources if one.name == name), None)
+    if source is None:
+        return "no source offers this model"
+    at = last_answer(view)
+    age = "never answered" if at is None else f"last answered {age_text(now - at)} ago"
+    if source.error:
+        return f"{visible(name, 24)} {age}: {visible(source.error, 160)}"
+    if source.state == "up":
+        return f"{visible(name, 24)} answers, but has no data for it"
+    return f"{visible(name, 24)} {age}"
+
+
+def _identity(view: RowView) -> str:
+    row = view.model
+    parts = [visible(part, 24) for part in (row.version, row.region, row.owner) if part]
+    if row.configured:
+        parts.insert(1 if row.version else 0, f"tier {row.tier}")
+    if row.server and row.server != row.owner:
+        parts.append(visible(row.server, 24))
+    if not row.objectives.declared:
+        parts.append("~SLO 99%")
+    return ", ".join(parts) or visible(row.profile, 24)
+
+
+def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
+    """Return the shared culprit first, then every other rule that holds."""
+    runs: list[Run] = []
+    arrow = Run(f" {glyphs.arrow} ", "dim")
+    for dependency in view.dependencies():
+        if dependency.culprit and dependency.text:
+            runs += [Run(visible(dependency.text, 160), "s1"), arrow]
+    top = view.top
+    others = [finding for finding in view.findings if finding is not top]
+    dot = Run(f" {glyphs.dot} ", "dim")
+    for finding in sorted(others, key=lambda one: (one.level, one.since)):
+        runs += [Run(visible(finding.text, 160), ROLE_OF[finding.level]), dot]
+    pending = view.snapshot.pending.get(view.row, ())
+    for finding in pending[:3]:
+        runs += [Run(f"{visible(finding.text, 120)} (not confirmed yet)", "dim"), dot]
+    if runs:
+        return runs[:-1]
+    if top is not None:
+        return [Run(f"rule {top.rule} alone", "dim")]
+    if view.unknown:
+        return [Run("nothing is known, so nothing is called ok", "unknown")]
+    return [Run("nothing to report", "dim")]
+
+
+def change_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
+    """Return what changed lately for this model and what it depends on, newest first."""
+    subjects = {view.model.model, *(one.name for one in view.dependencies())}
+    found = _newest(view.snapshot.changes, subjects)
+    if not found:
+        return [Run("none seen for this model or what it depends on", "dim")]
+    runs: list[Run] = []
+    for change in found[:4]:
+        runs.append(Run(f"{when_text(change.at, now)} ", "dim"))
+        runs.append(Run(visible(change.text, 160), "text"))
+        runs.append(Run(f" {glyphs.dot} ", "dim"))
+    return runs[:-1]
+
+
+def _newest(changes: Sequence[Change], subjects: set[str] | None = None) -> list[Change]:
+    wanted = [change for change in changes if subjects is None or change.subject in subjects]
+    return sorted(wanted, key=lambda change: -change.at)
+
+
+def chain_runs(view: RowView, glyphs: Glyphs) -> list[Run]:
+    """Return what the model depends on, its breaker, and where its traffic goes."""
+    link = Run(f" {glyphs.chain}{glyphs.chain} ", "dim")
+    runs: list[Run] = []
+    for dependency in view.dependencies():
+        runs += [*dependency_runs(dependency, glyphs), link]
+    named = {one.name for one in view.dependencies()}
+    for name in view.model.dependencies:
+        if name not in named:
+            runs += [Run(f"{visible(name, 32)} ?", "unknown"), link]
+    state = view.breaker.state
+    breaker = "" if state is BreakerState.UNKNOWN else f" {state.code} {state.verb}"
+    role = "s1" if state in OPEN_STATES and not view.planned else "text"
+    runs.append(Run(f"{visible(view.model.model, 40)}{breaker}", role))
+    route = view.route
+    if off_primary(route):
+        runs += [link, Run(f"{visible(route.target, 32)} ({visible(route.level, 4)})", "s2")]
+    elif route.known and not view.dependencies():
+        runs += [link, Run(visible(route.target, 32), "text")]
+    if not view.dependencies() and not view.model.dependencies:
+        runs.append(Run("   no dependency known", "dim"))
+    return runs
+
+
+def dependency_runs(dependency: Dependency, glyphs: Glyphs) -> list[Run]:
+    """Return a dependency's name, share of errors, attempts and breaker."""
+    role = _DEPENDENCY_ROLES.get(dependency.state, "text")
+    parts = [visible(dependency.name, 32)]
+    error = dependency.error_ratio.value
+    if dependency.state in ("down", "degraded"):
+        mark = glyphs.severity["s1" if dependency.state == "down" else "s2"][0]
+        parts.append(f"{mark}{percent_text(error)}" if error is not None else mark)
+    else:
+        parts.append("ok" if dependency.state == "ok" else "?")
+    attempts = dependency.attempts_per_request.value
+    if attempts is not None:
+        parts.append(f"{attempts:.1f}")
+    if dependency.breaker.state not in (BreakerState.UNKNOWN, BreakerState.CLOSED):
+        parts.append(dependency.breaker.state.code)
+    return [Run(" ".join(parts), role)]
+
+
+def owner_runs(view: RowView, glyphs: Glyphs) -> list[Run]:
+    """Return who owns the model, who is called in which order, and the runbook."""
+    row = view.model
+    runs: list[Run] = []
+    people = [
+        f"{visible(name, 24)} ({word})"
+        for name, word in ((row.oncall.primary, "pri"), (row.oncall.secondary, "sec"))
+        if name
+    ]
+    people += [visible(name, 24) for name in row.oncall.escalation[:4]]
+    if row.owner or people:
+        owner = visible(row.owner, 32) or "no owner"
+        runs.append(Run(owner + (": " if people else ""), "text"))
+        runs.append(Run(f" {glyphs.arrow} ".join(people), "text"))
+    elif row.configured:
+        runs.append(Run("nobody: set owner and oncall for this model", "s3"))
+    else:
+        runs.append(Run("not declared; a [models] entry in the configuration names one", "dim"))
+    if row.runbook:
+        runs += [Run("   RUNBOOK ", "title"), Run(visible(row.runbook, 160), "text")]
+    elif row.configured:
+        runs.append(Run("   no runbook", "dim"))
+    return runs
+
+
+def _say(snapshot: Snapshot | None, now: float, width: int, glyphs: Glyphs) -> RunLine:
+    newest = _newest(snapshot.changes)[:1] if snapshot is not None else []
+    if not newest:
+        return _labelled("SAY", [Run("nothing has changed since this console began", "dim")],
+                         width, glyphs)  # fmt: skip
+    change = newest[0]
+    at = clock_text(change.at) if now - change.at < 72_000 else when_text(change.at, now)
+    return _labelled(
+        "SAY", [Run(f"{at} ", "dim"), Run(visible(change.text, 300), "text")], width, glyphs
+    )

@@ -1,0 +1,425 @@
+"""The fleet screen: every model, the worst first, and why the one under the cursor is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal
+
+from console.actions.registry import PANES
+from console.actions.spec import ActionContext, Place
+from console.screens.base import ConsoleScreen
+from console.screens.columns import BY_KEY, choose, filled
+from console.screens.details import DETAIL_LINES, detail_lines
+from console.screens.fleetgrid import FleetGrid, with_sort_mark
+from console.screens.fleetkeys import FleetKeys
+from console.screens.footer import footer_line
+from console.screens.header import HeaderState, counts_line, header_lines
+from console.screens.layout import HEADER_LINES, SMALLEST, plan
+from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
+from console.screens.paneset import PaneSet
+from console.screens.rows import FleetRows
+from console.screens.rowview import RowView
+from console.screens.side import side_lines
+from console.screens.values import age_text
+from widgets.lines import Lines, Run
+from widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+
+    from console.actions.spec import ActionSpec
+    from console.facts.snapshot import Snapshot
+    from console.screens.messages import SeriesArrived
+    from console.screens.runs import RunLine
+    from console.screens.session import Session
+
+SORT_MARKS = {False: "▾", True: "▴"}
+SORT_MARKS_ASCII = {False: "v", True: "^"}
+
+
+class FleetScreen(ConsoleScreen, inherit_bindings=False):
+    """The table with its header, the live panes, and the lines about one row.
+
+    ``shown`` is the Snapshot on screen: the newest one, or the one that was frozen.
+    """
+
+    PLACE: ClassVar[Place] = "fleet"
+    AUTO_FOCUS = "FleetGrid"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.shown: Snapshot | None = None
+        self.arrangement = Arrangement()
+        self.frozen_at: float | None = None
+        self.pane = ""
+        self.maximised = False
+        self.touched_at = float("-inf")
+        self._keys_of_screen = FleetKeys(self)
+        self._searcher = Searcher()
+        self._held = HeldOrder()
+        self._filled: frozenset[str] = frozenset()
+        self._rows: FleetRows | None = None
+        self._counts: tuple[tuple[object, ...], RunLine] | None = None
+        self._panes = PaneSet(session, self)
+
+    # Parts
+
+    def compose(self) -> ComposeResult:
+        """The parts from top to bottom; `_lay_out` gives each its room."""
+        yield Lines(id="header")
+        with Horizontal(id="middle"):
+            yield FleetGrid(id="table")
+            yield Lines(id="side")
+        with Horizontal(id="panes"):
+            yield from self._panes.charts()
+        yield Lines(id="detail")
+        yield Lines(id="footer")
+        yield Prompt(id="prompt")
+
+    @property
+    def grid(self) -> FleetGrid:
+        """The table."""
+        return self.query_one(FleetGrid)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line to type into."""
+        return self.query_one(Prompt)
+
+    def on_mount(self) -> None:
+        """Show what is there at once: an empty frame is better than a late one."""
+        self.query_one("#header").styles.height = HEADER_LINES
+        self.query_one("#footer").styles.height = 1
+        self.show_look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Divide the room anew."""
+        self._lay_out()
+        self._show_all()
+
+    def _lay_out(self) -> None:
+        width, height = self.size
+        count = len(self._rows) if self._rows is not None else 0
+        room = plan(width, height, count, self.pane, maximised=self.maximised)
+        shown = {
+            "#middle": 0 if room.too_small else room.table_lines,
+            "#panes": room.pane_lines,
+            "#detail": room.detail_lines,
+        }
+        for selector, lines in shown.items():
+            part = self.query_one(selector)
+            part.display = lines > 0
+            part.styles.height = max(1, lines)
+        self.query_one("#header").styles.height = height if room.too_small else HEADER_LINES
+        self.query_one("#footer").display = not room.too_small
+        side = self.query_one("#side")
+        side.display = room.side_columns > 0
+        side.styles.width = max(1, room.side_columns)
+        self._panes.show_only(room.panes if room.pane_lines else ())
+        self._show_columns(width - room.side_columns)
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there is room for one sentence only."""
+        return self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+
+    # What is shown
+
+    def show_snapshot(self) -> None:
+        """Show the newest Snapshot, or count what a frozen table holds back."""
+        snapshot = self.session.snapshot
+        if snapshot is None:
+            return
+        if self.frozen_at is not None and self.shown is not None:
+            ranked = arrange(snapshot, self.arrangement, BY_KEY, self._searcher)
+            names = [snapshot.rows[row].model for row in ranked]
+            self._held.pending = sum(
+                1 for old, new in zip(self._held.names, names, strict=False) if old != new
+            )
+        else:
+            self.shown = snapshot
+            self._arrange()
+            self._panes.add_tick(snapshot)
+        self._show_all()
+
+    def show_clock(self) -> None:
+        """Show ages and the clock; let waiting rows move when nobody works in the table."""
+        if self.shown is not None and self._held.pending and not self.holding:
+            self.apply_moves()
+        self._show_header()
+        self._show_detail()
+        if self.said is None:
+            self.show_footer()
+
+    def show_look(self) -> None:
+        """Take over roles and glyphs."""
+        roles = self.session.roles
+        for lines in self.query(Lines):
+            lines.show_roles(roles)
+        self.grid.show_roles(roles)
+        self.prompt.show_roles(roles)
+        self._panes.show_look()
+        self._lay_out()
+        self._show_all()
+
+    @property
+    def holding(self) -> bool:
+        """Whether the order stands still: frozen, or somebody worked in the table just now."""
+        if self.frozen_at is not None or self.prompt.is_open:
+            return True
+        return self.session.clock() - self.touched_at < HOLD_SECONDS
+
+    @property
+    def pending(self) -> int:
+        """How many rows wait to move."""
+        return self._held.pending
+
+    def apply_moves(self) -> None:
+        """Let waiting rows take their places now."""
+        self.touched_at = float("-inf")
+        if self.frozen_at is None:
+            self.rearrange()
+
+    def rearrange(self) -> None:
+        """Put the shown rows into the order asked for, whatever was held."""
+        if self.shown is not None:
+            self._arrange(held=False)
+            self._show_all()
+
+    def freeze(self, frozen: bool) -> None:
+        """Hold rows and numbers still, or let them live again."""
+        self.frozen_at = self.session.clock() if frozen else None
+        if not frozen:
+            self.show_snapshot()
+        self._show_all()
+
+    def _arrange(self, *, held: bool | None = None) -> None:
+        if self.shown is None:
+            return
+        ranked = arrange(self.shown, self.arrangement, BY_KEY, self._searcher)
+        following = self.grid.cursor_index == 0 and not self.holding
+        order = self._held.follow(self.shown, ranked, held=self.holding if held is None else held)
+        newly = filled(self.shown) | self._filled
+        before = -1 if self._rows is None else len(self._rows)
+        self._rows = FleetRows(self.shown, order, self.session.glyphs)
+        if newly != self._filled or before != len(order):
+            self._filled = newly
+            self._lay_out()
+        self.grid.show_rows(self._rows)
+        if following and len(self._rows):
+            # Nobody holds the cursor: it stays on the worst row, whichever that is.
+            self.grid.move_cursor_to(self._rows.key(0))
+
+    def _show_columns(self, width: int) -> None:
+        if self.shown is None:
+            return
+        longest = max((len(row.model) for row in self.shown.rows), default=0)
+        columns = choose(width, self._filled, longest)
+        marks = SORT_MARKS_ASCII if self.session.glyphs.name == "ascii" else SORT_MARKS
+        mark = marks[self.arrangement.reverse]
+        self.grid.show_columns(with_sort_mark(columns, self.arrangement.sort, mark))
+        self.grid.choose_column(self._keys_of_screen.column)
+
+    def show_columns(self) -> None:
+        """Show the header of the table anew, after sorting or choosing a column."""
+        room = plan(*self.size, 0, self.pane, maximised=self.maximised)
+        self._show_columns(self.size.width - room.side_columns)
+
+    @property
+    def view(self) -> RowView | None:
+        """The row under the cursor."""
+        key = self.grid.cursor_key
+        row = None if self.shown is None or key is None else self.shown.index.get(key)
+        return None if row is None or self.shown is None else RowView(self.shown, row)
+
+    def _show_all(self) -> None:
+        if self.too_small:
+            said = f"{SMALLEST[0]}×{SMALLEST[1]} is the least Midwatch can show itself in."
+            size = f"This terminal has {self.size.width}×{self.size.height}. q quits."
+            self.query_one("#header", Lines).show_lines([[Run(said)], [Run(size)]])
+            return
+        self._show_header()
+        self._show_side()
+        self._show_detail()
+        self._panes.show(self.view)
+        self.show_footer()
+
+    def _show_header(self) -> None:
+        if self.too_small:
+            return
+        state = self._header_state()
+        # The header lives on while the table is frozen.
+        snapshot = self.session.snapshot
+        if snapshot is None:
+            lines = header_lines(None, state, self.session.glyphs)
+        else:
+            made_for = (id(snapshot), state.width, state.notes)
+            if self._counts is None or self._counts[0] != made_for:
+                self._counts = (made_for, counts_line(snapshot, state, self.session.glyphs))
+            lines = header_lines(snapshot, state, self.session.glyphs, self._counts[1])
+        self.query_one("#header", Lines).show_lines(lines)
+
+    def _header_state(self) -> HeaderState:
+        return HeaderState(
+            now=self.session.clock(),
+            zone=self.session.zone,
+            width=self.size.width,
+            environment=self.session.environment,
+            title=self.session.title,
+            problem=self.session.problem,
+            notes=tuple(self._notes()),
+        )
+
+    def _notes(self) -> list[tuple[str, str]]:
+        notes: list[tuple[str, str]] = []
+        if self.frozen_at is not None:
+            age = age_text(self.session.clock() - self.frozen_at)
+            notes.append((f" FROZEN {age} ", "stale"))
+        if self.pending:
+            key = self.session.keys.first_key("order.apply")
+            plural = "s" if self.pending != 1 else ""
+            notes.append((f"{self.pending} move{plural} pending {key}", "s3"))
+        if self.arrangement.words:
+            shown = len(self._rows) if self._rows is not None else 0
+            notes.append((f"/{' '.join(self.arrangement.words)}: {shown} shown", "title"))
+        if self.arrangement.sort or self.arrangement.reverse:
+            title = BY_KEY[self.arrangement.sort].title if self.arrangement.sort else "rank"
+            turned = ", reversed" if self.arrangement.reverse else ""
+            notes.append((f"by {title}{turned}", "text"))
+        if self.arrangement.group != "none":
+            notes.append((f"grouped by {self.arrangement.group}", "text"))
+        return notes
+
+    def _show_side(self) -> None:
+        side = self.query_one("#side", Lines)
+        if self.shown is not None and side.display:
+            height = self.query_one("#middle").styles.height
+            lines = int(height.value) if height is not None else 0
+            side.show_lines(
+                side_lines(
+                    self.shown, self.session.clock(), plan(*self.size, 0).side_columns, lines,
+                    self.session.glyphs,
+                )
+            )  # fmt: skip
+
+    def _show_detail(self) -> None:
+        if self.too_small:
+            return
+        lines = detail_lines(
+            self.view, self.shown, self.session.clock(), self.size.width, self.session.glyphs
+        )
+        room = plan(*self.size, 0).detail_lines
+        if room < DETAIL_LINES:
+            # Under 20 lines: the verdict, its reason, and the last change.
+            lines = [lines[0], lines[1], lines[-1]]
+        self.query_one("#detail", Lines).show_lines(lines)
+
+    def show_footer(self) -> None:
+        """Show an answer to the last key, or the keys."""
+        said = self.said
+        if said is not None:
+            line = [Run(said[0], said[1])]
+        else:
+            line = footer_line(
+                self.context, self.session.mode, self.session.keys, self.size.width,
+                self.session.glyphs,
+            )  # fmt: skip
+        self.query_one("#footer", Lines).show_lines([line])
+
+    # What happens
+
+    @property
+    def context(self) -> ActionContext:
+        """What actions are judged by now."""
+        return ActionContext(
+            place=self.PLACE,
+            model=self.grid.cursor_key or "",
+            row_count=len(self._rows) if self._rows is not None else 0,
+            pending_moves=self.pending,
+            filtered=bool(self.arrangement.words),
+            column=self._keys_of_screen.column,
+            columns=self.size.width,
+            lines=self.size.height,
+            has_engine=self.session.engine is not None,
+        )
+
+    @property
+    def chosen_signal(self) -> str:
+        """The signal of the chosen column; for latency the one the row shows."""
+        column = self._keys_of_screen.column
+        if column == "lat" and self.view is not None:
+            return self.view.latency()[0]
+        return BY_KEY[column].signal if column else ""
+
+    @property
+    def chosen_fact(self) -> str:
+        """The chosen column."""
+        return self._keys_of_screen.column
+
+    def perform(self, spec: ActionSpec, argument: str) -> bool:
+        """Do what concerns the table and the panes."""
+        return self._keys_of_screen.perform(spec, argument)
+
+    def take_text(self, label: str, text: str) -> None:
+        """Use a filter or a name that was typed."""
+        self._keys_of_screen.take_text(label, text)
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        """Filter and jump while typing."""
+        message.stop()
+        self._keys_of_screen.typed(message.label, message.text)
+
+    def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
+        """Take back what typing had changed."""
+        message.stop()
+        self._keys_of_screen.cancelled(message.label)
+
+    def on_grid_cursor_moved(self, message: FleetGrid.CursorMoved) -> None:
+        """Show the lines and panes of the row now under the cursor."""
+        message.stop()
+        self._show_detail()
+        self._panes.show(self.view)
+
+    def filter_by(self, text: str) -> None:
+        """Keep the rows that hold every word of ``text``."""
+        self.arrangement = self.arrangement.with_filter(text)
+        self.rearrange()
+
+    def choose_pane(self, name: str) -> None:
+        """Show a pane; a second time give it the middle of the screen, a third time take it back.
+
+        Where no pane has room it gets the middle at once.
+        """
+        room = plan(*self.size, len(self._rows or ()), self.pane, maximised=False)
+        visible_now = room.pane_lines > 0 and name in room.panes
+        if self.maximised:
+            self.maximised = name != self.pane
+        elif visible_now or room.pane_lines == 0:
+            self.maximised = True
+        self.pane = name if name in PANES else ""
+        self._lay_out()
+        self._show_all()
+
+    def close_pane(self) -> None:
+        """Give the table its place back."""
+        self.maximised = False
+        self._lay_out()
+        self._show_all()
+
+    def show_series(self) -> None:
+        """Ask for the charts' curves again."""
+        self._panes.forget()
+        self._panes.show(self.view)
+
+    def on_series_arrived(self, message: SeriesArrived) -> None:
+        """Draw the curves that the source gave."""
+        message.stop()
+        self._panes.take(message.answer)
+        self._panes.show(self.view)
+
+    def on_screen_resume(self) -> None:
+        """Catch up when this screen comes back to the top."""
+        if self.frozen_at is None:
+            self.show_snapshot()

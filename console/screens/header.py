@@ -1,0 +1,234 @@
+"""The top three lines: is my view real, how bad is it, and where am I."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.facts.reading import ReadingState
+from console.facts.severity import BreakerState
+from console.facts.text import visible
+from console.screens.rowview import off_primary
+from console.screens.runs import Piece, RunLine, fitted, join_that_fit, piece, twins
+from console.screens.values import age_text, clock_text, compact, local_text, usd_text
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from console.facts.samples import SourceStatus
+    from console.facts.snapshot import Floats, Snapshot
+    from themes.glyphs import Glyphs
+
+STALE_AFTER_SECONDS = 20.0
+"""Nobody has answered for so long (or three cadences): the whole view is called stale."""
+
+_LEVELS = ("s1", "s2", "s3", "s4", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderState:
+    """What the header says beside the Snapshot.
+
+    ``title`` replaces the environment's name (the demo says so). ``problem`` is a sentence of the
+    engine about itself. ``notes`` stand in the counts line: filter, sort, freeze, pending moves.
+    """
+
+    now: float
+    zone: tzinfo | None
+    width: int
+    environment: str
+    title: str = ""
+    problem: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def role_of_environment(environment: str, title: str) -> str:
+    """Return the header's role: production and the demo look like nothing else."""
+    if title:
+        return "header.demo"
+    return "header.prod" if environment.lower().startswith("prod") else "header"
+
+
+def data_age_seconds(snapshot: Snapshot, now: float) -> float | None:
+    """Return the age of the newest answer of any source, None when none ever came."""
+    answered = [one.answered_at for one in snapshot.sources if one.answered_at is not None]
+    return max(0.0, now - max(answered)) if answered else None
+
+
+def is_stale(snapshot: Snapshot, now: float) -> bool:
+    """Tell whether the whole view is old: no source has answered for some time."""
+    cadence = max((source.cadence_seconds for source in snapshot.sources), default=5.0)
+    age = data_age_seconds(snapshot, now)
+    return age is None or age > max(STALE_AFTER_SECONDS, 3 * cadence)
+
+
+def header_lines(
+    snapshot: Snapshot | None,
+    state: HeaderState,
+    glyphs: Glyphs,
+    counts: RunLine | None = None,
+) -> list[RunLine]:
+    """Return the three lines of the header; ``counts`` is a second line made earlier."""
+    rule = [Run(glyphs.rule * state.width, "dim")]
+    if snapshot is None:
+        said = state.problem or "waiting for the first answer"
+        first = _first_line([piece(visible(said, 300), "stale" if state.problem else "dim")], state)
+        return twins([first, [Run("no numbers yet; q quits, ? helps", "dim")], rule], glyphs)
+    first = _first_line(_health(snapshot, state), state)
+    if counts is None:
+        counts = counts_line(snapshot, state, glyphs)
+    return twins([first, counts, rule], glyphs)
+
+
+def counts_line(snapshot: Snapshot, state: HeaderState, glyphs: Glyphs) -> RunLine:
+    """Return the second line; it changes with the Snapshot and the notes, not with the clock."""
+    return fitted(_counts(snapshot, state, glyphs), state.width, glyphs.ellipsis)
+
+
+def _first_line(health: list[Piece], state: HeaderState) -> RunLine:
+    role = role_of_environment(state.environment, state.title)
+    place = visible(state.title or state.environment, 40)
+    pieces = [
+        piece(f" MIDWATCH {place} ", role),
+        piece(f"{clock_text(state.now)}Z", "header", 1),
+        piece(f"({local_text(state.now, state.zone)} local)", "dim", 6),
+        *health,
+        piece("READ-ONLY", "dim", 5),
+    ]
+    return join_that_fit(pieces, state.width, Run("  ", ""))
+
+
+def _health(snapshot: Snapshot, state: HeaderState) -> list[Piece]:
+    now = state.now
+    if state.problem:
+        return [piece(visible(state.problem, 300), "stale", 1)]
+    age = data_age_seconds(snapshot, now)
+    if not snapshot.sources:
+        return [piece("no source configured", "stale", 1)]
+    if is_stale(snapshot, now):
+        said = "NEVER ANSWERED" if age is None else f"LAST VALUES {age_text(age)} OLD"
+        names = ", ".join(visible(one.name, 24) for one in snapshot.sources)
+        return [
+            piece(f" STALE  {said} ", "stale", 0),
+            piece(f"{names} away{_next_try(snapshot, now)}", "text", 4),
+        ]
+    return [*_sources(snapshot, now, state.width), piece(f"data {_age(age)}", "text", 2)]
+
+
+def _age(age: float | None) -> str:
+    return "?" if age is None else age_text(age)
+
+
+def _next_try(snapshot: Snapshot, now: float) -> str:
+    tries = [one.next_try_at for one in snapshot.sources if one.next_try_at is not None]
+    return f", next try in {age_text(max(0.0, min(tries) - now))}" if tries else ""
+
+
+def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
+    bad = [one for one in snapshot.sources if one.state in ("down", "stale")]
+    starting = [one for one in snapshot.sources if one.state == "starting"]
+    up = len(snapshot.sources) - len(bad) - len(starting)
+    out: list[Piece] = []
+    if width >= 140 and len(snapshot.sources) <= 5 and not starting:
+        good = [one for one in snapshot.sources if one not in bad]
+        texts = " · ".join(f"{visible(one.name, 24)} {_answered(one, now)}" for one in good)
+        out.append(piece(f"sources {texts}", "text", 2))
+    else:
+        out.append(piece(f"sources {up}/{len(snapshot.sources)}", "text", 2))
+    out.extend(
+        piece(f" !{visible(one.name, 20)} {_away(one, now)} ", "stale", 1) for one in bad[:3]
+    )
+    if len(bad) > 3:
+        out.append(piece(f"and {len(bad) - 3} more", "stale", 3))
+    out.extend(piece(f"{visible(one.name, 20)} starting", "dim", 4) for one in starting[:2])
+    slow = [one for one in snapshot.sources if one.server_seconds > 1.0]
+    out.extend(
+        piece(f"{visible(one.name, 20)} slow: every {age_text(one.cadence_seconds)}", "s3", 4)
+        for one in slow[:1]
+    )
+    failed = sum(one.failed_queries for one in snapshot.sources if one.state == "up")
+    if failed:
+        out.append(piece(f"{failed} queries failed", "s3", 4))
+    return out
+
+
+def _answered(source: SourceStatus, now: float) -> str:
+    return "?" if source.answered_at is None else age_text(now - source.answered_at)
+
+
+def _away(source: SourceStatus, now: float) -> str:
+    word = "DOWN" if source.state == "down" else "STALE"
+    return word if source.answered_at is None else f"{word} {age_text(now - source.answered_at)}"
+
+
+def _counts(snapshot: Snapshot, state: HeaderState, glyphs: Glyphs) -> RunLine:
+    bar = Run(f" {glyphs.bar} ", "dim")
+    line: RunLine = []
+    counts = _level_counts(snapshot)
+    for name in _LEVELS:
+        count = counts[name]
+        role = name if count else "dim"
+        if name == "s4" and state.width < 100 and not count:
+            continue
+        line.append(Run(f"{glyphs.severity[name]} {count}", role))
+        line.append(Run("  ", ""))
+    line.pop()
+    models = len(snapshot.rows)
+    line += [bar, Run(f"{models} model{'s' if models != 1 else ''}", "text")]
+    for text, role in state.notes:
+        line += [bar, Run(text, role)]
+    for text, role in _fleet_facts(snapshot):
+        line += [bar, Run(text, role)]
+    return line
+
+
+def _level_counts(snapshot: Snapshot) -> dict[str, int]:
+    codes = snapshot.severities.tolist()
+    return {
+        name: codes.count(number) for number, name in zip((1, 2, 4, 5, 3), _LEVELS, strict=True)
+    }
+
+
+def _fleet_facts(snapshot: Snapshot) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    states = [breaker.state for breaker in snapshot.breakers.values()]
+    words = {
+        "open": states.count(BreakerState.OPEN),
+        "half": states.count(BreakerState.HALF_OPEN),
+        "forced": states.count(BreakerState.FORCED_OPEN),
+    }
+    said = " ".join(f"{word} {count}" for word, count in words.items() if count)
+    if said:
+        facts.append((f"breakers {said}", "s2" if words["open"] else "text"))
+    away = sum(1 for route in snapshot.routes.values() if off_primary(route))
+    if away:
+        facts.append((f"off primary {away}", "s3"))
+    waiting = _total(snapshot, "review_depth")
+    if waiting:
+        oldest = _largest(snapshot, "review_oldest")
+        facts.append(
+            (f"review {waiting:.0f}" + (f", oldest {age_text(oldest)}" if oldest else ""), "text")
+        )
+    today = _total(snapshot, "cost_today")
+    if today:
+        facts.append((f"today {usd_text(today)}", "text"))
+    rate = _total(snapshot, "requests_rate")
+    if rate:
+        facts.append((f"{compact(rate)} rps", "dim"))
+    return facts
+
+
+def _known_values(snapshot: Snapshot, signal: str) -> Floats | None:
+    column = snapshot.columns.get(signal)
+    return None if column is None else column.values[column.states == ReadingState.OK]
+
+
+def _total(snapshot: Snapshot, signal: str) -> float:
+    known = _known_values(snapshot, signal)
+    return 0.0 if known is None else float(known.sum())
+
+
+def _largest(snapshot: Snapshot, signal: str) -> float:
+    known = _known_values(snapshot, signal)
+    return 0.0 if known is None or not len(known) else float(known.max())

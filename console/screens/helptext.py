@@ -1,0 +1,135 @@
+"""What ``?`` shows: the keys of a place, what the marks mean, and where a number comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.actions.registry import ACTIONS, GROUPS
+from console.facts.reading import ReadingState
+from console.facts.text import visible
+from console.screens.footer import key_text
+from console.screens.runs import twins
+from console.screens.values import age_text, clock_text
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.actions.keymap import Keymap
+    from console.actions.spec import Place
+    from console.engine.handle import Explanation
+    from console.screens.columns import FleetColumn
+    from console.screens.runs import RunLine
+    from themes.glyphs import Glyphs
+
+    BoxLine = str | RunLine
+
+KEY_WIDTH = 16
+
+_STATE_SENTENCES = {
+    ReadingState.OK: "measured",
+    ReadingState.NO_DATA: "no data: the source has no such series",
+    ReadingState.NO_TRAFFIC: "no traffic: the series is there and says 0/0",
+    ReadingState.TOO_FEW: "too few samples to mean anything",
+    ReadingState.STALE: "stale: the last known value; the source has not answered since",
+    ReadingState.ERROR: "the source refused or failed this question",
+}
+
+
+def help_lines(place: Place, keys: Keymap, glyphs: Glyphs) -> list[BoxLine]:
+    """Return the keys of a place by group, and the legend of the marks."""
+    lines: list[BoxLine] = []
+    for group in GROUPS:
+        specs = [one for one in ACTIONS if one.group == group and one.in_place(place)]
+        if not specs:
+            continue
+        lines += [[Run(group, "title")]]
+        for spec in specs:
+            shown = " ".join(key_text(key) for key in keys.keys[spec.id][:3])
+            command = f"  :{spec.command} {spec.argument}".rstrip() if spec.command else ""
+            lines.append(
+                [
+                    Run((shown or "-").ljust(KEY_WIDTH - 1) + " ", "key"),
+                    Run(spec.tooltip, "text"),
+                    Run(command, "dim"),
+                ]
+            )
+        lines.append("")
+    lines += _legend(glyphs)
+    return _in_glyphs(lines, glyphs)
+
+
+def _legend(glyphs: Glyphs) -> list[BoxLine]:
+    marks = glyphs.severity
+    facts = (
+        (marks["s1"], "s1", "act now"),
+        (marks["s2"], "s2", "degraded but answering"),
+        (marks["s3"], "s3", "today"),
+        (marks["s4"], "s4", "notice"),
+        (marks["unknown"], "unknown", "nobody can say; never shown as ok"),
+        (marks["planned"], "planned", "planned: an owned override explains it"),
+        ("–", "dim", "no data: no such series"),
+        ("idle", "dim", "no traffic: 0/0"),
+        ("n<200 few", "dim", "too few samples for a verdict"),
+        ("1.9s*", "dim", "last known value; the source is away"),
+        ("err", "error", "the source refused this question"),
+        ("?", "unknown", "the row's source says nothing about it"),
+        ("!", "text", "a rule about this cell holds"),
+        ("~", "text", "a default, not a declared promise"),
+    )
+    lines: list[BoxLine] = [[Run("Marks", "title")]]
+    lines += [[Run(mark.ljust(KEY_WIDTH), role), Run(text, "text")] for mark, role, text in facts]
+    return lines
+
+
+def explanation_lines(told: Explanation, glyphs: Glyphs) -> list[BoxLine]:
+    """Return where one number comes from, or why there is none."""
+    sentence = _STATE_SENTENCES[told.state]
+    lines: list[BoxLine] = [
+        [Run(visible(told.value_text, 60) or "no value", "title"), Run(f"   {sentence}", "text")],
+        "",
+    ]
+    window = "an instant" if told.window_seconds is None else age_text(told.window_seconds)
+    rows = [
+        ("model", told.model),
+        ("signal", f"{told.signal}  ({told.unit})"),
+        ("formula", told.formula),
+        ("method", told.method),
+        ("window", window),
+        ("samples", "unknown" if told.n is None else f"n = {told.n:.0f}"),
+        ("measured", _measured(told)),
+        ("source", f"{told.source or 'none'}, profile {told.profile or 'none'}"),
+    ]
+    lines += [_row(label, text) for label, text in rows if text]
+    if told.promql:
+        lines += ["", [Run("query", "dim")], visible(told.promql, 4000)]
+    if told.hint:
+        lines += ["", [Run("to fill it", "dim")], visible(told.hint, 1000)]
+    return _in_glyphs(lines, glyphs)
+
+
+def _measured(told: Explanation) -> str:
+    if told.at is None:
+        return "never"
+    age = "" if told.age_seconds is None else f", {age_text(told.age_seconds)} ago"
+    return f"{clock_text(told.at)}Z{age}"
+
+
+def _row(label: str, text: str) -> RunLine:
+    return [Run(label.ljust(10), "dim"), Run(visible(text, 300), "text")]
+
+
+def fact_lines(column: FleetColumn, glyphs: Glyphs) -> list[BoxLine]:
+    """Return what a column shows that is not a measured signal."""
+    lines: list[BoxLine] = [[Run(column.title, "title")], "", f"{column.meaning}."]
+    return _in_glyphs(lines, glyphs)
+
+
+def _in_glyphs(lines: Sequence[BoxLine], glyphs: Glyphs) -> list[BoxLine]:
+    out: list[BoxLine] = []
+    for line in lines:
+        if isinstance(line, str):
+            out.append(twins([[Run(line)]], glyphs)[0][0].text)
+        else:
+            out.append(twins([line], glyphs)[0])
+    return out

@@ -1,0 +1,65 @@
+"""What reaches the screens from elsewhere, each as one message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from console.actions.spec import ActionSpec
+    from console.engine.handle import EngineHandle, ReloadOutcome, SeriesSet
+    from console.facts.snapshot import Snapshot
+
+
+class SnapshotArrived(Message):
+    """The engine finished a tick; a newer one takes the place of one not yet looked at."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+
+    def can_replace(self, message: Message) -> bool:
+        """Tell that only the newest of several waiting ones matters."""
+        return isinstance(message, SnapshotArrived)
+
+
+class SeriesArrived(Message):
+    """The source answered a range query for what is on screen."""
+
+    def __init__(self, answer: SeriesSet) -> None:
+        self.answer = answer
+        super().__init__()
+
+
+class ProblemArrived(Message):
+    """The engine tells a fault of its own, as a sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        super().__init__()
+
+
+class EngineStarted(Message):
+    """The engine was made and polls."""
+
+    def __init__(self, engine: EngineHandle) -> None:
+        self.engine = engine
+        super().__init__()
+
+
+class ReloadFinished(Message):
+    """The configuration was read again, or refused."""
+
+    def __init__(self, outcome: ReloadOutcome) -> None:
+        self.outcome = outcome
+        super().__init__()
+
+
+class ActionAsked(Message):
+    """A screen was asked for an action that is the app's to do."""
+
+    def __init__(self, spec: ActionSpec, argument: str = "") -> None:
+        self.spec = spec
+        self.argument = argument
+        super().__init__()

@@ -1,0 +1,185 @@
+"""Which rows stand where: rank, sorting, grouping, filtering, and an order that holds still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from console.facts.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from console.facts.model import ModelRow
+    from console.facts.snapshot import Snapshot
+    from console.screens.columns import FleetColumn
+
+HOLD_SECONDS = 30.0
+"""How long after the last key on the table its order stands still."""
+
+GROUPS = ("none", "tier", "region", "owner", "dependency")
+
+_LEVEL_WORDS = {level.label.lower(): level for level in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How the operator wants to see the rows; ``sort`` empty is by rank."""
+
+    sort: str = ""
+    reverse: bool = False
+    group: str = "none"
+    words: tuple[str, ...] = ()
+
+    def with_filter(self, text: str) -> Arrangement:
+        """Return the same with another filter text."""
+        return replace(self, words=tuple(text.lower().split()))
+
+
+@dataclass(slots=True)
+class Searcher:
+    """Finds rows by words; keeps the text of static rows while they stay the same object."""
+
+    _rows: tuple[ModelRow, ...] = ()
+    _texts: list[str] = field(default_factory=list)
+
+    def keep(self, snapshot: Snapshot, order: Sequence[int], words: Sequence[str]) -> list[int]:
+        """Return the rows of ``order`` that hold every word; ``!word`` must not be held."""
+        if not words:
+            return list(order)
+        if snapshot.rows is not self._rows:
+            self._rows = snapshot.rows
+            self._texts = [_text_of(row) for row in snapshot.rows]
+        tests = [self._test(snapshot, word) for word in words]
+        return [row for row in order if all(test(row) for test in tests)]
+
+    def _test(self, snapshot: Snapshot, word: str) -> Callable[[int], bool]:
+        inverse = len(word) > 1 and word.startswith("!")
+        wanted = word[1:] if inverse else word
+        level = _LEVEL_WORDS.get(wanted)
+        texts, severities = self._texts, snapshot.severities
+
+        def holds(row: int) -> bool:
+            if level is not None:
+                return (int(severities[row]) == int(level)) is not inverse
+            return (wanted in texts[row]) is not inverse
+
+        return holds
+
+
+def _text_of(row: ModelRow) -> str:
+    parts = (
+        row.model, f"tier{row.tier}", row.region, row.owner, row.oncall.primary, row.profile,
+        row.version, row.server, row.source, *row.dependencies,
+    )  # fmt: skip
+    return " ".join(part[:200] for part in parts if part).lower()
+
+
+def arrange(
+    snapshot: Snapshot,
+    arrangement: Arrangement,
+    columns: dict[str, FleetColumn],
+    searcher: Searcher,
+) -> list[int]:
+    """Return row indices as they should stand: sorted, grouped, filtered; ties keep the rank."""
+    order = searcher.keep(snapshot, snapshot.order.tolist(), arrangement.words)
+    if arrangement.sort and arrangement.sort in columns:
+        order = _sorted(snapshot, order, columns[arrangement.sort], arrangement.reverse)
+    elif arrangement.reverse:
+        order.reverse()
+    if arrangement.group != "none":
+        order.sort(key=lambda row: group_of(snapshot, row, arrangement.group))
+    return order
+
+
+def group_of(snapshot: Snapshot, row: int, group: str) -> str:
+    """Return the group a row belongs to; what is not known comes last."""
+    model = snapshot.rows[row]
+    match group:
+        case "tier":
+            return str(model.tier) if model.configured else "~"
+        case "region":
+            return model.region or "~"
+        case "owner":
+            return model.owner or "~"
+        case "dependency":
+            return model.dependencies[0] if model.dependencies else "~"
+        case _:
+            return ""
+
+
+def _sorted(snapshot: Snapshot, order: list[int], column: FleetColumn, reverse: bool) -> list[int]:
+    signals = [signal for signal in column.signals if signal in snapshot.columns]
+    if signals:
+        return _by_value(snapshot, order, signals, largest_first=column.worst_first != reverse)
+    return sorted(order, key=_text_key(snapshot, column.key), reverse=reverse)
+
+
+def _by_value(
+    snapshot: Snapshot, order: list[int], signals: Sequence[str], *, largest_first: bool
+) -> list[int]:
+    """Sort by the first signal that has a value; rows without one always come last."""
+    import numpy as np
+
+    values = snapshot.columns[signals[0]].values.astype(np.float64, copy=True)
+    for signal in signals[1:]:
+        values = np.where(np.isnan(values), snapshot.columns[signal].values, values)
+    rows = np.asarray(order, dtype=np.int64)
+    keys = values[rows]
+    places = np.argsort(-keys if largest_first else keys, kind="stable")
+    ranked: list[int] = rows[places].tolist()
+    return ranked
+
+
+def _text_key(snapshot: Snapshot, key: str) -> Callable[[int], tuple[bool, str]]:
+    def text(row: int) -> tuple[bool, str]:
+        model = snapshot.rows[row]
+        match key:
+            case "model":
+                known = model.model
+            case "tier":
+                known = str(model.tier) if model.configured else ""
+            case "rg":
+                known = model.region
+            case "brk":
+                known = f"{int(snapshot.breaker(row).state != 1)}{snapshot.breaker(row).state.code}"
+            case "route":
+                known = snapshot.route(row).target
+            case "who":
+                known = model.oncall.primary or model.owner
+            case "age":
+                found = snapshot.findings.get(row, ())
+                known = f"{min((one.since for one in found), default=9e12):020.3f}"
+            case _:
+                known = ""
+        return (not known, known.lower())
+
+    return text
+
+
+@dataclass(slots=True)
+class HeldOrder:
+    """An order that stands still while somebody works in the table.
+
+    Rows that go leave at once and new rows come in at the end; the others keep their places
+    until `release`. ``pending`` counts rows that would stand elsewhere.
+    """
+
+    names: list[str] = field(default_factory=list)
+    pending: int = 0
+
+    def follow(self, snapshot: Snapshot, order: Sequence[int], *, held: bool) -> list[int]:
+        """Take the newly arranged ``order`` and return the row indices to show."""
+        wanted = [snapshot.rows[row].model for row in order]
+        if not held or not self.names:
+            self.names = wanted
+            self.pending = 0
+            return list(order)
+        row_of = dict(zip(wanted, order, strict=True))
+        kept = [name for name in self.names if name in row_of]
+        if len(kept) != len(wanted):
+            known = set(kept)
+            kept += [name for name in wanted if name not in known]
+        self.names = kept
+        self.pending = sum(1 for old, new in zip(kept, wanted, strict=True) if old != new)
+        return [row_of[name] for name in kept]

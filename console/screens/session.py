@@ -1,0 +1,45 @@
+"""What all screens of one console share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from console.screens.curves import DEFAULT_RANGE, RANGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import tzinfo
+
+    from console.actions.keymap import Keymap
+    from console.actions.spec import Mode
+    from console.engine.handle import EngineHandle
+    from console.facts.snapshot import Snapshot
+    from themes.glyphs import Glyphs
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one console; only the app changes it.
+
+    ``clock`` returns Unix seconds, ``zone`` None is this machine's own time zone. ``roles`` maps
+    a role to its style. ``engine`` and ``snapshot`` are None until the first of each is there.
+    """
+
+    keys: Keymap
+    glyphs: Glyphs
+    roles: Mapping[str, str]
+    clock: Callable[[], float]
+    zone: tzinfo | None = None
+    mode: Mode = "read_only"
+    environment: str = ""
+    title: str = ""
+    problem: str = ""
+    range_name: str = DEFAULT_RANGE
+    engine: EngineHandle | None = field(default=None)
+    snapshot: Snapshot | None = field(default=None)
+
+    @property
+    def range_seconds(self) -> float:
+        """The time range of charts, in seconds."""
+        return RANGES[self.range_name]

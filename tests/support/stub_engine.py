@@ -1,0 +1,106 @@
+"""An engine without sources: tells the Snapshots it is given, and answers from them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.facts.reading import ReadingState
+from console.facts.samples import Series
+from console.facts.signals import SIGNALS
+from console.facts.snapshot import Snapshot
+from console.settings.schema import Settings
+
+
+class StubEngine:
+    """Satisfies `EngineHandle`; everything happens at once, in the caller's thread."""
+
+    def __init__(self, *snapshots: Snapshot, settings: Settings | None = None) -> None:
+        self._snapshots = list(snapshots)
+        self._settings = settings or Settings()
+        self.asked: list[tuple[str, tuple[str, ...], float]] = []
+        self.refreshes = 0
+        self.stopped = False
+        self.reload_outcome = ReloadOutcome(True, "reloaded: nothing differs")
+        self.tell: Callable[[Snapshot], None] = lambda snapshot: None
+        self.tell_problem: Callable[[str], None] = lambda sentence: None
+
+    @property
+    def latest(self) -> Snapshot | None:
+        return self._snapshots[-1] if self._snapshots else None
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def start(
+        self, on_snapshot: Callable[[Snapshot], None], on_problem: Callable[[str], None]
+    ) -> None:
+        self.tell, self.tell_problem = on_snapshot, on_problem
+        for snapshot in self._snapshots:
+            on_snapshot(snapshot)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def history(self, model: str, signal: str, seconds: float) -> Series:
+        return Series(signal, np.empty(0), np.empty(0))
+
+    def request_series(
+        self,
+        model: str,
+        signals: Sequence[str],
+        seconds: float,
+        cells: int,
+        deliver: Callable[[SeriesSet], None],
+    ) -> None:
+        self.asked.append((model, tuple(signals), seconds))
+        latest = self.latest
+        if latest is None:
+            return
+        end = latest.taken_at
+        series = tuple(self._curve(latest, model, one, end, seconds, cells) for one in signals)
+        deliver(SeriesSet(model, end - seconds, end, series))
+
+    def _curve(
+        self, latest: Snapshot, model: str, signal: str, end: float, seconds: float, cells: int
+    ) -> Series:
+        row = latest.index.get(model)
+        value = None if row is None else latest.reading(signal, row).value
+        if value is None:
+            return Series(signal, np.empty(0), np.empty(0))
+        base = None if row is None else latest.baseline(signal, row)
+        start = value * 0.9 if base is None else base
+        times = np.linspace(end - seconds, end, cells)
+        # Calm for two thirds, then on its way to what is seen now; the same at every run.
+        share = np.clip((np.arange(cells) / cells - 0.66) / 0.3, 0.0, 1.0) ** 1.5
+        ripple = 1 + 0.06 * np.sin(np.arange(cells) / 7.0) * (1 - share)
+        values = (start + (value - start) * share) * ripple
+        values[cells // 3 : cells // 3 + max(2, cells // 60)] = np.nan
+        return Series(signal, times, values)
+
+    def explain(self, model: str, signal: str) -> Explanation:
+        fact = SIGNALS[signal]
+        latest = self.latest
+        row = None if latest is None else latest.index.get(model)
+        if latest is None or row is None:
+            return Explanation(
+                model, signal, fact.title, fact.unit, fact.formula, "", "", "",
+                ReadingState.NO_DATA, "", None, None, None, None, "", "name a model that is there",
+            )  # fmt: skip
+        reading = latest.reading(signal, row)
+        model_row = latest.rows[row]
+        text = "" if reading.value is None else f"{reading.value:g}"
+        age = None if reading.at is None else latest.taken_at - reading.at
+        return Explanation(
+            model, signal, fact.title, fact.unit, fact.formula,
+            f'sum by (model) ({signal}{{model="{model}"}})', model_row.source, model_row.profile,
+            reading.state, text, reading.at, age, reading.window_seconds, reading.n,
+            reading.method, f"a metric for {signal} would fill it",
+        )  # fmt: skip
+
+    def request_reload(self, deliver: Callable[[ReloadOutcome], None]) -> None:
+        deliver(self.reload_outcome)
+
+    def request_refresh(self) -> None:
+        self.refreshes += 1
