@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from console.facts.severity import BreakerState, Severity
+from console.facts.signals import SIGNALS
+from console.facts.snapshot import Snapshot
+from console.fleet import changes, culprit
+from console.fleet.labels import times_of
+from console.fleet.look import Seen, look
+from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
+from console.fleet.rank import rank
+from console.fleet.rules.presence import absent_too_briefly
+from console.fleet.rules.registry import POSITION, RULES
+from console.fleet.views import BreakerView, FindingsView, Raised
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from console.facts.model import ModelRow
     from console.facts.samples import SourceStatus
-    from console.facts.snapshot import Snapshot
-    from console.fleet.memory import Memory
+    from console.facts.snapshot import Change, Dependency, SignalColumn
+    from console.fleet.evidence import Evidence
     from console.fleet.observed import Observed
     from console.settings.schema import Settings
+
+    Codes = NDArray[np.uint8]
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+_RULE_LEVELS = np.array([int(rule.level) for rule in RULES], dtype=np.uint8)
+_SPANS = np.array([rule.spans for rule in RULES], dtype=np.bool_)
+_IMMEDIATE = np.array([rule.immediate for rule in RULES], dtype=np.bool_)
+_LOWERED = np.array(
+    [rule.level is Severity.S1 and not rule.keeps_level for rule in RULES], dtype=np.bool_
+)
+_LOWEST_TIER = 3
 
 
 def evaluate(
@@ -30,6 +58,190 @@ def evaluate(
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
-    ``remembers`` nothing is known of earlier evaluations: what would need them is ``pending``.
+    ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
+    prove are raised at once, and what would need a second look is ``pending``.
     """
-    raise NotImplementedError
+    with np.errstate(all="ignore"):
+        past = memory if remembers else Memory()
+        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES))
+        hit, clean = _judge(seen.evidence)
+        if remembers:
+            streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
+            waiting = _absent_briefly(seen.evidence)
+        else:
+            proven = _SPANS | _IMMEDIATE
+            streaks = at_once(hit & proven, now)
+            waiting = (hit & ~proven) | _absent_briefly(seen.evidence)
+        held = _held_texts(seen, streaks.raised & ~hit)
+        levels = _levels(seen.evidence)
+        severities = np.where(streaks.raised, levels, np.uint8(Severity.OK)).min(
+            axis=1, initial=np.uint8(Severity.OK)
+        )
+        findings = FindingsView(
+            seen.evidence, RULES, Raised(streaks.raised, levels, streaks.since), held
+        )
+        pending = FindingsView(
+            seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
+        )
+        breaker_since = _breaker_since(seen)
+        shared = _dependencies(seen, severities, settings)
+        news = _news(seen, sources, shared, severities, findings)
+        snapshot = Snapshot(
+            environment=environment,
+            taken_at=now,
+            tick=tick,
+            rows=seen.evidence.statics.rows,
+            columns=_columns(seen),
+            severities=severities,
+            order=_order(seen.evidence, severities, streaks),
+            findings=findings,
+            breakers=BreakerView(
+                seen.evidence.breakers.states,
+                breaker_since,
+                times_of(observed.labelled.get("breaker_state", ()), seen.evidence.breakers),
+            ),
+            routes=seen.evidence.routes.by_row,
+            baselines=seen.evidence.derived.baselines,
+            dependencies=shared,
+            sources=tuple(sources),
+            changes=changes.remember(seen.memory.changes, news, now),
+            pending=pending,
+            index=seen.evidence.statics.index,
+        )
+    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
+
+
+def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
+    """Return rows x rules: where each rule holds, and where it does not; neither is unknown."""
+    truths = [rule.judge(evidence) for rule in RULES]
+    hit = np.stack([truth.yes for truth in truths], axis=1)
+    clean = np.stack([truth.no for truth in truths], axis=1)
+    return hit, clean
+
+
+def _levels(evidence: Evidence) -> Codes:
+    """Return each rule's level for each row: tier 3 lowers S1 to S2, but for residency."""
+    lowest = (evidence.statics.tier == _LOWEST_TIER)[:, np.newaxis]
+    levels: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), _RULE_LEVELS)
+    return levels
+
+
+def _absent_briefly(evidence: Evidence) -> Mask:
+    waiting = np.zeros((len(evidence.statics), len(RULES)), dtype=np.bool_)
+    waiting[:, POSITION["no_data_tier1"]] = absent_too_briefly(evidence)
+    return waiting
+
+
+def _held_texts(seen: Seen, held: Mask) -> dict[tuple[str, str], str]:
+    """Keep the last sentence of rules that are raised but do not hold at this moment."""
+    before = seen.memory.evidence
+    texts: dict[tuple[str, str], str] = {}
+    for row, column in np.argwhere(held).tolist():
+        model, rule = seen.evidence.statics.rows[row].model, RULES[column]
+        text = seen.memory.held_texts.get((model, rule.id))
+        if text is None and before is not None and model in before.statics.index:
+            text = rule.text(before, before.statics.index[model])
+        texts[model, rule.id] = text or rule.when
+    return texts
+
+
+def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[np.int64]:
+    raised_since = np.where(streaks.raised, streaks.since, np.inf)
+    return rank(
+        severities=severities,
+        acknowledged=np.zeros(len(severities), dtype=np.bool_),
+        tier=evidence.statics.tier,
+        bad_rate=evidence.values("bad_rate"),
+        budget_left=evidence.derived.columns["budget_left"].values,
+        since=raised_since.min(axis=1, initial=np.inf),
+        name_rank=evidence.statics.name_rank,
+    )
+
+
+def _columns(seen: Seen) -> Mapping[str, SignalColumn]:
+    """Return the public signals: as asked, and as derived."""
+    asked = {name: column for name, column in seen.observed.columns.items() if name in SIGNALS}
+    return asked | dict(seen.evidence.derived.columns)
+
+
+def _breaker_since(seen: Seen) -> Floats:
+    states = seen.evidence.breakers.states
+    moved = (states != seen.before.breaker_states) & (states != int(BreakerState.UNKNOWN))
+    return np.where(moved, seen.evidence.now, seen.before.breaker_since)
+
+
+def _dependencies(seen: Seen, severities: Codes, settings: Settings) -> tuple[Dependency, ...]:
+    labelled, renamed = seen.observed.labelled, culprit.aliases(settings)
+    facts = culprit.DependencyFacts(
+        error_ratio=culprit.by_name(labelled.get("dependency_error_ratio", ()), renamed),
+        timeout_ratio=culprit.by_name(labelled.get("dependency_timeout_ratio", ()), renamed),
+        latency_p95=culprit.by_name(labelled.get("dependency_latency_p95", ()), renamed),
+        breakers=seen.evidence.dependency_breakers,
+    )
+    past = culprit.Past(seen.memory.bad_dependencies, seen.memory.dependency_breakers)
+    return culprit.dependencies(seen.evidence, facts, severities, settings, past)
+
+
+def _news(
+    seen: Seen,
+    sources: Sequence[SourceStatus],
+    shared: Sequence[Dependency],
+    severities: Codes,
+    findings: FindingsView,
+) -> list[Change]:
+    """Tell what is different from the evaluation before; the first one has no news."""
+    memory, evidence = seen.memory, seen.evidence
+    if memory.statics is None or memory.folds is None:
+        return []
+    no_answer = RULES[POSITION["breaker_no_answer"]].judge(evidence).yes
+    return [
+        *changes.source_changes(sources, memory.source_states, evidence.now),
+        *changes.breaker_changes(evidence, seen.before.breaker_states, no_answer),
+        *changes.dependency_changes(
+            shared, memory.dependency_breakers, memory.bad_dependencies, evidence.now
+        ),
+        *changes.route_changes(seen.folds.routes, memory.folds.routes, evidence.now),
+        *changes.level_changes(evidence, severities, seen.before.severities, findings),
+        *seen.identity_changes,
+    ]
+
+
+def _remember(
+    seen: Seen,
+    snapshot: Snapshot,
+    streaks: Streaks,
+    held: Mapping[tuple[str, str], str],
+    breaker_since: Floats,
+) -> Memory:
+    evidence = seen.evidence
+    states = evidence.breakers.states
+    known = states != int(BreakerState.UNKNOWN)
+    shared_breakers = {
+        one.name: (one.breaker.state, one.breaker.since)
+        for one in snapshot.dependencies
+        if one.breaker.since is not None
+    }
+    return Memory(
+        statics=evidence.statics,
+        streaks=streaks,
+        before=RowsBefore(
+            breaker_states=np.where(known, states, seen.before.breaker_states),
+            breaker_since=breaker_since,
+            absent_since=evidence.absent_since,
+            changed_at=evidence.changed_at,
+            severities=snapshot.severities,
+        ),
+        evidence=evidence,
+        folds=seen.folds,
+        identities=seen.identities,
+        held_texts=held,
+        changes=snapshot.changes,
+        source_states=evidence.source_states,
+        bad_dependencies={
+            one.name: one.since for one in snapshot.dependencies if one.since is not None
+        },
+        dependency_breakers={
+            **seen.memory.dependency_breakers,
+            **{name: (state, since) for name, (state, since) in shared_breakers.items()},
+        },
+    )

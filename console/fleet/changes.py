@@ -1,0 +1,217 @@
+"""What is different from the evaluation before, as sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.severity import BreakerState, Severity
+from console.facts.snapshot import Change
+from console.fleet.words import a_minute, clock_seconds, name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.facts.samples import SourceStatus
+    from console.facts.severity import Finding, Route
+    from console.facts.snapshot import Dependency, Snapshot
+    from console.fleet.evidence import Evidence
+    from console.fleet.labels import Fold
+    from console.fleet.routes import RouteFacts
+
+    Codes = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+
+KEPT = 200
+KEPT_SECONDS = 86400.0
+TOLD_AT_ONCE = 8
+"""More of one kind in one evaluation are told as a number, because nobody reads a flood."""
+
+_BREAKER_VERBS = {
+    BreakerState.CLOSED: "closed",
+    BreakerState.OPEN: "opened",
+    BreakerState.HALF_OPEN: "went half-open",
+    BreakerState.DISABLED: "was disabled",
+    BreakerState.FORCED_OPEN: "was forced open",
+    BreakerState.METRICS_ONLY: "only watches now",
+}
+
+
+def remember(old: Sequence[Change], new: Iterable[Change], now: float) -> tuple[Change, ...]:
+    """Return the changes of the last day, newest first, at most 200."""
+    kept = [change for change in old if now - change.at <= KEPT_SECONDS]
+    return tuple([*new, *kept][:KEPT])
+
+
+def source_changes(
+    sources: Sequence[SourceStatus], before: Mapping[str, str], now: float
+) -> list[Change]:
+    """Tell which sources went away or came back."""
+    found = []
+    for source in sources:
+        was = before.get(source.name)
+        if was is None or was == source.state:
+            continue
+        if source.state == "down":
+            found.append(Change(now, source.name, f"source {name(source.name)} is down"))
+        elif source.state == "up" and was in ("down", "stale"):
+            found.append(Change(now, source.name, f"source {name(source.name)} answers again"))
+    return found
+
+
+def breaker_changes(evidence: Evidence, before: Codes, no_answer: Mask) -> list[Change]:
+    """Tell which models' own breakers moved, and whether anything still answers."""
+    states = evidence.breakers.states
+    unknown = int(BreakerState.UNKNOWN)
+    moved = np.flatnonzero((states != before) & (states != unknown) & (before != unknown))
+    found = []
+    for row in moved.tolist():
+        model = evidence.statics.rows[row].model
+        text = f"{name(model)}'s breaker {_BREAKER_VERBS[evidence.breaker(row)]}"
+        if no_answer[row]:
+            refused = a_minute(evidence.value("bad_rate", row))
+            text += f"; nothing answers for it; {refused} requests a minute fail"
+        found.append(Change(evidence.now, model, text))
+    return _few(found, "breakers of models moved")
+
+
+def dependency_changes(
+    dependencies: Sequence[Dependency],
+    breakers_before: Mapping[str, tuple[BreakerState, float]],
+    bad_before: Mapping[str, float],
+    now: float,
+) -> list[Change]:
+    """Tell which dependencies' breakers moved, and which dependencies turned bad or well."""
+    found = []
+    for dependency in dependencies:
+        shown_name = name(dependency.name)
+        was = breakers_before.get(dependency.name)
+        state = dependency.breaker.state
+        if was is not None and was[0] is not state and state is not BreakerState.UNKNOWN:
+            text = f"{shown_name}'s breaker {_BREAKER_VERBS[state]}"
+            found.append(Change(now, dependency.name, text))
+        if dependency.since is not None and dependency.name not in bad_before:
+            found.append(Change(now, dependency.name, dependency.text))
+        elif dependency.since is None and dependency.name in bad_before:
+            found.append(Change(now, dependency.name, f"{shown_name} is no longer failing"))
+    return _few(found, "dependencies changed")
+
+
+def route_changes(
+    routes: Fold[RouteFacts], before: Fold[RouteFacts] | None, now: float
+) -> list[Change]:
+    """Tell whose traffic goes elsewhere now; a fold taken again has no news."""
+    if before is None or before is routes:
+        return []
+    found = []
+    for row, route in routes.result.by_row.items():
+        model = routes.statics.rows[row].model
+        old_row = before.statics.index.get(model)
+        was = before.result.by_row.get(old_row) if old_row is not None else None
+        if was is not None and was != route:
+            text = f"{name(model)} went from {_place(was)} to {_place(route)}"
+            found.append(Change(now, model, text))
+    return _few(found, "routes of models changed")
+
+
+def _place(route: Route) -> str:
+    return f"{name(route.target)} ({name(route.level)})" if route.level else name(route.target)
+
+
+def identity_changes(
+    present: Mapping[str, tuple[str, str]], before: Mapping[str, tuple[str, str]], now: float
+) -> tuple[list[Change], frozenset[str]]:
+    """Tell whose version or code changed, and return those models.
+
+    A version that was not known before is learned, not changed.
+    """
+    found = []
+    for model, (version, code) in present.items():
+        old_version, old_code = before.get(model, ("", ""))
+        if version != old_version and version and old_version:
+            text = f"{name(model)} went from {name(old_version)} to {name(version)}"
+            found.append(Change(now, model, text))
+        elif code != old_code and code and old_code:
+            text = f"{name(model)} runs other code: {name(old_code)} to {name(code)}"
+            found.append(Change(now, model, text))
+    models = frozenset(change.subject for change in found)
+    return _few(found, "models changed version or code"), models
+
+
+def level_changes(
+    evidence: Evidence,
+    severities: Codes,
+    before: Codes,
+    findings: Mapping[int, tuple[Finding, ...]],
+) -> list[Change]:
+    """Tell which rows rose to S1 or S2 and which left them; 0 in ``before`` is never judged."""
+    acute = int(Severity.S2)
+    risen = (severities <= acute) & (before > severities)
+    left = (before > 0) & (before <= acute) & (severities > acute)
+    found = []
+    for row in np.flatnonzero(risen)[np.argsort(severities[risen], kind="stable")].tolist():
+        model = evidence.statics.rows[row].model
+        worst = findings[row][0]
+        found.append(
+            Change(evidence.now, model, f"{name(model)} {worst.level.label}: {worst.text}")
+        )
+        if len(found) > TOLD_AT_ONCE:
+            return [Change(evidence.now, "", f"{int(risen.sum())} models rose to S1 or S2 at once")]
+    back = []
+    for row in np.flatnonzero(left).tolist():
+        model = evidence.statics.rows[row].model
+        back.append(Change(evidence.now, model, _left_text(model, Severity(int(severities[row])))))
+    return found + _few(back, "models are no longer at S1 or S2")
+
+
+def _left_text(model: str, level: Severity) -> str:
+    if level is Severity.UNKNOWN:
+        return f"{name(model)} is unknown now: no current data"
+    if level is Severity.OK:
+        return f"{name(model)} is ok again"
+    return f"{name(model)} is down to {level.label}"
+
+
+def _few(found: list[Change], summary: str) -> list[Change]:
+    if len(found) <= TOLD_AT_ONCE:
+        return found
+    return [Change(found[0].at, "", f"{len(found)} {summary}")]
+
+
+def say(previous: Snapshot | None, snapshot: Snapshot) -> str:
+    """Return the one sentence that tells the last change, with its time (UTC).
+
+    Without any change it tells how things stand. ``previous`` is the Snapshot before: several
+    changes since then are counted behind the first.
+    """
+    if not snapshot.changes:
+        return _standing(snapshot)
+    latest = snapshot.changes[0]
+    fresh = [
+        change
+        for change in snapshot.changes
+        if change.at == latest.at or (previous is not None and change.at > previous.taken_at)
+    ]
+    more = f" (and {len(fresh) - 1} more)" if len(fresh) > 1 else ""
+    return f"{clock_seconds(latest.at)} {latest.text}{more}"
+
+
+def _standing(snapshot: Snapshot) -> str:
+    total = len(snapshot.rows)
+    if not total:
+        return "No model is known yet."
+    acute = int((snapshot.severities <= int(Severity.S2)).sum())
+    unknown = int((snapshot.severities == int(Severity.UNKNOWN)).sum())
+    if acute:
+        row = int(snapshot.order[0])
+        findings = snapshot.findings.get(row, ())
+        reason = f": {findings[0].text}" if findings else ""
+        return (
+            f"{acute} of {total} models at S1 or S2; first {name(snapshot.rows[row].model)}{reason}"
+        )
+    if unknown:
+        return f"{unknown} of {total} models are unknown; the others need nothing now."
+    return f"No change seen; none of {total} models needs you now."

@@ -1,0 +1,213 @@
+"""The things models share: how they are, and which of them explains the models' trouble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.facts.reading import NO_DATA, Reading, ReadingState
+from console.facts.severity import UNKNOWN_BREAKER, Breaker, BreakerState, Severity
+from console.facts.snapshot import Dependency
+from console.fleet.labels import OPEN_STATES, worse
+from console.fleet.words import clock, name, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from console.fleet.evidence import Evidence
+    from console.fleet.observed import LabelledValue
+    from console.settings.schema import Settings
+
+    Codes = NDArray[np.uint8]
+
+CULPRIT_ERROR_RATIO = 0.05
+DOWN_ERROR_RATIO = 0.20
+ATTEMPTS_LIMIT = 1.1
+WINDOW_SECONDS = 300.0
+
+_STATE_ORDER = {"down": 0, "degraded": 1, "unknown": 2, "ok": 3}
+_TROUBLED_BREAKERS = (*OPEN_STATES, BreakerState.HALF_OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyFacts:
+    """Labelled facts about dependencies by their own name, latest value each."""
+
+    error_ratio: Mapping[str, LabelledValue]
+    timeout_ratio: Mapping[str, LabelledValue]
+    latency_p95: Mapping[str, LabelledValue]
+    breakers: Mapping[str, BreakerState]
+
+
+def aliases(settings: Settings) -> dict[str, str]:
+    """Return configured names by the label value they match."""
+    return {
+        value: dependency
+        for dependency, declared in settings.dependencies.items()
+        for label, value in (declared.match or {}).items()
+        if label == "dependency"
+    }
+
+
+def by_name(
+    labelled: Iterable[LabelledValue], renamed: Mapping[str, str]
+) -> dict[str, LabelledValue]:
+    """Return the last fact of each dependency, under its configured name."""
+    return {renamed.get(item.labels[0], item.labels[0]): item for item in labelled}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the evaluation before found of dependencies: bad since, and breakers since (seconds)."""
+
+    bad_since: Mapping[str, float]
+    breakers: Mapping[str, tuple[BreakerState, float]]
+
+
+class Chain:
+    """Who calls what at this moment, by the dependency's configured name."""
+
+    def __init__(self, evidence: Evidence, renamed: Mapping[str, str]) -> None:
+        self.callers: dict[str, frozenset[str]] = dict(evidence.statics.callers)
+        self.attempts: dict[str, float] = {}
+        self.breakers: dict[str, BreakerState] = {}
+        for callers in (evidence.attempts.places.callers, evidence.breakers.callers):
+            for label, models in callers.items():
+                dependency = renamed.get(label, label)
+                self.callers[dependency] = self.callers.get(dependency, frozenset()) | models
+        for label, value in evidence.attempts.by_dependency.items():
+            dependency = renamed.get(label, label)
+            self.attempts[dependency] = max(value, self.attempts.get(dependency, value))
+        for label, state in evidence.breakers.by_dependency.items():
+            dependency = renamed.get(label, label)
+            self.breakers[dependency] = worse(self.breakers.get(dependency, state), state)
+
+
+def dependencies(
+    evidence: Evidence,
+    facts: DependencyFacts,
+    severities: Codes,
+    settings: Settings,
+    past: Past,
+) -> tuple[Dependency, ...]:
+    """Describe every dependency known by declaration or by label, culprits first.
+
+    A culprit fails more than 5% of calls, or its breaker is not closed, while a model that
+    uses it is at S1 or S2. Times are those of the first sight, which ``past`` remembers.
+    """
+    chain = Chain(evidence, aliases(settings))
+    names = {*settings.dependencies, *chain.callers, *facts.error_ratio, *facts.breakers}
+    found = [
+        _describe(dependency, evidence, facts, chain, severities, settings, past)
+        for dependency in names
+    ]
+    return tuple(
+        sorted(found, key=lambda one: (not one.culprit, _STATE_ORDER[one.state], one.name))
+    )
+
+
+def _describe(
+    dependency: str,
+    evidence: Evidence,
+    facts: DependencyFacts,
+    chain: Chain,
+    severities: Codes,
+    settings: Settings,
+    past: Past,
+) -> Dependency:
+    now = evidence.now
+    errors = _error_reading(dependency, evidence, facts)
+    breaker = _breaker(dependency, evidence, facts, chain, past.breakers)
+    attempts = chain.attempts.get(dependency)
+    state = _state(errors, breaker, attempts)
+    models = tuple(sorted(chain.callers.get(dependency, ())))
+    failing = errors.value is not None and errors.value > CULPRIT_ERROR_RATIO
+    bad = failing or breaker.state in _TROUBLED_BREAKERS
+    since = past.bad_since.get(dependency, now) if bad else None
+    declared = settings.dependencies.get(dependency)
+    return Dependency(
+        name=dependency,
+        state=state,
+        error_ratio=errors,
+        attempts_per_request=NO_DATA
+        if attempts is None
+        else Reading(ReadingState.OK, attempts, now, WINDOW_SECONDS, method="worst caller"),
+        latency_p95=_reading(facts.latency_p95.get(dependency), "histogram_quantile(0.95)"),
+        breaker=breaker,
+        models=models,
+        owner=(declared.owner or "") if declared is not None else "",
+        culprit=bad and any(_degraded(model, evidence, severities) for model in models),
+        text=_text(dependency, facts, errors, breaker, since) if since is not None else "",
+        since=since,
+    )
+
+
+def _degraded(model: str, evidence: Evidence, severities: Codes) -> bool:
+    row = evidence.statics.index.get(model)
+    return row is not None and int(severities[row]) <= int(Severity.S2)
+
+
+def _reading(item: LabelledValue | None, method: str) -> Reading:
+    if item is None:
+        return NO_DATA
+    if item.value != item.value:
+        return Reading(ReadingState.NO_TRAFFIC, None, item.at, WINDOW_SECONDS, method=method)
+    return Reading(ReadingState.OK, item.value, item.at, WINDOW_SECONDS, method=method)
+
+
+def _error_reading(dependency: str, evidence: Evidence, facts: DependencyFacts) -> Reading:
+    item = facts.error_ratio.get(dependency)
+    if item is None and dependency in evidence.statics.index:
+        row = evidence.statics.index[dependency]
+        return evidence.asked.column("error_ratio").reading(row)
+    return _reading(item, "failed calls / calls")
+
+
+def _breaker(
+    dependency: str,
+    evidence: Evidence,
+    facts: DependencyFacts,
+    chain: Chain,
+    before: Mapping[str, tuple[BreakerState, float]],
+) -> Breaker:
+    state = facts.breakers.get(dependency, chain.breakers.get(dependency))
+    row = evidence.statics.index.get(dependency)
+    if state is None and row is not None:
+        state = evidence.breaker(row)
+    if state is None or state is BreakerState.UNKNOWN:
+        return UNKNOWN_BREAKER
+    known = before.get(dependency)
+    since = known[1] if known is not None and known[0] is state else evidence.now
+    return Breaker(state, since, evidence.now)
+
+
+def _state(errors: Reading, breaker: Breaker, attempts: float | None) -> str:
+    ratio = errors.value if errors.known else None
+    if breaker.state in OPEN_STATES or (ratio is not None and ratio >= DOWN_ERROR_RATIO):
+        return "down"
+    if (
+        breaker.state is BreakerState.HALF_OPEN
+        or (ratio is not None and ratio > CULPRIT_ERROR_RATIO)
+        or (attempts is not None and attempts > ATTEMPTS_LIMIT)
+    ):
+        return "degraded"
+    return "ok" if ratio is not None else "unknown"
+
+
+def _text(
+    dependency: str,
+    facts: DependencyFacts,
+    errors: Reading,
+    breaker: Breaker,
+    since: float,
+) -> str:
+    if errors.value is None or errors.value <= CULPRIT_ERROR_RATIO:
+        return f"{name(dependency)} breaker {breaker.state.code} since {clock(since)}"
+    timeouts = facts.timeout_ratio.get(dependency)
+    mostly_timeouts = timeouts is not None and timeouts.value >= errors.value / 2.0
+    kind = "timeouts" if mostly_timeouts else "errors"
+    ratio = timeouts.value if mostly_timeouts and timeouts is not None else errors.value
+    return f"{name(dependency)} {kind} {shown(ratio, '%')} since {clock(since)}"

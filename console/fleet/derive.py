@@ -1,0 +1,280 @@
+"""Signals the console computes itself from what was asked: burn, budget, review load, cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.reading import ReadingState
+from console.facts.signals import BURN_WINDOWS
+from console.facts.snapshot import SignalColumn
+from console.fleet.observed import empty_column, known
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from console.fleet.observed import Observed
+    from console.fleet.statics import Statics
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Codes = NDArray[np.uint8]
+
+BUDGET_WINDOW = "30d"
+BUDGET_WINDOW_SECONDS = 30 * 86400.0
+LONG_BURN_WINDOWS = ("1h", "6h", "1d", "3d")
+MIN_BAD_EVENTS = 10.0
+MIN_REQUESTS = 100.0
+FIRST_PACE_SECONDS = 900.0
+"""Before a quarter of an hour of the day has gone, a pace is noise."""
+
+_DAY_SECONDS = 86400.0
+_OK = int(ReadingState.OK)
+_TROUBLE_ORDER = (
+    ReadingState.ERROR,
+    ReadingState.STALE,
+    ReadingState.TOO_FEW,
+    ReadingState.NO_TRAFFIC,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Burn:
+    """Burn of one window: ``values`` in x (NaN unknown), and where events are ``enough``."""
+
+    values: Floats
+    enough: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derived:
+    """Derived columns by public signal name, burn by window, spend burn by window, baselines."""
+
+    columns: Mapping[str, SignalColumn]
+    burn: Mapping[str, Burn]
+    spend: Mapping[str, Floats]
+    baselines: Mapping[str, Floats]
+
+
+class Asked:
+    """The observed columns, with "nobody asked" read as no_data."""
+
+    def __init__(self, observed: Observed, rows: int) -> None:
+        self._columns = observed.columns
+        self._empty = empty_column(rows)
+
+    def column(self, name: str) -> SignalColumn:
+        """Return a column, all no_data where nobody asked."""
+        return self._columns.get(name, self._empty)
+
+    def values(self, name: str) -> Floats:
+        """Return values with NaN wherever there is no current one."""
+        column = self._columns.get(name)
+        if column is None:
+            return self._empty.values
+        return np.where(known(column), column.values, np.nan)
+
+
+def derive(asked: Asked, statics: Statics, now: float) -> Derived:
+    """Compute every derived signal at ``now`` (Unix seconds)."""
+    columns: dict[str, SignalColumn] = {}
+    burn: dict[str, Burn] = {}
+    for window, seconds in BURN_WINDOWS.items():
+        burn[window], columns[f"burn_{window}"] = _burn(asked, statics, window, seconds)
+    columns["budget_left"] = _budget_left(asked, statics)
+    columns["review_rho"] = _review_rho(asked, statics)
+    columns |= _cost(asked, statics, now)
+    spend = {
+        "5m": asked.values("cost_increase@5m") * 12.0 / statics.budget_hour_usd,
+        "1h": asked.values("cost_increase@1h") / statics.budget_hour_usd,
+        "6h": asked.values("cost_increase@6h") / 6.0 / statics.budget_hour_usd,
+    }
+    return Derived(columns, burn, spend, baselines(asked, statics))
+
+
+def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[Burn, SignalColumn]:
+    """Burn = bad ratio / (1 - SLO), the worse of availability and latency (Google SRE workbook)."""
+    errors = asked.column(f"error_ratio@{window}")
+    error_burn = asked.values(f"error_ratio@{window}") / statics.error_allowance
+    slow_ratio = asked.values(f"slow_ratio@{window}")
+    slow_burn = slow_ratio / statics.slow_allowance
+    values = np.fmax(error_burn, slow_burn)
+    requests = asked.values(f"requests_count@{window}")
+    bad = np.fmax(asked.values(f"error_ratio@{window}"), slow_ratio) * requests
+    enough: Mask = ~(requests < MIN_REQUESTS) | (bad >= MIN_BAD_EVENTS)
+    slow = asked.column(f"slow_ratio@{window}")
+    states = _states(np.isfinite(values), errors, slow)
+    if window in LONG_BURN_WINDOWS:
+        states = np.where((states == _OK) & ~enough, np.uint8(ReadingState.TOO_FEW), states)
+    by_latency = np.isfinite(slow_burn) & ~(error_burn >= slow_burn)
+    column = SignalColumn(
+        values=np.where(states == _OK, values, np.nan),
+        states=states,
+        at=np.fmax(errors.at, slow.at),
+        n=requests,
+        window_seconds=np.full(len(statics), seconds),
+        method_index=by_latency.astype(np.uint8),
+        methods=(
+            "error ratio / (1 - availability objective)",
+            "slow ratio / (1 - latency objective's share)",
+        ),
+    )
+    return Burn(values, enough), column
+
+
+def _states(has_value: Mask, *inputs: SignalColumn) -> Codes:
+    """Return OK where there is a value, else the worst reason any input gives."""
+    states = np.zeros(len(has_value), dtype=np.uint8)
+    for reason in reversed(_TROUBLE_ORDER):
+        for column in inputs:
+            states[column.states == int(reason)] = int(reason)
+    states[has_value] = _OK
+    return states
+
+
+def _budget_left(asked: Asked, statics: Statics) -> SignalColumn:
+    """Budget left = 1 - bad / ((1 - SLO) x all) over 30 days, the lesser of both objectives."""
+    errors = asked.column(f"error_ratio@{BUDGET_WINDOW}")
+    slow = asked.column(f"slow_ratio@{BUDGET_WINDOW}")
+    spent = np.fmax(
+        asked.values(f"error_ratio@{BUDGET_WINDOW}") / statics.error_allowance,
+        asked.values(f"slow_ratio@{BUDGET_WINDOW}") / statics.slow_allowance,
+    )
+    has_value: Mask = np.isfinite(spent)
+    return SignalColumn(
+        values=1.0 - spent,
+        states=_states(has_value, errors, slow),
+        at=errors.at,
+        n=asked.values(f"requests_count@{BUDGET_WINDOW}"),
+        window_seconds=np.full(len(statics), BUDGET_WINDOW_SECONDS),
+        method_index=np.zeros(len(statics), dtype=np.uint8),
+        methods=("1 - bad / ((1 - SLO) x all)",),
+    )
+
+
+def _review_rho(asked: Asked, statics: Statics) -> SignalColumn:
+    """Review load = arrivals / capacity, the declared capacity before the exported one."""
+    arrivals = asked.column("review_rate")
+    capacity = np.where(
+        np.isfinite(statics.review_capacity),
+        statics.review_capacity,
+        asked.values("review_capacity"),
+    )
+    values = asked.values("review_rate") / np.where(capacity > 0, capacity, np.nan)
+    has_value = np.isfinite(values)
+    states = np.where(np.isfinite(capacity), _states(has_value, arrivals), 0).astype(np.uint8)
+    return replace(
+        arrivals,
+        values=np.where(has_value, values, np.nan),
+        states=states,
+        method_index=np.isfinite(statics.review_capacity).astype(np.uint8),
+        methods=("arrivals / exported capacity", "arrivals / declared capacity"),
+    )
+
+
+def _cost(asked: Asked, statics: Statics, now: float) -> dict[str, SignalColumn]:
+    hourly = _cost_per_hour(asked, statics)
+    return {
+        "cost_per_hour": hourly,
+        "cost_per_1k": _cost_per_1k(asked, statics, hourly),
+        "cost_pace": _cost_pace(asked, statics, now),
+        "spend_burn": _spend_burn(statics, hourly),
+    }
+
+
+def _cost_per_hour(asked: Asked, statics: Statics) -> SignalColumn:
+    """Hourly spend as measured; without a cost metric, the declared price x requests of 1 h."""
+    measured = asked.column("cost_per_hour")
+    requests = asked.column("requests_count@1h")
+    priced = statics.price_per_1k_usd * asked.values("requests_count@1h") / 1000.0
+    use_price: Mask = (measured.states == int(ReadingState.NO_DATA)) & np.isfinite(priced)
+    if not use_price.any():
+        return measured
+    return SignalColumn(
+        values=np.where(use_price, priced, measured.values),
+        states=np.where(use_price, np.uint8(_OK), measured.states),
+        at=np.where(use_price, requests.at, measured.at),
+        n=np.where(use_price, requests.values, measured.n),
+        window_seconds=np.where(use_price, 3600.0, measured.window_seconds),
+        method_index=np.where(
+            use_price, np.uint8(len(measured.methods)), measured.method_index
+        ).astype(np.uint8),
+        methods=(*measured.methods, "declared price x requests of the last hour"),
+    )
+
+
+def _cost_per_1k(asked: Asked, statics: Statics, hourly: SignalColumn) -> SignalColumn:
+    """Cost per 1,000 = 1000 x spend / requests over 1 h; where nothing is measured, declared."""
+    requests = asked.values("requests_count@1h")
+    spend = np.where(known(hourly), hourly.values, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = 1000.0 * spend / np.where(requests > 0, requests, np.nan)
+    declared = np.isfinite(statics.price_per_1k_usd) & ~np.isfinite(values)
+    values = np.where(declared, statics.price_per_1k_usd, values)
+    states = _states(np.isfinite(values), hourly)
+    idle = np.isfinite(spend) & (requests == 0) & ~declared
+    return SignalColumn(
+        values=values,
+        states=np.where(idle, np.uint8(ReadingState.NO_TRAFFIC), states),
+        at=hourly.at,
+        n=requests,
+        window_seconds=np.full(len(statics), 3600.0),
+        method_index=declared.astype(np.uint8),
+        methods=("1000 x spend / requests", "declared in the configuration"),
+    )
+
+
+def _cost_pace(asked: Asked, statics: Statics, now: float) -> SignalColumn:
+    """Pace = spent today / (daily budget x share of the UTC day gone)."""
+    today = asked.column("cost_today")
+    gone_seconds = now % _DAY_SECONDS
+    due = statics.budget_hour_usd * 24.0 * gone_seconds / _DAY_SECONDS
+    values = asked.values("cost_today") / np.where(due > 0, due, np.nan)
+    states = _states(np.isfinite(values), today)
+    states[~np.isfinite(statics.budget_hour_usd)] = int(ReadingState.NO_DATA)
+    if gone_seconds < FIRST_PACE_SECONDS:
+        states[states == _OK] = int(ReadingState.TOO_FEW)
+    return replace(
+        today,
+        values=np.where(states == _OK, values, np.nan),
+        states=states,
+        method_index=np.zeros(len(statics), dtype=np.uint8),
+        methods=("spent today / budget due by now, flat over the day: no weekday history",),
+    )
+
+
+def _spend_burn(statics: Statics, hourly: SignalColumn) -> SignalColumn:
+    """Spend burn = hourly spend / (monthly budget / 720)."""
+    values = np.where(known(hourly), hourly.values, np.nan) / statics.budget_hour_usd
+    states = _states(np.isfinite(values), hourly)
+    states[~np.isfinite(statics.budget_hour_usd)] = int(ReadingState.NO_DATA)
+    return replace(
+        hourly,
+        values=values,
+        states=states,
+        method_index=np.zeros(len(statics), dtype=np.uint8),
+        methods=("hourly spend / (monthly budget / 720)",),
+    )
+
+
+def baselines(asked: Asked, statics: Statics) -> dict[str, Floats]:
+    """Return what is normal for each row: declared first, else its own last hours; NaN unknown."""
+    own = {
+        name: asked.values(f"{name}@6h")
+        for name in ("latency_p50", "latency_p95", "latency_p99", "latency_mean", "ttft_p95")
+    }
+    return own | {
+        "low_confidence_ratio": _first(
+            statics.confidence_base, asked.values("low_confidence_ratio@1d")
+        ),
+        "confidence_mean": asked.values("confidence_mean@1d"),
+        "cost_per_hour": _first(statics.budget_hour_usd, asked.values("cost_increase@6h") / 6.0),
+    }
+
+
+def _first(declared: Floats, own: Floats) -> Floats:
+    return np.where(np.isfinite(declared), declared, own)

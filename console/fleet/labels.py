@@ -1,0 +1,264 @@
+"""Facts of several series a model, folded to one entry a row; kept while nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+import numpy as np
+
+from console.facts.severity import BreakerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from console.fleet.observed import LabelledValue
+    from console.fleet.statics import Statics
+
+    Labelled = tuple[LabelledValue, ...]
+    Codes = NDArray[np.uint8]
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+T = TypeVar("T")
+Reads = Literal["value", "presence", "nothing"]
+
+_WORST_FIRST = (
+    BreakerState.FORCED_OPEN,
+    BreakerState.OPEN,
+    BreakerState.HALF_OPEN,
+    BreakerState.DISABLED,
+    BreakerState.METRICS_ONLY,
+    BreakerState.CLOSED,
+    BreakerState.UNKNOWN,
+)
+WORSE = {state: rank for rank, state in enumerate(_WORST_FIRST)}
+"""How alarming a breaker state is, 0 the most; replicas are shown by their worst."""
+
+OPEN_STATES = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
+
+_BY_CODE = {float(int(state)): state for state in BreakerState}
+_CODE_LABEL = 4
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold(Generic[T]):
+    """What labelled values came to, with what it was made of."""
+
+    labels: list[tuple[str, ...]]
+    values: list[float]
+    statics: Statics
+    result: T
+
+
+def fold(
+    labelled: Labelled,
+    statics: Statics,
+    previous: Fold[T] | None,
+    make: Callable[[Labelled, Statics], T],
+    reads: Reads = "value",
+) -> Fold[T]:
+    """Fold again only when something that is read changed: of most ticks nothing did.
+
+    ``reads`` says what ``make`` looks at beside the labels: the value, only whether it is above
+    0, or nothing.
+    """
+    labels = [item.labels for item in labelled]
+    values: list[float] = []
+    if reads == "value":
+        values = [item.value for item in labelled]
+    elif reads == "presence":
+        values = [item.value > 0 for item in labelled]
+    if (
+        previous is not None
+        and previous.statics is statics
+        and previous.values == values
+        and previous.labels == labels
+    ):
+        return previous
+    return Fold(labels, values, statics, make(labelled, statics))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BreakerFacts:
+    """Breakers as seen from models.
+
+    ``states`` are `BreakerState` codes of each row's own breaker, ``places`` the row of each
+    labelled value (-1: not an own breaker of a row). ``of_dependencies[model][dependency]`` is
+    the worst state of the model's breaker on it, ``dependency_open`` the rows with an open one;
+    ``callers`` and ``by_dependency`` (worst state) are the same by dependency.
+    """
+
+    states: Codes
+    places: NDArray[np.int64]
+    of_dependencies: Mapping[str, Mapping[str, BreakerState]]
+    dependency_open: Mask
+    callers: Mapping[str, frozenset[str]]
+    by_dependency: Mapping[str, BreakerState]
+
+
+def breaker_state(value: float) -> BreakerState:
+    """Return the state behind a gauge value; what no state has is UNKNOWN."""
+    return _BY_CODE.get(value, BreakerState.UNKNOWN)
+
+
+def worse(one: BreakerState, other: BreakerState) -> BreakerState:
+    """Return the more alarming of two states."""
+    return one if WORSE[one] <= WORSE[other] else other
+
+
+def breaker_facts(labelled: Labelled, statics: Statics) -> BreakerFacts:
+    """Fold ``breaker_state`` (model, dependency); an empty dependency is the model itself."""
+    states = [BreakerState.UNKNOWN] * len(statics)
+    places = np.full(len(labelled), -1, dtype=np.int64)
+    dependencies: dict[str, dict[str, BreakerState]] = {}
+    is_open = np.zeros(len(statics), dtype=np.bool_)
+    for number, item in enumerate(labelled):
+        model = item.labels[0]
+        dependency = item.labels[1] if len(item.labels) > 1 else ""
+        row = statics.index.get(model)
+        if row is None:
+            continue
+        found = breaker_state(item.value)
+        if dependency and dependency != model:
+            of_model = dependencies.setdefault(model, {})
+            of_model[dependency] = worse(of_model.get(dependency, found), found)
+            is_open[row] |= found in OPEN_STATES
+        else:
+            places[number] = row
+            states[row] = worse(states[row], found)
+    callers: dict[str, set[str]] = {}
+    worst: dict[str, BreakerState] = {}
+    for model, of_model in dependencies.items():
+        for dependency, found in of_model.items():
+            callers.setdefault(dependency, set()).add(model)
+            worst[dependency] = worse(worst.get(dependency, found), found)
+    return BreakerFacts(
+        states=np.array([int(state) for state in states], dtype=np.uint8),
+        places=places,
+        of_dependencies=dependencies,
+        dependency_open=is_open,
+        callers={dependency: frozenset(models) for dependency, models in callers.items()},
+        by_dependency=worst,
+    )
+
+
+def times_of(labelled: Labelled, facts: BreakerFacts) -> Floats:
+    """Return Unix seconds of each row's own breaker reading, NaN where there is none."""
+    at = np.full(len(facts.states), np.nan)
+    own = facts.places >= 0
+    at[facts.places[own]] = np.array([item.at for item in labelled], dtype=np.float64)[own]
+    return at
+
+
+def several_versions(labelled: Labelled, statics: Statics) -> Mapping[int, tuple[str, ...]]:
+    """Return the versions of rows that serve more than one, from ``versions`` (model, version)."""
+    seen: dict[int, set[str]] = {}
+    for item in labelled:
+        if item.value > 0 and len(item.labels) > 1 and item.labels[1]:
+            row = statics.index.get(item.labels[0])
+            if row is not None:
+                seen.setdefault(row, set()).add(item.labels[1])
+    return {row: tuple(sorted(names)) for row, names in seen.items() if len(names) > 1}
+
+
+def identities(labelled: Labelled, statics: Statics) -> Mapping[int, tuple[str, str]]:
+    """Return each row's (version, code): of its only ``info`` series, else as discovered.
+
+    ``info`` is labelled (model, version, region, data_snapshot, code, trained_at, framework).
+    """
+    found = {
+        row: (model.version, model.info.get("code", "")) for row, model in enumerate(statics.rows)
+    }
+    several: dict[int, int] = {}
+    for item in labelled:
+        row = statics.index.get(item.labels[0])
+        if row is None:
+            continue
+        several[row] = several.get(row, 0) + 1
+        if several[row] == 1 and len(item.labels) > _CODE_LABEL:
+            found[row] = (item.labels[1], item.labels[_CODE_LABEL])
+    return {row: pair for row, pair in found.items() if several.get(row, 1) == 1}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallPlaces:
+    """Which row calls which dependency, one entry a labelled value of ``dependency_attempts``.
+
+    ``rows`` and ``dependencies`` are indices, -1 where the model or the dependency is nobody.
+    """
+
+    rows: NDArray[np.int64]
+    dependencies: NDArray[np.int64]
+    names: tuple[str, ...]
+    callers: Mapping[str, frozenset[str]]
+
+
+def call_places(labelled: Labelled, statics: Statics) -> CallPlaces:
+    """Fold the labels of ``dependency_attempts`` (model, dependency)."""
+    numbers: dict[str, int] = {}
+    callers: dict[str, set[str]] = {}
+    rows: list[int] = []
+    places: list[int] = []
+    for item in labelled:
+        labels = item.labels
+        row = statics.index.get(labels[0], -1)
+        if row < 0 or len(labels) < _PAIR or not labels[1]:
+            rows.append(-1)
+            places.append(-1)
+            continue
+        rows.append(row)
+        places.append(numbers.setdefault(labels[1], len(numbers)))
+        callers.setdefault(labels[1], set()).add(labels[0])
+    return CallPlaces(
+        rows=np.array(rows, dtype=np.int64),
+        dependencies=np.array(places, dtype=np.int64),
+        names=tuple(numbers),
+        callers={dependency: frozenset(models) for dependency, models in callers.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempts:
+    """Attempts per request: of each row on its worst dependency (NaN none), and of dependencies.
+
+    ``worst_place`` is the index into ``places.names`` of that dependency, -1 for none.
+    """
+
+    places: CallPlaces
+    worst: Floats
+    worst_place: NDArray[np.int64]
+    by_dependency: Mapping[str, float]
+
+
+def attempts(labelled: Labelled, places: CallPlaces, rows: int) -> Attempts:
+    """Lay this tick's attempts per request out by row and by dependency."""
+    values = np.array([item.value for item in labelled], dtype=np.float64)
+    used = np.flatnonzero((places.rows >= 0) & np.isfinite(values))
+    # Ascending, so that the last assignment to a row is its largest value.
+    used = used[np.argsort(values[used], kind="stable")]
+    worst = np.full(rows, np.nan)
+    worst_place = np.full(rows, -1, dtype=np.int64)
+    worst[places.rows[used]] = values[used]
+    worst_place[places.rows[used]] = places.dependencies[used]
+    most = np.full(len(places.names), np.nan)
+    most[places.dependencies[used]] = values[used]
+    by_dependency = {
+        dependency: value
+        for dependency, value in zip(places.names, most.tolist(), strict=True)
+        if not isnan(value)
+    }
+    return Attempts(places, worst, worst_place, by_dependency)
+
+
+def worst_by_first(labelled: Iterable[LabelledValue]) -> Mapping[str, BreakerState]:
+    """Fold breaker gauges to the worst state of each first label."""
+    states: dict[str, BreakerState] = {}
+    for item in labelled:
+        found = breaker_state(item.value)
+        states[item.labels[0]] = worse(states.get(item.labels[0], found), found)
+    return states

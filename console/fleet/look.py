@@ -1,0 +1,139 @@
+"""The first half of an evaluation: answers and memory become evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.fleet import changes, culprit
+from console.fleet.derive import Asked, derive
+from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.fleet.labels import (
+    attempts,
+    breaker_facts,
+    call_places,
+    fold,
+    identities,
+    several_versions,
+    worst_by_first,
+)
+from console.fleet.memory import Folds, Memory, RowsBefore, Streaks, follow
+from console.fleet.routes import route_facts
+from console.fleet.statics import Statics, statics_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from console.facts.model import ModelRow
+    from console.facts.samples import SourceStatus
+    from console.facts.snapshot import Change
+    from console.fleet.observed import Observed
+    from console.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The evidence of one evaluation, with the past it is judged against."""
+
+    evidence: Evidence
+    observed: Observed
+    memory: Memory
+    folds: Folds
+    streaks: Streaks
+    before: RowsBefore
+    identities: Mapping[str, tuple[str, str]]
+    identity_changes: tuple[Change, ...]
+
+
+def look(
+    rows: tuple[ModelRow, ...],
+    observed: Observed,
+    sources: Sequence[SourceStatus],
+    memory: Memory,
+    now: float,
+    settings: Settings,
+    rules: int,
+) -> Seen:
+    """Gather what ``rules`` rules may judge by."""
+    statics = _statics(rows, memory.statics)
+    streaks, before = follow(memory, statics, rules)
+    folds = _folds(observed, statics, memory.folds)
+    known, news, changed_models = _identities(folds, statics, memory, now)
+    asked = Asked(observed, len(rows))
+    has_data = rows_with_data(asked, len(rows))
+    changed_at = before.changed_at.copy()
+    changed_at[[statics.index[model] for model in changed_models]] = now
+    renamed = culprit.aliases(settings)
+    breakers = worst_by_first(observed.labelled.get("dependency_breaker", ()))
+    evidence = Evidence(
+        now=now,
+        statics=statics,
+        asked=asked,
+        derived=derive(asked, statics, now),
+        breakers=folds.breakers.result,
+        routes=folds.routes.result,
+        versions=folds.versions.result,
+        attempts=attempts(
+            observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
+        ),
+        dependency_breakers={renamed.get(label, label): state for label, state in breakers.items()},
+        has_data=has_data,
+        doubtful=rows_in_doubt(asked, len(rows)),
+        absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
+        changed_at=changed_at,
+        source_states={source.name: source.state for source in sources},
+    )
+    return Seen(evidence, observed, memory, folds, streaks, before, known, news)
+
+
+def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:
+    if kept is not None and (kept.rows is rows or kept.rows == rows):
+        return kept
+    return statics_of(rows)
+
+
+def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
+    labelled = observed.labelled
+    return Folds(
+        breakers=fold(
+            labelled.get("breaker_state", ()),
+            statics,
+            kept.breakers if kept else None,
+            breaker_facts,
+        ),
+        routes=fold(labelled.get("route", ()), statics, kept.routes if kept else None, route_facts),
+        versions=fold(
+            labelled.get("versions", ()),
+            statics,
+            kept.versions if kept else None,
+            several_versions,
+            reads="presence",
+        ),
+        identities=fold(
+            labelled.get("info", ()),
+            statics,
+            kept.identities if kept else None,
+            identities,
+            reads="nothing",
+        ),
+        calls=fold(
+            labelled.get("dependency_attempts", ()),
+            statics,
+            kept.calls if kept else None,
+            call_places,
+            reads="nothing",
+        ),
+    )
+
+
+def _identities(
+    folds: Folds, statics: Statics, memory: Memory, now: float
+) -> tuple[Mapping[str, tuple[str, str]], tuple[Change, ...], frozenset[str]]:
+    """Return the (version, code) last known of each model, and what changed of them."""
+    if memory.folds is not None and memory.folds.identities is folds.identities:
+        return memory.identities, (), frozenset()
+    present = {statics.rows[row].model: pair for row, pair in folds.identities.result.items()}
+    news, models = changes.identity_changes(present, memory.identities, now)
+    return {**memory.identities, **present}, tuple(news), models

@@ -1,0 +1,169 @@
+"""Breakers, routes and retries: what stands between the model and harm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.severity import BreakerState, Severity
+from console.fleet.labels import OPEN_STATES
+from console.fleet.routes import served_region
+from console.fleet.rules.rule import Rule
+from console.fleet.truth import Truth, above, certain
+from console.fleet.words import a_minute, name, shown
+
+if TYPE_CHECKING:
+    from console.fleet.evidence import Evidence
+
+RETRY_LIMIT = 1.1
+RISING_FACTOR = 1.1
+RISING_STEP = 0.001
+
+
+def _breaker_open(evidence: Evidence) -> Truth:
+    states = evidence.breakers.states
+    opened = np.isin(states, [int(state) for state in OPEN_STATES])
+    return certain(opened).given(states != int(BreakerState.UNKNOWN))
+
+
+def _no_answer(evidence: Evidence) -> Truth:
+    refused = above(evidence.values("bad_rate"), 0.0)
+    return _breaker_open(evidence) & ~certain(evidence.routes.answering) & refused
+
+
+def _no_answer_text(evidence: Evidence, row: int) -> str:
+    state = evidence.breaker(row)
+    refused = a_minute(evidence.value("bad_rate", row))
+    return f"breaker {state.code} ({state.verb}), nothing answers, {refused} bad requests a minute"
+
+
+def _outside_regions(evidence: Evidence) -> Truth:
+    routes = evidence.routes
+    idle = evidence.values("requests_rate") == 0
+    return Truth(routes.outside & ~idle, routes.judged & (~routes.outside | idle))
+
+
+def _residency_text(evidence: Evidence, row: int) -> str:
+    route = evidence.route(row)
+    allowed = ", ".join(name(region) for region in evidence.statics.rows[row].allowed_regions)
+    region = name(served_region(route, evidence.statics.rows[row]))
+    return f"{name(route.target)} serves from {region}, allowed is {allowed}"
+
+
+def _off_primary(evidence: Evidence) -> Truth:
+    return certain(evidence.routes.off_primary).given(evidence.routes.known)
+
+
+def _off_primary_text(evidence: Evidence, row: int) -> str:
+    route = evidence.route(row)
+    level = f" ({name(route.level)})" if route.level else ""
+    return f"off primary: {name(route.target)}{level}"
+
+
+def open_dependencies(evidence: Evidence, row: int) -> list[tuple[str, BreakerState]]:
+    """Return the dependencies of a row whose breaker is open, its own view of them included."""
+    model = evidence.statics.rows[row]
+    known = evidence.dependency_breakers
+    found = {
+        dependency: known[dependency]
+        for dependency in model.dependencies
+        if known.get(dependency) in OPEN_STATES
+    }
+    seen = evidence.breakers.of_dependencies.get(model.model, {})
+    found |= {dependency: state for dependency, state in seen.items() if state in OPEN_STATES}
+    return sorted(found.items())
+
+
+def _dependency_open(evidence: Evidence) -> Truth:
+    opened = evidence.breakers.dependency_open.copy()
+    for dependency, state in evidence.dependency_breakers.items():
+        if state in OPEN_STATES:
+            opened[list(evidence.statics.users.get(dependency, ()))] = True
+    return certain(opened) & ~_no_answer_known(evidence)
+
+
+def _no_answer_known(evidence: Evidence) -> Truth:
+    """Take "nothing answers" as false unless it is proven: the dependency is open either way."""
+    return certain(_no_answer(evidence).yes)
+
+
+def _dependency_open_text(evidence: Evidence, row: int) -> str:
+    opened = open_dependencies(evidence, row)
+    if not opened:
+        return "a dependency's breaker was open"
+    dependency, state = opened[0]
+    more = f" and {len(opened) - 1} more" if len(opened) > 1 else ""
+    return f"breaker of {name(dependency)} {state.code} ({state.verb}){more}"
+
+
+def worst_attempts(evidence: Evidence, row: int) -> tuple[float, str]:
+    """Return attempts per request on the worst dependency, and its name if it is known.
+
+    A model that calls two dependencies once each makes two attempts a request without any
+    retry, so the sum over dependencies is judged only where nothing finer is exported.
+    """
+    place = int(evidence.attempts.worst_place[row])
+    if place < 0:
+        return evidence.value("attempts_per_request", row), ""
+    return float(evidence.attempts.worst[row]), evidence.attempts.places.names[place]
+
+
+def _retry_storm(evidence: Evidence) -> Truth:
+    finer = evidence.attempts.worst
+    attempts = np.where(np.isfinite(finer), finer, evidence.values("attempts_per_request"))
+    before = evidence.values("error_ratio@30m")
+    rising = above(evidence.values("error_ratio@5m"), before * RISING_FACTOR + RISING_STEP)
+    return above(attempts, RETRY_LIMIT) & rising
+
+
+def _retry_text(evidence: Evidence, row: int) -> str:
+    attempts, dependency = worst_attempts(evidence, row)
+    on = f" on {name(dependency)}" if dependency else ""
+    return f"{shown(attempts, '1')} attempts a request{on}, errors rising"
+
+
+RULES = (
+    Rule(
+        "breaker_no_answer",
+        Severity.S1,
+        "own breaker OPEN or FORCED_OPEN, no rung L1-L4 in force, bad requests > 0",
+        ("breaker_state", "route", "bad_rate"),
+        _no_answer,
+        _no_answer_text,
+    ),
+    Rule(
+        "residency",
+        Severity.S1,
+        "the route's region is outside allowed_regions and it serves; tier 3 is not lowered",
+        ("route", "requests_rate"),
+        _outside_regions,
+        _residency_text,
+        keeps_level=True,
+    ),
+    Rule(
+        "off_primary",
+        Severity.S2,
+        "the route is on a rung below L0, or on a target other than the primary",
+        ("route",),
+        _off_primary,
+        _off_primary_text,
+    ),
+    Rule(
+        "dependency_breaker",
+        Severity.S2,
+        "the breaker of a dependency is OPEN or FORCED_OPEN while the model answers",
+        ("breaker_state", "dependency_breaker", "bad_rate"),
+        _dependency_open,
+        _dependency_open_text,
+    ),
+    Rule(
+        "retry_storm",
+        Severity.S2,
+        "attempts per request on the worst dependency > 1.1, and the error ratio of 5m is more "
+        "than 1.1 times that of 30m and 0.1 points above it",
+        ("attempts_per_request", "dependency_attempts", "error_ratio@5m", "error_ratio@30m"),
+        _retry_storm,
+        _retry_text,
+    ),
+)

@@ -1,0 +1,97 @@
+"""Mappings that make their entries when somebody looks: most rows are never looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.facts.severity import Breaker, BreakerState, Finding, Severity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from console.fleet.evidence import Evidence
+    from console.fleet.rules.rule import Rule
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+
+
+class BreakerView(Mapping[int, Breaker]):
+    """Each row's own breaker, where one is known."""
+
+    def __init__(self, states: Codes, since: Floats, at: Floats) -> None:
+        self._states, self._since, self._at = states, since, at
+        self._rows: list[int] = np.flatnonzero(states != int(BreakerState.UNKNOWN)).tolist()
+        self._known = frozenset(self._rows)
+
+    def __getitem__(self, row: int) -> Breaker:
+        if row not in self._known:
+            raise KeyError(row)
+        state = BreakerState(int(self._states[row]))
+        return Breaker(state, _or_none(self._since[row]), _or_none(self._at[row]))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _or_none(value: np.float64) -> float | None:
+    number = float(value)
+    return None if number != number else number
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raised:
+    """Rows x rules: what is told, at which level and since when (Unix seconds)."""
+
+    mask: Mask
+    levels: Codes
+    since: Floats
+
+
+class FindingsView(Mapping[int, tuple[Finding, ...]]):
+    """The findings of each row that has any, worst first."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        rules: tuple[Rule, ...],
+        raised: Raised,
+        held_texts: Mapping[tuple[str, str], str],
+    ) -> None:
+        self._evidence, self._rules = evidence, rules
+        self._raised, self._held_texts = raised, held_texts
+        self._rows: list[int] = np.flatnonzero(raised.mask.any(axis=1)).tolist()
+        self._made: dict[int, tuple[Finding, ...]] = {}
+        self._known = frozenset(self._rows)
+
+    def __getitem__(self, row: int) -> tuple[Finding, ...]:
+        found = self._made.get(row)
+        if found is None:
+            if row not in self._known:
+                raise KeyError(row)
+            found = self._made[row] = self._make(row)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _make(self, row: int) -> tuple[Finding, ...]:
+        model = self._evidence.statics.rows[row].model
+        findings = []
+        for column in np.flatnonzero(self._raised.mask[row]).tolist():
+            rule = self._rules[column]
+            text = self._held_texts.get((model, rule.id)) or rule.text(self._evidence, row)
+            level = Severity(int(self._raised.levels[row, column]))
+            findings.append(Finding(rule.id, level, text, float(self._raised.since[row, column])))
+        return tuple(sorted(findings, key=lambda finding: int(finding.level)))
