@@ -56,7 +56,8 @@ async def exchange(
                 )
             found = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, body, found, elapsed(), shown(url))
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:
+        # A TLS alert that arrives after the handshake passes through httpx as a bare SSLError.
         raise _failure(error, url) from error
     except (httpx.InvalidURL, httpx.StreamError, ValueError) as error:
         raise WireError("protocol", f"{shown(url)} cannot be asked: {_reason(error)}") from error
@@ -89,8 +90,8 @@ def _refusal(status: int, body: bytes, url: str) -> WireError:
     )
 
 
-def _failure(error: "httpx.HTTPError", url: str) -> WireError:
-    """Return httpx's failure as a kind and a sentence."""
+def _failure(error: "httpx.HTTPError | OSError", url: str) -> WireError:
+    """Return the failure as a kind and a sentence."""
     import httpx
 
     server = shown(url)
@@ -115,8 +116,8 @@ def _failure(error: "httpx.HTTPError", url: str) -> WireError:
             return WireError("connect", f"{server} closed the connection before it answered")
         case httpx.RemoteProtocolError() if "incomplete" in str(error) or "closed" in str(error):
             return WireError("truncated", f"{server} broke off its answer: {_reason(error)}")
-        case httpx.ReadError() | httpx.WriteError() | httpx.CloseError():
-            # TLS 1.3 refuses a client without a certificate only after its handshake, by hanging up.
+        case httpx.NetworkError() | OSError():
+            # TLS 1.3 refuses a client without certificate after the handshake, by hanging up.
             hint = "; it may demand a client certificate" if url.startswith("https:") else ""
             return WireError("truncated", f"{server} broke the connection: {_reason(error)}{hint}")
         case _:
