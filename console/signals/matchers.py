@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
@@ -150,16 +151,12 @@ def bucket_edge(edge: float) -> Matcher:
     if edge != edge or edge in (float("inf"), float("-inf")):
         raise ExpressionError(f"a bucket edge is a finite number, not {edge}")
     sign = "-" if edge < 0 else ""
-    plain = f"{abs(edge):.15f}".rstrip("0").rstrip(".")
-    whole, _, fraction = plain.partition(".")
-    spellings = []
-    if float(plain) == abs(edge):
-        tail = f"\\.{fraction}0*" if fraction else r"(\.0*)?"
-        spellings.append(sign + ("0?" if whole == "0" and fraction else whole) + tail)
-    mantissa, _, exponent = f"{abs(edge):.14e}".partition("e")
-    first, _, rest = mantissa.partition(".")
-    rest = rest.rstrip("0")
-    tail = f"\\.{rest}0*" if rest else r"(\.0*)?"
-    power = "-" if exponent.startswith("-") else r"\+?"
-    spellings.append(f"{sign}{first}{tail}[eE]{power}0*{exponent.lstrip('+-0') or '0'}")
-    return Matcher("le", "=~", "|".join(spellings))
+    shortest = Decimal(repr(abs(edge))).normalize()
+    whole, _, fraction = f"{shortest:f}".partition(".")
+    tail = f"\\.{fraction}0*" if fraction else r"(\.0*)?"
+    plain = sign + ("0?" if whole == "0" and fraction else whole) + tail
+    first, *rest = map(str, shortest.as_tuple().digits)
+    tail = f"\\.{''.join(rest)}0*" if rest else r"(\.0*)?"
+    exponent = shortest.adjusted()
+    power = f"-0*{-exponent}" if exponent < 0 else rf"\+?0*{exponent}"
+    return Matcher("le", "=~", f"{plain}|{sign}{first}{tail}[eE]{power}")

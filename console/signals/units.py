@@ -124,7 +124,9 @@ def _seconds(size: float) -> list[str]:
         return [f"{size:.0f}s"]
     if size < 119.5 * _MINUTE:
         return [f"{size / _MINUTE:.0f}m"]
-    return [f"{size / _HOUR:.0f}h"] if size < 47.5 * _HOUR else [f"{size / _DAY:.0f}d"]
+    if size < 47.5 * _HOUR:
+        return [f"{size / _HOUR:.0f}h"]
+    return [f"{text}d" for text in _compact(size / _DAY)]
 
 
 def _times(size: float) -> list[str]:
