@@ -142,9 +142,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             return
         self._tell(EngineStarted(engine))
 
-    def _tell(
-        self, message: SnapshotArrived | ProblemArrived | EngineStarted | ReloadFinished
-    ) -> None:
+    def _tell(self, message: Message) -> None:
         """Post a message from any thread."""
         self.post_message(message)
 

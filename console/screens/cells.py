@@ -140,7 +140,7 @@ def bad(view: RowView, _glyphs: Glyphs) -> Cell:
 
 
 def _per_minute(value: float) -> str:
-    return compact(round(value, 1) if value < 9.95 else value)
+    return f"{value:.0f}" if 0.95 <= value < 9999.5 else compact(value)
 
 
 def latency(view: RowView, _glyphs: Glyphs) -> Cell:

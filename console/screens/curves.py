@@ -107,15 +107,13 @@ def onto_grid(
         if at > end or not isfinite(value):
             continue
         until = times[place + 1] if place + 1 < count else at + width
-        if until < start:
-            continue
         if until - at > reach:
             until = at + width
-        first = max(0, int((at - start) / width))
-        last = max(first, min(cells - 1, int((until - start) / width - 1e-9)))
-        if at < start and until <= start:
+        if until <= start:
             continue
-        for cell in range(min(first, cells - 1), last + 1):
+        first = min(cells - 1, max(0, int((at - start) / width)))
+        last = max(first, min(cells - 1, int((until - start) / width - 1e-9)))
+        for cell in range(first, last + 1):
             held = grid[cell]
             if held != held or value > held:
                 grid[cell] = value

@@ -42,6 +42,7 @@ FILLED_BY = {
     "cost": "model_cost_usd_total, or cost.per_1k_requests of the model, would fill it",
 }
 HOURS_OF_A_MONTH = 720.0
+FLATTENING = 3.0
 POINTS = 240
 
 
@@ -83,7 +84,7 @@ def _chart(
         series=series,
         thresholds=thresholds,
         start_label=clock_text(frame.now - frame.seconds, seconds=False),
-        end_label=clock_text(frame.now, seconds=False),
+        # No label at the end: it is now, and what changed just now is marked there.
         y_format=y_format,
         marks=_marks(view, frame),
         footer=footer,
@@ -147,11 +148,11 @@ def _samples(reading: Reading) -> str:
 
 
 def _latency(view: RowView, curves: Curves, frame: PaneFrame) -> ChartData:
-    drawn = [
-        ("latency_p99", "p99", "third"),
-        ("latency_p50", "p50", "second"),
-        ("latency_p95", "p95", "latency"),
-    ]
+    drawn = [("latency_p50", "p50", "second"), ("latency_p95", "p95", "latency")]
+    p95, p99 = view.value("latency_p95"), view.value("latency_p99")
+    if p95 is not None and p99 is not None and p99 <= FLATTENING * p95:
+        # A p99 far above would press the line that the promise is about onto the axis.
+        drawn.insert(0, ("latency_p99", "p99", "third"))
     signal, reading = view.latency()
     title = "1 LATENCY p50 p95 p99"
     if signal == "ttft_p95" and curves.has_values("ttft_p95"):
@@ -219,12 +220,12 @@ def _review_text(view: RowView) -> str:
     depth, rho = view.reading("review_depth"), view.value("review_rho")
     if depth.value is None:
         return f"review queue {state_text(depth)}"
-    text = f"review {_shown(depth, lambda value: f'{value:.0f}')} waiting"
+    text = f"review {_shown(depth, lambda value: f'{value:.0f}')}"
     oldest = view.value("review_oldest")
     if oldest is not None and depth.value > 0:
         text += f", oldest {age_text(oldest)}"
     if rho is not None:
-        text += f"  load {compact(rho)}" + (": it grows" if rho >= 1 else "")
+        text += f", load {compact(rho)}" + (": grows" if rho >= 1 else "")
     return text
 
 
@@ -239,12 +240,12 @@ def _drift(view: RowView, curves: Curves, frame: PaneFrame) -> ChartData:
     features, nulls = view.reading("drift_features"), view.reading("null_ratio")
     parts = []
     if features.value is not None:
-        parts.append(f"features drifted {_shown(features, percent_text)}")
+        parts.append(f"features {_shown(features, percent_text)}")
     if nulls.value is not None:
-        parts.append(f"missing inputs {_shown(nulls, percent_text)}")
+        parts.append(f"nulls {_shown(nulls, percent_text)}")
     reference = view.model.drift_reference
     if reference:
-        parts.append(f"against {visible(reference, 40)}")
+        parts.append(f"ref {visible(reference, 40)}")
     return _chart(
         view, curves, frame, pane="drift", title="3 DRIFT PSI",
         drawn=[(signal, "PSI", "drift")], y_format=compact,
@@ -288,8 +289,8 @@ def _waste_text(view: RowView, budget: float | None) -> str:
     if waste.state is not ReadingState.NO_DATA:
         parts.append(f"waste {_shown(waste, percent_text)}")
     if per_1k.value is not None:
-        parts.append(f"{_shown(per_1k, usd_text)} per 1k")
+        parts.append(f"{_shown(per_1k, usd_text)}/1k")
     if month.value is not None:
-        of = "" if budget is None else f" of {usd_text(budget)}"
+        of = "" if budget is None else f"/{usd_text(budget)}"
         parts.append(f"month {_shown(month, usd_text)}{of}")
     return "  ".join(parts) or "no waste split known"
