@@ -8,8 +8,11 @@ character (with its combining marks); the second half of a wide character is an 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import ne
 from typing import NamedTuple
 
 from rich.cells import get_character_cell_size, split_graphemes
@@ -33,12 +36,18 @@ _NARROW = frozenset(map(chr, range(0x20, 0x7F))) | frozenset(
         (0x2030, 0x205E),
         (0x2190, 0x2319),
         (0x2500, 0x25FC),
+        (0x2713, 0x2713),
+        (0x2717, 0x2717),
         (0x2800, 0x28FF),
     )
     for character in map(chr, range(first, last + 1))
     if get_character_cell_size(character) == 1
 )
 _is_narrow = _NARROW.issuperset
+
+_NEIGHBOURS = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % MAX_GAP)
+_TOUCHING = re.compile(rb"\x01+")
+"""Changed cells in a mask of one byte a cell, with and without the small gaps between them."""
 
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "27", "8": "28"}
 _OFF |= {"9": "29", "21": "24", "51": "54", "52": "54", "53": "55"}
@@ -108,15 +117,10 @@ class Frame:
         if was_odd or not all(map(_NARROW.__contains__, chars)):
             self._paint_carefully(y, was_odd, x, end, runs)
             return
-        changed = [
-            i
-            for i, (new, old, code, old_code) in enumerate(
-                zip(chars, old_chars, codes, old_codes, strict=True), x
-            )
-            if new != old or (code != old_code and not (new == " " and _same_blank(code, old_code)))
-        ]
-        if changed:
-            _collect(y, changed, row_chars, row_codes, runs)
+        mask = bytes(map(ne, chars, old_chars))
+        if codes != old_codes:
+            mask = bytes(map(_differs, chars, old_chars, codes, old_codes))
+        _collect(y, x, mask, chars, codes, runs)
 
     def _paint_carefully(self, y: int, was_odd: bool, x: int, end: int, runs: list[Run]) -> None:
         """Repaint the changed piece, or the whole row where a terminal may have lost count."""
@@ -145,28 +149,35 @@ class Frame:
             start = stop
 
 
+def _differs(char: str, old_char: str, code: str, old_code: str) -> bool:
+    if char != old_char:
+        return True
+    return code != old_code and not (char == " " and _same_blank(code, old_code))
+
+
 def _collect(
-    y: int, changed: list[int], chars: list[str], codes: list[str], runs: list[Run]
+    y: int, x: int, mask: bytes, chars: list[str], codes: list[str], runs: list[Run]
 ) -> None:
-    """Append the changed cells of one row as runs, small gaps of the same style filled in."""
-    start = last = changed[0]
-    code = codes[start]
-    for i in [*changed[1:], -1]:
-        if i >= 0 and codes[i] == code:
-            gap = i - last - 1
-            if gap == 0 or (
-                gap <= MAX_GAP
-                and codes[last + 1 : i] == [code] * gap
-                and (text := "".join(chars[last + 1 : i])).isascii()
-                and UNKNOWN not in text
-            ):
-                last = i
-                continue
-        text = "".join(chars[start : last + 1])
-        runs.append(Run(y, start, last + 1 - start, text, code, False))
-        if i >= 0:
-            start = last = i
-            code = codes[i]
+    """Append the cells whose mask is set as runs of one style, small gaps filled in.
+
+    Works by pattern and by slice rather than cell by cell: it runs for the whole screen.
+    """
+    for match in _NEIGHBOURS.finditer(mask):
+        start, end = match.span()
+        text = "".join(chars[start:end])
+        code = codes[start]
+        if (text.isascii() or not mask.count(0, start, end)) and codes[start:end].count(
+            code
+        ) == end - start:
+            runs.append(Run(y, x + start, end - start, text, code, False))
+            continue
+        # A gap of longer characters, or of another style, is cheaper to jump over.
+        for part in _TOUCHING.finditer(mask, start, end):
+            stop = part.start()
+            for code, same in groupby(codes[part.start() : part.end()]):
+                first, stop = stop, stop + sum(1 for _ in same)
+                text = "".join(chars[first:stop])
+                runs.append(Run(y, x + first, stop - first, text, code, False))
 
 
 def encode(runs: list[Run], width: int) -> str:

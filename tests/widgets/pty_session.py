@@ -18,8 +18,10 @@ from pathlib import Path
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
-_PRIVATE = re.compile(rb"\x1b\[[<>=?][0-9;]*[$]?[a-zA-Z]|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)")
-"""Mode switches and titles, which a small emulator would print as text."""
+_PRIVATE = re.compile(
+    rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*[$][a-z]|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)"
+)
+"""Questions, keyboard modes and titles, which a small emulator would print as text."""
 
 
 class PtySession:

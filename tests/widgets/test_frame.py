@@ -37,6 +37,14 @@ def cells(row: Row) -> tuple[list[str], list[str]]:
     return chars + [" "] * blank, codes + [""] * blank
 
 
+def terminal() -> tuple[pyte.Screen, pyte.Stream]:
+    """A terminal that does not wrap at the right edge: Textual tells them not to."""
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    stream = pyte.Stream(screen)
+    stream.feed("\x1b[?7l")
+    return screen, stream
+
+
 def look(screen: pyte.Screen) -> list[list[object]]:
     picture: list[list[object]] = []
     for y in range(HEIGHT):
@@ -54,8 +62,7 @@ def look(screen: pyte.Screen) -> list[list[object]]:
 
 def fresh(picture: list[Row]) -> list[list[object]]:
     """Draw each cell on its own, with nothing remembered."""
-    screen = pyte.Screen(WIDTH, HEIGHT)
-    stream = pyte.Stream(screen)
+    screen, stream = terminal()
     for y, row in enumerate(picture):
         chars, codes = cells(row)
         for x, (char, code) in enumerate(zip(chars, codes, strict=True)):
@@ -72,8 +79,7 @@ def fresh(picture: list[Row]) -> list[list[object]]:
 @given(st.lists(pictures, min_size=1, max_size=4))
 def test_a_terminal_shows_each_picture_as_if_drawn_afresh(shown):
     frame = Frame(WIDTH, HEIGHT)
-    screen = pyte.Screen(WIDTH, HEIGHT)
-    stream = pyte.Stream(screen)
+    screen, stream = terminal()
     for picture in shown:
         runs: list[Run] = []
         for y, row in enumerate(picture):
