@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Protocol, cast
@@ -11,6 +12,7 @@ from console.cli import exits
 from console.cli.commands import COMMANDS, overview
 from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import split_shared
+from console.facts.text import visible
 from console.settings.problems import SettingsError, nearest
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
         # Whoever read the output left, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.BROKEN_PIPE
+    except Exception as fault:
+        logging.getLogger(__name__).exception("the command failed")
+        return _told(
+            f"midwatch: this is a fault of midwatch itself: {visible(repr(fault))}; "
+            "the same command with --log FILE writes the details there",
+            exits.INTERNAL,
+        )
     return outcome
 
 

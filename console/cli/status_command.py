@@ -87,9 +87,8 @@ async def _watch(
         sys.stdout.write(show(snapshot, _rows(snapshot, chosen.models, told=False)))
         sys.stdout.flush()
 
-    while True:
-        publish(await engine.tick())
-        await asyncio.sleep(engine.settings.refresh_seconds)
+    await engine.run(publish)
+    return exits.OK
 
 
 def _form(chosen: argparse.Namespace) -> Callable[[Snapshot, Sequence[int] | None], str]:

@@ -69,12 +69,17 @@ class Engine:
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
 
     async def run(self, publish: Callable[[Snapshot], None]) -> None:
-        """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on."""
+        """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
+
+        Only a `BrokenPipeError` from ``publish`` ends it: nobody reads any more.
+        """
         loop = asyncio.get_running_loop()
         while not self._stopping:
             began_at = loop.time()
             try:
                 publish(await self.tick())
+            except BrokenPipeError:
+                raise
             except Exception as fault:
                 log.exception("a tick failed")
                 self._problem(f"this tick failed inside the console: {visible(repr(fault))}")

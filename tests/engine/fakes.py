@@ -113,7 +113,7 @@ class FakeSource:
     def _answer(self, asked: Query, now: float) -> Answer:
         value = self.values.get(asked.column)
         names = [] if value is None or asked.labelled else [m.series_value for m in self.models]
-        return answer(asked, {name: value or 0.0 for name in names}, at=now)
+        return answer(asked, dict.fromkeys(names, value or 0.0), at=now)
 
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float

@@ -7,12 +7,14 @@ from console.engine.board import Board
 from console.engine.seats import Seat, Seating
 from console.facts.model import ModelRow
 from console.facts.reading import ReadingState
+from console.facts.samples import Answer
+from console.signals.query import Query
 from tests.engine.fakes import NOW, answer, failure, query
 
 ROWS = ("alpha", "beta", "gamma", "delta")
 
 
-def board_of(*queries, source="one"):
+def board_of(*queries: Query, source: str = "one") -> Board:
     board = Board()
     board.seat(
         Seating(
@@ -24,12 +26,12 @@ def board_of(*queries, source="one"):
     return board
 
 
-def states(board, column, away=()):
+def states(board: Board, column: str, away: tuple[str, ...] = ()) -> list[str]:
     found = board.observe(away).columns[column]
     return [ReadingState(int(code)).label for code in found.states]
 
 
-def test_value_nan_and_absence_are_three_things():
+def test_value_nan_and_absence_are_three_things() -> None:
     asked = query("latency_p95")
     board = board_of(asked)
     board.take("one", [answer(asked, {"beta": np.nan, "alpha": 0.0, "stranger": 9.0})])
@@ -42,14 +44,14 @@ def test_value_nan_and_absence_are_three_things():
     assert column.reading(2).at is None
 
 
-def test_a_failed_question_is_an_error_for_those_it_was_about():
+def test_a_failed_question_is_an_error_for_those_it_was_about() -> None:
     asked = query("latency_p95", models=frozenset({"alpha", "beta"}))
     board = board_of(asked)
     board.take("one", [failure(asked)])
     assert states(board, "latency_p95") == ["error", "error", "no_data", "no_data"]
 
 
-def test_few_samples_void_a_value_but_not_an_unknown_count():
+def test_few_samples_void_a_value_but_not_an_unknown_count() -> None:
     counting = query("requests_rate")
     asked = query("latency_p95", n_column="requests_rate", min_n=30.0)
     board = board_of(counting, asked)
@@ -68,7 +70,7 @@ def test_few_samples_void_a_value_but_not_an_unknown_count():
     assert column.reading(2).n is None
 
 
-def test_a_count_column_is_n_itself():
+def test_a_count_column_is_n_itself() -> None:
     counting, asked = (
         query("drift_samples"),
         query("drift_psi", n_column="drift_samples", min_n=200),
@@ -85,7 +87,7 @@ def test_a_count_column_is_n_itself():
     assert board.observe(()).columns["drift_psi"].reading(0).n == 120
 
 
-def test_the_values_of_an_absent_source_are_stale_and_keep_their_time():
+def test_the_values_of_an_absent_source_are_stale_and_keep_their_time() -> None:
     asked = query("latency_p95")
     board = board_of(asked)
     board.take("one", [answer(asked, {"alpha": 0.4, "beta": np.nan})])
@@ -99,7 +101,7 @@ def test_the_values_of_an_absent_source_are_stale_and_keep_their_time():
     assert (reading.value, reading.at) == (0.4, NOW)
 
 
-def test_two_thresholds_fill_one_column():
+def test_two_thresholds_fill_one_column() -> None:
     low = query("low_confidence_ratio", id="a", edge=0.5, models=frozenset({"alpha"}))
     high = query("low_confidence_ratio", id="b", edge=0.8, models=frozenset({"beta"}))
     board = board_of(low, high)
@@ -116,7 +118,7 @@ def test_two_thresholds_fill_one_column():
     assert np.isnan(values[2])
 
 
-def test_own_promql_replaces_the_profile_even_when_it_answers_nothing():
+def test_own_promql_replaces_the_profile_even_when_it_answers_nothing() -> None:
     usual = query("latency_p95")
     own = query(
         "latency_p95", id="own/alpha", exclusive=True, models=frozenset({"alpha"}), method="own"
@@ -130,7 +132,7 @@ def test_own_promql_replaces_the_profile_even_when_it_answers_nothing():
     assert states(board, "latency_p95")[:2] == ["no_data", "ok"]
 
 
-def test_joins_follow_the_identity_of_keys():
+def test_joins_follow_the_identity_of_keys() -> None:
     asked = query("latency_p95")
     board = board_of(asked)
     first = answer(asked, {"alpha": 1.0, "beta": 2.0})
@@ -140,7 +142,7 @@ def test_joins_follow_the_identity_of_keys():
     assert board.observe(()).columns["latency_p95"].values[:2].tolist() == [4.0, 3.0]
 
 
-def test_moved_rows_take_their_values_along():
+def test_moved_rows_take_their_values_along() -> None:
     asked = query("latency_p95")
     board = board_of(asked)
     board.take("one", [answer(asked, {"alpha": 1.0, "delta": 4.0})])
@@ -153,12 +155,10 @@ def test_moved_rows_take_their_values_along():
     assert board.observe(()).columns["latency_p95"].values.tolist() == [4.0, 1.0]
 
 
-def test_labelled_facts_carry_row_names_and_dependencies_their_own():
+def test_labelled_facts_carry_row_names_and_dependencies_their_own() -> None:
     breaker = query("breaker_state", by=("model", "dependency"), labelled=True)
     shared = query("dependency_error_ratio", by=("dependency",), labelled=True)
     board = board_of(breaker, shared)
-    from console.facts.samples import Answer
-
     board.take(
         "one",
         [
@@ -173,7 +173,7 @@ def test_labelled_facts_carry_row_names_and_dependencies_their_own():
     assert labelled["dependency_error_ratio"][0].labels == ("fs",)
 
 
-def test_a_question_that_leaves_the_plan_takes_its_answer_with_it():
+def test_a_question_that_leaves_the_plan_takes_its_answer_with_it() -> None:
     asked, other = query("latency_p95"), query("latency_p50")
     board = board_of(asked, other)
     board.take("one", [answer(asked, {"alpha": 1.0}), answer(other, {"alpha": 2.0})])

@@ -4,9 +4,10 @@ import numpy as np
 
 from console.engine.columns import ColumnBuilder
 from console.engine.history import BUDGET_BYTES, KEPT_SIGNALS, History
+from console.facts.snapshot import SignalColumn
 
 
-def columns(values, signal="latency_p95"):
+def columns(values: list[float], signal: str = "latency_p95") -> dict[str, SignalColumn]:
     builder = ColumnBuilder(len(values))
     builder.put(
         np.arange(len(values)),
@@ -19,7 +20,7 @@ def columns(values, signal="latency_p95"):
     return {signal: builder.build()}
 
 
-def test_ticks_come_back_oldest_first_and_missed_slots_are_nan():
+def test_ticks_come_back_oldest_first_and_missed_slots_are_nan() -> None:
     history = History()
     history.seat(["a", "b"])
     history.add(columns([1.0, 10.0]), 0.0)
@@ -31,7 +32,7 @@ def test_ticks_come_back_oldest_first_and_missed_slots_are_nan():
     assert np.isnan(series.values[2])
 
 
-def test_the_newest_tick_of_a_slot_wins_and_the_ring_forgets_after_an_hour():
+def test_the_newest_tick_of_a_slot_wins_and_the_ring_forgets_after_an_hour() -> None:
     history = History()
     history.seat(["a"])
     for at in range(0, 7200, 5):
@@ -43,7 +44,7 @@ def test_the_newest_tick_of_a_slot_wins_and_the_ring_forgets_after_an_hour():
     assert history.series("a", "latency_p95", 60).times.tolist() == [7140, 7155, 7170, 7185]
 
 
-def test_rows_keep_their_past_when_the_fleet_changes():
+def test_rows_keep_their_past_when_the_fleet_changes() -> None:
     history = History()
     history.seat(["a", "b"])
     history.add(columns([1.0, 2.0]), 0.0)
@@ -54,7 +55,7 @@ def test_rows_keep_their_past_when_the_fleet_changes():
     assert len(history.series("a", "latency_p95", 60).values) == 0
 
 
-def test_a_clock_set_back_starts_anew():
+def test_a_clock_set_back_starts_anew() -> None:
     history = History()
     history.seat(["a"])
     history.add(columns([1.0]), 1000.0)
@@ -62,7 +63,7 @@ def test_a_clock_set_back_starts_anew():
     assert history.series("a", "latency_p95", 3600).values.tolist() == [2.0]
 
 
-def test_five_thousand_models_stay_within_the_budget():
+def test_five_thousand_models_stay_within_the_budget() -> None:
     history = History()
     history.seat([f"m{number}" for number in range(5000)])
     everything = {name: columns([1.0] * 5000, name)[name] for name in KEPT_SIGNALS}
@@ -71,7 +72,7 @@ def test_five_thousand_models_stay_within_the_budget():
     assert history.step_seconds > 15
 
 
-def test_a_signal_nobody_measures_costs_nothing():
+def test_a_signal_nobody_measures_costs_nothing() -> None:
     history = History()
     history.seat(["a"])
     history.add(columns([np.nan]), 0.0)

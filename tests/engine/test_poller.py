@@ -1,11 +1,15 @@
 """The rhythm of one source: never twice at once, slow questions once a minute, stretched, stale."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from console.engine.poller import Poller
+from console.facts.samples import Answer
+from console.signals.query import Query
+from console.sources.protocol import Discovery
 from tests.engine.fakes import NOW, FakeSource, query, seen
 
 
@@ -13,21 +17,21 @@ from tests.engine.fakes import NOW, FakeSource, query, seen
 class Notes:
     """A desk that only remembers."""
 
-    queries: tuple = ()
-    answers: list = field(default_factory=list)
+    queries: tuple[Query, ...] = ()
+    answers: list[list[str]] = field(default_factory=list)
     discoveries: int = 0
-    problems: list = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
-    def discovered(self, source, discovery):
+    def discovered(self, source: str, discovery: Discovery) -> None:
         self.discoveries += 1
 
-    def questions(self, source, now):
+    def questions(self, source: str, now: float) -> tuple[Query, ...]:
         return self.queries
 
-    def answered(self, source, answers):
+    def answered(self, source: str, answers: Sequence[Answer]) -> None:
         self.answers.append([each.query_id for each in answers])
 
-    def problem(self, sentence):
+    def problem(self, sentence: str) -> None:
         self.problems.append(sentence)
 
 
@@ -36,21 +40,21 @@ SLOW = query("drift_psi", cadence="slow")
 
 
 @pytest.fixture
-def source():
+def source() -> FakeSource:
     return FakeSource(models=seen("alpha"), values={"latency_p95": 1.0, "drift_psi": 0.1})
 
 
-def poller_of(source, notes=None):
+def poller_of(source: FakeSource, notes: Notes | None = None) -> Poller:
     return Poller(source, notes or Notes((TICK, SLOW)), {}, 5.0)
 
 
-async def poll(poller, now):
+async def poll(poller: Poller, now: float) -> bool:
     started = poller.start(now)
     await poller.finished()
     return started
 
 
-async def test_slow_questions_are_asked_once_a_minute(source):
+async def test_slow_questions_are_asked_once_a_minute(source: FakeSource) -> None:
     poller = poller_of(source)
     for seconds in range(0, 65, 5):
         assert await poll(poller, NOW + seconds)
@@ -59,7 +63,7 @@ async def test_slow_questions_are_asked_once_a_minute(source):
     assert (len(ticks), len(slow)) == (13, 2)
 
 
-async def test_discovery_is_repeated_every_minute(source):
+async def test_discovery_is_repeated_every_minute(source: FakeSource) -> None:
     notes = Notes((TICK,))
     poller = poller_of(source, notes)
     for seconds in range(0, 65, 5):
@@ -67,7 +71,7 @@ async def test_discovery_is_repeated_every_minute(source):
     assert notes.discoveries == 2
 
 
-async def test_a_new_slow_question_does_not_wait_for_the_minute(source):
+async def test_a_new_slow_question_does_not_wait_for_the_minute(source: FakeSource) -> None:
     notes = Notes((TICK,))
     poller = poller_of(source, notes)
     await poll(poller, NOW)
@@ -76,7 +80,7 @@ async def test_a_new_slow_question_does_not_wait_for_the_minute(source):
     assert source.asked[-1] == ["drift_psi"]
 
 
-async def test_polls_of_one_source_never_overlap(source):
+async def test_polls_of_one_source_never_overlap(source: FakeSource) -> None:
     source.delay_seconds = 0.05
     poller = poller_of(source)
     assert poller.start(NOW)
@@ -88,7 +92,7 @@ async def test_polls_of_one_source_never_overlap(source):
     assert source.most_under_way == 1
 
 
-async def test_a_busy_server_is_asked_less_often(source):
+async def test_a_busy_server_is_asked_less_often(source: FakeSource) -> None:
     poller = poller_of(source)
     source.server_seconds = 1.4
     await poll(poller, NOW)
@@ -100,7 +104,7 @@ async def test_a_busy_server_is_asked_less_often(source):
     assert poller.cadence_seconds == 5.0
 
 
-async def test_silence_makes_a_source_stale_whatever_it_says_itself(source):
+async def test_silence_makes_a_source_stale_whatever_it_says_itself(source: FakeSource) -> None:
     poller = poller_of(source)
     await poll(poller, NOW)
     assert poller.status(NOW + 14).state == "up"
@@ -108,7 +112,7 @@ async def test_silence_makes_a_source_stale_whatever_it_says_itself(source):
     assert (status.state, status.error) == ("stale", "no answer for 16 s")
 
 
-async def test_a_source_that_is_down_is_told_apart_from_a_fault_of_ours(source):
+async def test_a_source_that_is_down_is_told_apart_from_a_fault_of_ours(source: FakeSource) -> None:
     notes = Notes((TICK,))
     poller = poller_of(source, notes)
     await poll(poller, NOW)
@@ -125,7 +129,9 @@ async def test_a_source_that_is_down_is_told_apart_from_a_fault_of_ours(source):
     assert not notes.problems
 
 
-async def test_the_first_part_is_ready_before_slow_questions_are_answered(source):
+async def test_the_first_part_is_ready_before_slow_questions_are_answered(
+    source: FakeSource,
+) -> None:
     notes = Notes((TICK,))
     poller = poller_of(source, notes)
     await poll(poller, NOW)
@@ -138,7 +144,7 @@ async def test_the_first_part_is_ready_before_slow_questions_are_answered(source
     assert notes.answers[-1] == [SLOW.id]
 
 
-async def test_closing_ends_the_poll_under_way(source):
+async def test_closing_ends_the_poll_under_way(source: FakeSource) -> None:
     source.delay_seconds = 60.0
     poller = poller_of(source)
     poller.start(NOW)

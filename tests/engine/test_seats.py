@@ -5,45 +5,49 @@ import msgspec
 from console.engine.seats import Seat, seat_rows
 from console.facts.model import ModelRow
 from console.facts.samples import SeenModel
-from console.settings.schema import ModelSettings
+from console.settings.schema import ModelSettings, Settings
 from tests.engine.fakes import seen, settings_of
 
 ROW = ModelRow("alpha")
 
 
-def seats(offers, settings, away=(), rows=(ROW,)):
-    return seat_rows(rows, offers, settings, away).seats
+def seats(
+    offers: dict[str, tuple[SeenModel, ...]],
+    settings: Settings,
+    away: frozenset[str] = frozenset(),
+) -> tuple[Seat, ...]:
+    return seat_rows((ROW,), offers, settings, away).seats
 
 
-def test_the_first_source_that_offers_a_model_speaks_for_it():
+def test_the_first_source_that_offers_a_model_speaks_for_it() -> None:
     offers = {"one": (), "two": seen("alpha", source="two"), "three": seen("alpha", source="three")}
     assert seats(offers, settings_of("one", "two", "three")) == (Seat("two", "midwatch", "alpha"),)
 
 
-def test_a_named_source_wins_and_is_never_replaced_by_another():
+def test_a_named_source_wins_and_is_never_replaced_by_another() -> None:
     settings = settings_of("one", "two", models={"alpha": ModelSettings(source="two")})
     both = {"one": seen("alpha"), "two": seen("alpha", source="two")}
     assert seats(both, settings)[0].source == "two"
     assert seats({"one": seen("alpha"), "two": ()}, settings) == (Seat(),)
 
 
-def test_a_fallback_steps_in_only_while_its_source_is_away():
+def test_a_fallback_steps_in_only_while_its_source_is_away() -> None:
     settings = settings_of("one", "two")
     first = msgspec.structs.replace(settings.sources[0], fallback="two")
     settings = msgspec.structs.replace(settings, sources=(first, settings.sources[1]))
     both = {"one": seen("alpha"), "two": seen("alpha", source="two", profile="vllm")}
     assert seats(both, settings)[0] == Seat("one", "midwatch", "alpha")
-    assert seats(both, settings, away={"one"})[0] == Seat("two", "vllm", "alpha")
-    assert seats(both, settings, away={"one", "two"})[0].source == "one"
+    assert seats(both, settings, away=frozenset({"one"}))[0] == Seat("two", "vllm", "alpha")
+    assert seats(both, settings, away=frozenset({"one", "two"}))[0].source == "one"
 
 
-def test_a_matched_label_value_names_the_row():
+def test_a_matched_label_value_names_the_row() -> None:
     settings = settings_of("one", models={"alpha": ModelSettings(match={"model": "prod/alpha:3"})})
     offers = {"one": (SeenModel("prod/alpha:3", "prod/alpha:3", "midwatch", "one"),)}
     assert seats(offers, settings) == (Seat("one", "midwatch", "prod/alpha:3"),)
 
 
-def test_rows_say_who_speaks_for_them():
+def test_rows_say_who_speaks_for_them() -> None:
     seating = seat_rows((ROW, ModelRow("lost")), {"one": seen("alpha")}, settings_of("one"))
     assert [(row.source, row.profile) for row in seating.rows] == [("one", "midwatch"), ("", "")]
     assert seating.of_source("one") == (0,)
