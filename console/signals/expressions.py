@@ -7,7 +7,7 @@ nodes combine without join clauses. The same nodes are evaluated on stored sampl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,56 +20,15 @@ from console.signals.matchers import (
     checked_label,
     conditions,
     matchers_text,
-    selector,
 )
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
+from console.signals.scope import Scope, duration, number
+
+__all__ = ["Expression", "Scope", "duration", "number"]
 
 Aggregation = Literal["sum", "max", "min", "avg", "count"]
 Where: TypeAlias = dict[str, str | tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a question adds to an expression: grouping, matchers, window, offset, edge.
-
-    ``by[0]`` is the label of the model (or dependency). Times are seconds.
-    """
-
-    by: tuple[str, ...]
-    matchers: tuple[Matcher, ...] = ()
-    window_seconds: float = 300.0
-    offset_seconds: float = 0.0
-    edge: float | None = None
-
-    def grouping(self, *more: str) -> str:
-        """Return the ``by`` clause."""
-        return f"by ({', '.join(map(checked_label, (*self.by, *more)))})"
-
-    @property
-    def offset(self) -> str:
-        """Return the ``offset`` clause with its leading space, or nothing."""
-        return f" offset {duration(self.offset_seconds)}" if self.offset_seconds else ""
-
-    def instant(self, metric: str, where: tuple[Matcher, ...]) -> str:
-        """Return an instant selector."""
-        return selector(metric, (*where, *self.matchers)) + self.offset
-
-    def ranged(self, metric: str, where: tuple[Matcher, ...]) -> str:
-        """Return a range selector over the window."""
-        text = selector(metric, (*where, *self.matchers))
-        return f"{text}[{duration(self.window_seconds)}]{self.offset}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a PromQL duration in its largest whole unit: 5m, 6h, 30d, 167m."""
-    milliseconds = round(seconds * 1000)
-    if milliseconds <= 0:
-        raise ExpressionError(f"a window is longer than nothing, not {seconds} s")
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
-        if milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
 
 
 class Node(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
@@ -375,30 +334,6 @@ Expression: TypeAlias = (
     | Either
     | Raw
 )
-
-
-def number(value: float) -> str:
-    """Return a number as PromQL reads it."""
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def over_window(expression: Expression) -> Expression:
-    """Return the growth over the window of a measurement made of rates.
-
-    Raises `ExpressionError` when a part is not a rate, because the result would be neither.
-    """
-    match expression:
-        case Rate(metric=metric, where=where):
-            return Increase(metric, where)
-        case OrZero(of=of, total=total):
-            return OrZero(over_window(of), over_window(total))
-        case Sum(terms=terms):
-            return Sum(tuple(map(over_window, terms)))
-        case Either(options=options):
-            return Either(tuple(map(over_window, options)))
-        case Scaled(of=of, factor=factor):
-            return Scaled(over_window(of), factor)
-    raise ExpressionError(f"{type(expression).__name__} is not a rate and has no growth")
 
 
 def is_windowed(expression: Expression) -> bool:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Raw, duration, is_windowed, method, number
+from console.signals.expressions import Raw, is_windowed, method
 from console.signals.matchers import Matcher, exactly, matchers_text
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
 from console.signals.profile import Profile, profiles, window_seconds
 from console.signals.query import Cadence, Query
+from console.signals.scope import duration, number
 from console.signals.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,
@@ -121,9 +122,7 @@ def _edges(variant: Variant, crowd: _Crowd) -> Iterator[tuple[float | None, froz
     by_edge: dict[float, set[str]] = {}
     for value, row in crowd.rows:
         edge = (
-            row.objectives.latency_under_seconds
-            if variant.edge == "latency"
-            else row.confidence_threshold or DEFAULT_THRESHOLD
+            row.objectives.latency_under_seconds if variant.edge == "latency" else _threshold(row)
         )
         if edge is not None:
             by_edge.setdefault(edge, set()).add(value)
@@ -133,6 +132,11 @@ def _edges(variant: Variant, crowd: _Crowd) -> Iterator[tuple[float | None, froz
         members = frozenset(by_edge[edge])
         whole = crowd.everyone and len(members) == len({value for value, _ in crowd.rows})
         yield edge, None if whole else members
+
+
+def _threshold(row: ModelRow) -> float:
+    declared = row.confidence_threshold
+    return DEFAULT_THRESHOLD if declared is None else declared
 
 
 def _query(

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from console.facts.signals import BURN_WINDOWS, SIGNALS, SLOW_WINDOW_SECONDS
-from console.signals.expressions import Scaled, duration, over_window
+from console.signals.expressions import Scaled
 from console.signals.profile import Definition
+from console.signals.rewriting import at_quantile, over_window
+from console.signals.scope import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +40,8 @@ _EDGES: Mapping[str, Literal["confidence", "latency"]] = {
     "low_confidence_ratio": "confidence",
     "slow_ratio": "latency",
 }
-_SLOW_PARTS = ("drift_samples", "review_capacity")
+_TOPS: Mapping[str, str] = {"latency_top": "latency_p99", "ttft_top": "ttft_p95"}
+_SLOW_PARTS = (*_TOPS, "drift_samples", "review_capacity")
 
 _MIN_SAMPLES: Mapping[str, float] = {
     "latency_p95": 5,
@@ -83,13 +86,18 @@ def measurements(profile: Profile) -> Mapping[str, Definition]:
     """Return a profile's definitions with those that follow from others.
 
     cost_per_hour is 3,600 times the spend a second; requests_count and cost_increase are the
-    growth of requests and spend over the window.
+    growth of requests and spend over the window. latency_top and ttft_top are the quantile 1:
+    a percentile equal to it lies in the top bucket and is only a lower bound.
     """
     found = dict(profile.signals)
     cost = found.get("cost_rate")
     if cost is not None:
         found.setdefault("cost_per_hour", Definition(Scaled(cost.expression, 3600.0), cost.window))
         found["cost_increase"] = Definition(over_window(cost.expression))
+    for name, percentile in _TOPS.items():
+        highest = at_quantile(found[percentile].expression, 1.0) if percentile in found else None
+        if highest is not None:
+            found[name] = Definition(highest, model_label=found[percentile].model_label)
     requests = found.get("requests_rate")
     if requests is not None:
         found["requests_count"] = Definition(over_window(requests.expression))

@@ -104,6 +104,14 @@ def test_slow_requests_are_counted_only_against_a_declared_objective() -> None:
     ]
 
 
+def test_the_top_edge_is_asked_where_buckets_exist() -> None:
+    queries = by_id(plan(["midwatch", "triton"], [], {}, NOW))
+    assert queries["midwatch/latency_top"].promql.startswith("histogram_quantile(1, ")
+    assert queries["midwatch/latency_top"].cadence == "slow"
+    assert queries["triton/ttft_top"].promql.startswith("0.001 * (histogram_quantile(1, ")
+    assert "triton/latency_top" not in queries
+
+
 def test_samples_behind_a_number() -> None:
     queries = by_id(plan(["midwatch"], [row("a")], {}, NOW))
     drift = queries["midwatch/drift_psi"]

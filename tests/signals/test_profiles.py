@@ -202,6 +202,19 @@ def test_zero_errors_are_zero_and_silence_is_not(server_samples: ListStore) -> N
     assert null.error is None
 
 
+def test_a_percentile_in_the_top_bucket_equals_the_top(midwatch_samples: ListStore) -> None:
+    by_id = {query.id: query for query in queries("midwatch")}
+    top, p99 = (
+        dict(zip(answer.keys, answer.values.tolist(), strict=True))
+        for answer in (
+            evaluate(by_id[f"midwatch/latency_{name}"], midwatch_samples, NOW)
+            for name in ("top", "p99")
+        )
+    )
+    assert top[("topheavy",)] == p99[("topheavy",)] == 0.4
+    assert p99[("below-zero",)] <= top[("below-zero",)]
+
+
 def test_bad_counts_leave_out_rejected_input(midwatch_samples: ListStore) -> None:
     store = ListStore()
     times = [NOW - 240.0 + 15 * place for place in range(16)]

@@ -1,0 +1,55 @@
+"""What a question adds to a measurement: for whom, over which span, at which threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.signals.matchers import ExpressionError, Matcher, checked_label, selector
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question adds to an expression: grouping, matchers, window, offset, edge.
+
+    ``by[0]`` is the label of the model (or dependency). Times are seconds.
+    """
+
+    by: tuple[str, ...]
+    matchers: tuple[Matcher, ...] = ()
+    window_seconds: float = 300.0
+    offset_seconds: float = 0.0
+    edge: float | None = None
+
+    def grouping(self, *more: str) -> str:
+        """Return the ``by`` clause."""
+        return f"by ({', '.join(map(checked_label, (*self.by, *more)))})"
+
+    @property
+    def offset(self) -> str:
+        """Return the ``offset`` clause with its leading space, or nothing."""
+        return f" offset {duration(self.offset_seconds)}" if self.offset_seconds else ""
+
+    def instant(self, metric: str, where: tuple[Matcher, ...]) -> str:
+        """Return an instant selector."""
+        return selector(metric, (*where, *self.matchers)) + self.offset
+
+    def ranged(self, metric: str, where: tuple[Matcher, ...]) -> str:
+        """Return a range selector over the window."""
+        text = selector(metric, (*where, *self.matchers))
+        return f"{text}[{duration(self.window_seconds)}]{self.offset}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a PromQL duration in its largest whole unit: 5m, 6h, 30d, 167m."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds <= 0:
+        raise ExpressionError(f"a window is longer than nothing, not {seconds} s")
+    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
+        if milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def number(value: float) -> str:
+    """Return a number as PromQL reads it."""
+    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
