@@ -18,7 +18,6 @@ STALE_BITS: Final = 0x7FF0000000000002
 STALE: Final = float(np.uint64(STALE_BITS).view(np.float64))
 
 _FIRST_COLUMNS = 16
-_FIRST_ROWS = 16
 _SLACK_SHARE = 8
 
 
@@ -73,9 +72,8 @@ class Ring:
         """Add rows that were not there until now."""
         needed = self._rows + count
         if needed > self._values.shape[0]:
-            grown = np.full(
-                (max(needed, 2 * self._values.shape[0], _FIRST_ROWS), self._values.shape[1]), STALE
-            )
+            most = max(needed, self._values.shape[0] * 5 // 4)
+            grown = np.full((most, self._values.shape[1]), STALE)
             grown[: self._rows] = self._values[: self._rows]
             self._values = grown
         self._rows = needed
@@ -99,7 +97,7 @@ class Ring:
         width = times.size + max(_FIRST_COLUMNS, self._capacity // _SLACK_SHARE)
         self._times = np.empty(width)
         self._times[: times.size] = times
-        self._values = np.full((max(self._rows, _FIRST_ROWS), width), STALE)
+        self._values = np.full((self._rows, width), STALE)
         self._values[rows, : times.size] = values
         self._start, self._end = 0, times.size
 

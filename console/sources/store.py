@@ -168,37 +168,30 @@ class Shelf:
             self.long.load(np.array(long_rows, dtype=np.int64), times, values[wanted])
 
     def span(self, rows: Rows, start: float, end: float) -> Span:
-        """Return the samples within ``start`` and ``end`` (both included), finest first choice.
+        """Return one metric's samples within ``start`` and ``end``, both included.
 
-        The fine tier answers as far back as it reaches, the middle one before it, and the long
-        one before that, for series which have it.
+        They come from the finest tier that reaches back to ``start``, and the newest scrape is
+        added. Tiers are not mixed: extrapolation to the window's edges goes by the mean distance
+        of samples, and would underrate a window that begins in a coarse tier.
         """
-        fine = self.fine.take(rows, self.fine.columns(start, end))
-        if start >= self.fine.oldest:
-            return Span(*fine)
-        before_fine = np.nextafter(min(end, self.fine.oldest), -np.inf)
-        middle = self.middle.take(rows, self.middle.columns(start, float(before_fine)))
-        parts = [middle, fine]
-        if start < self.middle.oldest and self._long_rows:
-            before = np.nextafter(min(end, self.middle.oldest, self.fine.oldest), -np.inf)
-            parts.insert(0, self._long_span(rows, start, float(before)))
-        return Span(
-            np.concatenate([times for times, _ in parts]),
-            np.concatenate([values for _, values in parts], axis=1),
+        fine = self.fine.columns(start, end)
+        if start >= self.fine.oldest or self.middle.oldest >= self.fine.oldest:
+            return Span(*self.fine.take(rows, fine))
+        coarse, coarse_rows = self.middle, rows
+        if start < self.middle.oldest and self.long.oldest < self.middle.oldest:
+            long_rows = [
+                self._long_row_of[row] for row in rows.tolist() if row in self._long_row_of
+            ]
+            if len(long_rows) == rows.size:
+                coarse, coarse_rows = self.long, np.array(long_rows, dtype=np.int64)
+        times, values = coarse.take(coarse_rows, coarse.columns(start, end))
+        newest_times, newest = self.fine.take(
+            rows, slice(max(fine.start, fine.stop - 1), fine.stop)
         )
-
-    def _long_span(self, rows: Rows, start: float, end: float) -> tuple[Floats, Floats]:
-        columns = self.long.columns(start, end)
-        has_long = np.array([row in self._long_row_of for row in rows.tolist()], dtype=bool)
-        if not has_long.any():
-            return np.empty(0), np.empty((rows.size, 0))
-        long_rows = np.array([self._long_row_of[row] for row in rows[has_long].tolist()])
-        times, values = self.long.take(long_rows, columns)
-        if has_long.all():
-            return times, values
-        spread = np.full((rows.size, times.size), STALE)
-        spread[has_long] = values
-        return times, spread
+        if newest_times.size and (not times.size or newest_times[0] > times[-1]):
+            times = np.concatenate([times, newest_times])
+            values = np.concatenate([values, newest], axis=1)
+        return Span(times, values)
 
     def history_start(self, rows: Rows) -> float:
         """Return the time from which these rows can have samples; plus infinity for never."""

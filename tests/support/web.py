@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -68,8 +70,15 @@ def web_server(answer: Answerer, port: int = 0) -> Iterator[WebServer]:
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
+    connections: list[socket.socket] = []
+
     class Listener(ThreadingHTTPServer):
         daemon_threads = True
+
+        def get_request(self) -> tuple[socket.socket, object]:
+            connection, address = super().get_request()
+            connections.append(connection)
+            return connection, address
 
     listener = Listener(("127.0.0.1", port), Handler)
     server.url = f"http://127.0.0.1:{listener.server_port}"
@@ -80,6 +89,10 @@ def web_server(answer: Answerer, port: int = 0) -> Iterator[WebServer]:
     finally:
         listener.shutdown()
         listener.server_close()
+        # A dead process closes its connections; no kept-alive one may live on here.
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join(5)
 
 
