@@ -62,15 +62,14 @@ def counts(rng: random.Random, weight: float, restarts: frozenset[int]) -> list[
 def timelines(start: float) -> list[Timeline]:
     """Return three hours of every metric of the midwatch profile for all models."""
     rng = random.Random(7)
-    found: list[Timeline] = []
+    every: list[Timeline] = []
     for model, (shape, restart_share, gap_share) in MODELS.items():
         restarts = frozenset(step for step in range(STEPS) if rng.random() < restart_share)
         steps = [step for step in range(STEPS) if rng.random() >= gap_share]
-        times = [start + STEP_SECONDS * step for step in steps]
+        found: list[tuple[str, Labels, list[float]]] = []
 
-        def add(name: str, labels: Labels, values: list[float]) -> None:
-            kept = tuple(values[step] for step in steps)
-            found.append(Timeline(name, labels, tuple(times), kept))
+        def add(name: str, labels: Labels, values: list[float], into=found) -> None:
+            into.append((name, labels, values))
 
         outcomes = ("success", "error", "refused") if model != "gappy" else ("success",)
         for outcome, weight in zip(outcomes, (9.0, 1.0, 0.5), strict=False):
@@ -95,7 +94,12 @@ def timelines(start: float) -> list[Timeline]:
             add("model_drift", labels, [rng.random() / 2 for _ in range(STEPS)])
         add("model_route", labelled(model, level="L0", region="eu", target="p"), [1.0] * STEPS)
         add("model_circuit_breaker_state", labelled(model, dependency="db"), [2.0] * STEPS)
-    return found
+        times = tuple(start + STEP_SECONDS * step for step in steps)
+        every += [
+            Timeline(name, labels, times, tuple(values[step] for step in steps))
+            for name, labels, values in found
+        ]
+    return every
 
 
 def store_of(lines: list[Timeline]) -> Samples:
@@ -129,11 +133,7 @@ def lines(start: float) -> list[Timeline]:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, lines: list[Timeline]) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("prometheus")
-    with running_prometheus(
-        directory,
-        blocks=openmetrics(lines, EXTRA),
-        flags=("--storage.tsdb.retention.time=100y",),
-    ) as found:
+    with running_prometheus(directory, blocks=openmetrics(lines, EXTRA)) as found:
         yield found
 
 

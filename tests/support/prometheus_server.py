@@ -73,7 +73,7 @@ class PrometheusServer:
                     f"--config.file={self._config}",
                     f"--storage.tsdb.path={self._data}",
                     f"--web.listen-address=127.0.0.1:{self._port}",
-                    "--storage.tsdb.retention.time=60d",
+                    "--storage.tsdb.retention.time=100y",
                     *self._flags,
                 ],
                 stdin=subprocess.DEVNULL,
