@@ -2,11 +2,10 @@
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Literal, TypeVar, get_args, get_origin
 
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, Struct, field
 from msgspec.structs import fields
 
 from console.settings.leaves import Complaint, LeafContext, read_leaf
@@ -27,8 +26,7 @@ NoteOrigin = Callable[[Spot, bool], None]
 PlaceOf = Callable[[Spot], tuple[str, int | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPlan:
+class FieldPlan(Struct, frozen=True):
     """One field of a Struct, taken apart once: the key in the file, type, mark and default."""
 
     name: str
@@ -63,8 +61,7 @@ def _unwrap(annotated: object) -> tuple[object, Key]:
     return annotated, _PLAIN
 
 
-@dataclass(slots=True)
-class Conversion:
+class Conversion(Struct):
     """One walk over one document; ``problems`` grows, nothing is raised."""
 
     leaf_context: LeafContext

@@ -2,8 +2,9 @@
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from console.settings.durations import DurationError, parse_duration
 
@@ -18,8 +19,7 @@ class CriterionError(ValueError):
     """A text that is no criterion; the message says what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(Struct, frozen=True):
     """``signal`` compared with ``value`` (in the signal's unit), held for ``for_seconds``."""
 
     signal: str

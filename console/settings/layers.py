@@ -1,9 +1,11 @@
 """The layers over the file: environment variables, then flags, each leaving its name on a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from console.settings.problems import Problem, show
 from console.settings.spots import LineIndex, Parts
@@ -17,7 +19,7 @@ _TEXT_VARIABLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flags:
     """The global flags of the command line, as given; None and () mean not given."""
 
@@ -32,16 +34,14 @@ class Flags:
     environment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where one value came from; ``where`` is the flag, the variable, or ``file:line``."""
 
     kind: Literal["flag", "environment", "file", "default"]
     where: str = ""
 
 
-@dataclass(slots=True)
-class Layers:
+class Layers(Struct):
     """The raw document while layers are laid over it, and who laid which part."""
 
     document: dict[str, object]

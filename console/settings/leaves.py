@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from console.settings.criteria import CriterionError, parse_criterion
 from console.settings.durations import ALLOWED, DurationError, format_duration, parse_duration
@@ -26,8 +27,7 @@ _TABLE_SINGULAR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """Why one value will not do."""
 
     found: str
@@ -35,8 +35,7 @@ class Complaint:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LeafContext:
+class LeafContext(Struct, frozen=True):
     """What values are judged against: declared names, signal names, and where paths start."""
 
     declared: Mapping[str, tuple[str, ...]]

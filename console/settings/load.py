@@ -4,9 +4,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from console.facts.signals import SIGNALS
@@ -25,8 +25,7 @@ __all__ = ["Flags", "Loaded", "Origin", "Problem", "SettingsError", "load", "ope
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Settings ready for use; ``armed_at_start`` is whether ``--write`` was given and may count."""
 
     settings: Settings

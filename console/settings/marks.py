@@ -1,7 +1,8 @@
 """What a configuration key means beyond its type: kind, bounds, and its sentence for the docs."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal[
     "plain",
@@ -28,8 +29,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key's meaning; ``low`` and ``high`` are inclusive and in the unit the program holds.
 
     ``refers_to`` names the tables a ``reference`` may point into, for example ``("sources",)``.

@@ -30,14 +30,3 @@ def check_placeholders(promql: str) -> None:
         if found != "$$" and found not in PLACEHOLDERS:
             hint = nearest(found.replace("{", "").replace("}", ""), PLACEHOLDERS)
             raise PlaceholderError(f'the placeholder "{cut(found)}"', ALLOWED, hint)
-
-
-def fill_placeholders(promql: str, *, window: str, match: str) -> str:
-    """Return ``promql`` with ``$window`` and ``$match`` filled in and ``$$`` made ``$``.
-
-    ``match`` is the text between the braces of a selector and must already be escaped. What is
-    filled in is not searched again, so a ``$`` inside a label value stays what it is.
-    """
-    values = {"$window": window, "$match": match, "$$": "$"}
-    check_placeholders(promql)
-    return _DOLLAR.sub(lambda found: values[found.group()], promql)

@@ -1,15 +1,15 @@
 """Everything wrong with a configuration, said at once and each with what to do about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from console.facts.text import visible
 
 SHOWN_CHARACTERS = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One fault: where it stands, what was found, what is allowed, the nearest right spelling."""
 
     file: str

@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Scheme = Literal["env", "file", "cmd", "keyring"]
 ALLOWED = '"env:NAME", "file:/path", "cmd:program arguments" or "keyring:service/user"'
@@ -20,8 +21,7 @@ class BadReferenceError(ValueError):
         self.allowed = allowed
 
 
-@dataclass(frozen=True, slots=True)
-class SecretReference:
+class SecretReference(Struct, frozen=True):
     """One reference, taken apart: ``body`` is a variable, path, command line or service/user."""
 
     scheme: Scheme

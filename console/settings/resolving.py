@@ -1,13 +1,13 @@
 """How one reference becomes a value, and the sentence for each way in which it does not."""
 
-import json
 import os
 import shutil
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from console.facts.text import visible
 from console.settings.hidden import SecretValue
@@ -33,8 +33,7 @@ class SecretError(Exception):
     """A secret cannot be had; the text says why and what to do, and never the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A value and what it came through: ``environment``, ``file``, a program, a keyring backend."""
 
     value: SecretValue
@@ -187,6 +186,8 @@ def ask_keyring(
     feed: bytes | None = None,
 ) -> Resolved:
     """Return what the keyring holds, after storing ``feed`` if ``verb`` is ``set``."""
+    import json
+
     from console.settings.children import run_child
 
     shown = shown_reference(reference.text)

@@ -14,7 +14,7 @@ from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettin
 from console.settings.marks import Key
 
 WritesMode = Literal["never", "armed", "open"]
-ThemeName = Literal["dark", "light", "high-contrast", "colour-blind", "ansi"]
+ThemeName = Literal["dark", "light", "high-contrast", "colour-blind", "ansi", "mono"]
 PaneName = Literal["latency", "confidence", "drift", "cost"]
 Level = Literal["L1", "L2", "L3", "L4", "L5"]
 

@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
@@ -130,16 +129,14 @@ class SecretResolver:
             pending.ready.set()
 
 
-@dataclass(frozen=True, slots=True)
-class ListedReference:
+class ListedReference(Struct, frozen=True):
     """A reference and the key that holds it."""
 
     key_path: str
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecretTest:
+class SecretTest(Struct, frozen=True):
     """Whether a reference gives a value, and one sentence about it; never the value."""
 
     reference: str

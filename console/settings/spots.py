@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Parts = tuple[str | int, ...]
 
@@ -10,8 +11,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY_PART = re.compile(r"""\s*(?:([A-Za-z0-9_-]+)|"((?:[^"\\]|\\.)*)"|'([^']*)')\s*""")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A place in the document: ``parts`` for code, ``shown`` (with names in lists) for people."""
 
     parts: Parts = ()

@@ -1,8 +1,11 @@
 """docs/configuration.md holds the generated table, as the schema is now."""
 
 from pathlib import Path
+from typing import get_args
 
 from console.settings.describe import table
+from console.settings.schema import ThemeName
+from themes.palette import THEMES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,3 +23,7 @@ def test_the_docs_name_every_variable_and_way() -> None:
     secrets = (DOCS / "secrets.md").read_text()
     for way in ("env:", "file:", "cmd:", "keyring:"):
         assert way in secrets
+
+
+def test_the_themes_of_the_file_are_the_themes_there_are() -> None:
+    assert get_args(ThemeName) == THEMES
