@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.signals.fleet import midwatch_store
+from tests.signals.fleet import midwatch_store, random_store
 from tests.signals.servers import servers_store
 from tests.signals.stored import ListStore
 from tests.support.prometheus_server import running_prometheus
@@ -21,12 +21,19 @@ def server_samples() -> ListStore:
 
 
 @pytest.fixture(scope="session")
+def random_samples() -> ListStore:
+    return random_store()
+
+
+@pytest.fixture(scope="session")
 def prometheus(
     midwatch_samples: ListStore,
     server_samples: ListStore,
+    random_samples: ListStore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("signals")
-    everything = ListStore([*midwatch_samples.series, *server_samples.series])
+    stores = (midwatch_samples, server_samples, random_samples)
+    everything = ListStore([series for store in stores for series in store.series])
     with running_prometheus(directory, blocks=everything.openmetrics()) as url:
         yield url

@@ -160,3 +160,38 @@ def _odd_ones(store: ListStore, seed: int) -> None:
     odd.base["model"] = "topheavy"
     for edge, rate in (("0.1", 0.0), ("0.4", 0.1), ("+Inf", 9.0)):
         odd.counter(f"{name}_bucket", {"le": edge}, rate)
+
+
+def random_store(seed: int = 7, series: int = 150) -> ListStore:
+    """Return counters and histograms at random: sparse, dense, falling, NaN, infinite, negative."""
+    store = ListStore()
+    random = np.random.default_rng(seed)
+    for number in range(series):
+        labels = {"n": str(number)}
+        samples = int(random.integers(1, 60))
+        times = np.unique(np.round(NOW - random.uniform(0, 1200, samples), 3))
+        values = np.cumsum(random.exponential(5, len(times))) + random.choice((0, 1, 500))
+        for place in np.flatnonzero(random.random(len(times)) < random.choice((0, 0, 0.2))):
+            values[place:] -= values[place] * random.choice((1.0, 0.5))
+        if number % 10 == 0:
+            values[int(random.integers(len(values)))] = np.nan
+        if number % 17 == 0:
+            values[int(random.integers(len(values)))] = np.inf
+        if number % 7 == 0:
+            values -= 40
+        store.add("random_total", labels, times.tolist(), values.tolist())
+        _random_histogram(store, random, labels)
+    return store
+
+
+def _random_histogram(
+    store: ListStore, random: np.random.Generator, labels: Mapping[str, str]
+) -> None:
+    times = np.arange(NOW - 400, NOW, 20.0) + round(float(random.uniform(0, 10)), 3)
+    edges = sorted({round(float(edge), 2) for edge in random.normal(1, 1, random.integers(0, 7))})
+    total = np.zeros(len(times))
+    for edge in (*map(str, edges), "+Inf"):
+        total = total + np.cumsum(random.poisson(random.choice((0, 0, 1, 9)), len(times)))
+        if random.random() < 0.95:
+            where = {**labels, "le": edge}
+            store.add("random_seconds_bucket", where, times.tolist(), total.tolist())

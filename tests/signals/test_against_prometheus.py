@@ -126,3 +126,28 @@ def test_every_part_of_the_algebra(prometheus: str, midwatch_samples: ListStore,
             promql = EXPRESSIONS[name].promql(query.scope())
             problems += differences(query, promql, prometheus, midwatch_samples, NOW)
     assert not problems, "\n".join(problems)
+
+
+RANDOM = {
+    "rate": Rate("random_total"),
+    "increase": Increase("random_total"),
+    "slope": Slope("random_total"),
+    "last": Gauge("random_total", "max"),
+    "above": Gauge("random_total", "count", above=100.0),
+    "median": Quantile(0.5, "random_seconds"),
+    "p95": Quantile(0.95, "random_seconds"),
+    "top": Quantile(1.0, "random_seconds"),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_samples_at_random(prometheus: str, random_samples: ListStore, name: str) -> None:
+    problems = []
+    assert len(evaluate(asked(RANDOM[name], "n"), random_samples, NOW).keys) > 50
+    for window, offset in ((300.0, 0.0), (60.0, 0.0), (900.0, 120.0), (7.0, 30.0)):
+        for by in (("n",), ("absent",)):
+            query = asked(RANDOM[name], *by, window=window, offset=offset)
+            promql = RANDOM[name].promql(query.scope())
+            for at in (NOW, NOW - 33.217):
+                problems += differences(query, promql, prometheus, random_samples, at)
+    assert not problems, "\n".join(problems)

@@ -1,0 +1,98 @@
+"""What the evaluation promises to those who keep it: shared objects, sentences, no surprises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from console.facts.model import ModelRow
+from console.signals.evaluate import Memory, evaluate
+from console.signals.expressions import Quantile, Raw, Scaled, ShareBelow
+from console.signals.matchers import Matcher
+from console.signals.plan import plan
+from console.signals.query import Query
+from console.signals.samples import Latest, Window
+from tests.signals.fleet import NOW
+from tests.signals.stored import ListStore
+
+
+class CountingStore:
+    """Counts how often the samples are looked up."""
+
+    def __init__(self, store: ListStore) -> None:
+        self.store, self.windows = store, 0
+
+    def window(
+        self, metric: str, matchers: tuple[Matcher, ...], start: float, end: float
+    ) -> Window:
+        self.windows += 1
+        return self.store.window(metric, matchers, start, end)
+
+    def latest(self, metric: str, matchers: tuple[Matcher, ...], at: float) -> Latest:
+        return self.store.latest(metric, matchers, at)
+
+
+def queries() -> tuple[Query, ...]:
+    return plan(["midwatch"], [ModelRow("fraud", profile="midwatch")], {}, NOW)
+
+
+def test_keys_stay_the_same_object_while_series_stay(midwatch_samples: ListStore) -> None:
+    memory = Memory()
+    first = [evaluate(query, midwatch_samples, NOW, memory) for query in queries()]
+    second = [evaluate(query, midwatch_samples, NOW + 0.25, memory) for query in queries()]
+    for before, after in zip(first, second, strict=True):
+        assert after.keys is before.keys, before.query_id
+        assert after.at == NOW + 0.25
+
+
+def test_a_moments_growth_is_worked_out_once(midwatch_samples: ListStore) -> None:
+    store, memory = CountingStore(midwatch_samples), Memory()
+    latencies = [q for q in queries() if q.column in ("latency_p50", "latency_p95", "latency_p99")]
+    for query in latencies:
+        evaluate(query, store, NOW, memory)
+    assert store.windows == 1
+    memory.forget()
+    evaluate(latencies[0], store, NOW, memory)
+    assert store.windows == 2
+    evaluate(latencies[0], store, NOW + 1, memory)
+    assert store.windows == 3
+
+
+def test_a_store_without_samples_answers_nothing_and_no_error() -> None:
+    for query in queries():
+        answer = evaluate(query, ListStore(), NOW)
+        assert (answer.keys, answer.error) == ((), None)
+        assert answer.values.shape == (0,)
+
+
+def test_what_needs_a_server_says_so(midwatch_samples: ListStore) -> None:
+    query = queries()[0]
+    for own in (
+        replace(query, expression=None),
+        replace(query, expression=Scaled(Raw("vector(1)"), 2.0)),
+    ):
+        answer = evaluate(own, midwatch_samples, NOW)
+        assert answer.keys == ()
+        assert answer.error is not None
+        assert "needs a Prometheus" in answer.error
+
+
+def test_a_share_without_a_threshold_is_an_error_of_its_own(midwatch_samples: ListStore) -> None:
+    query = replace(queries()[0], expression=ShareBelow("model_prediction_confidence"), edge=None)
+    answer = evaluate(query, midwatch_samples, NOW)
+    assert answer.error == "the share of model_prediction_confidence needs a bucket edge"
+
+
+def test_an_idle_model_is_no_number_and_not_zero(midwatch_samples: ListStore) -> None:
+    by_id = {query.id: query for query in queries()}
+    answer = evaluate(by_id["midwatch/error_ratio"], midwatch_samples, NOW)
+    values = dict(zip(answer.keys, answer.values.tolist(), strict=True))
+    assert np.isnan(values[("idle",)])
+    assert values[("clean",)] == 0.0
+    assert ("gone",) not in values
+
+
+def test_the_evaluation_tells_how_long_it_took(midwatch_samples: ListStore) -> None:
+    query = replace(queries()[0], expression=Quantile(0.5, "model_request_duration_seconds"))
+    assert evaluate(query, midwatch_samples, NOW).elapsed_seconds > 0
