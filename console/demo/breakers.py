@@ -20,16 +20,24 @@ class BreakerState(IntEnum):
 _OVERRIDES = frozenset({BreakerState.DISABLED, BreakerState.FORCED_OPEN, BreakerState.METRICS_ONLY})
 
 
+AUTOMATIC = "automatic"
+
+
 class Breaker:
-    """One breaker; ``now`` is Unix seconds, ``until`` the end of a state set by hand."""
+    """One breaker; ``now`` is Unix seconds, ``until`` the end of a state set by hand.
+
+    ``opened_on`` are the calls and failures it last opened on by itself.
+    """
 
     def __init__(self, rules: BreakerRules, now: float) -> None:
         self.rules = rules
         self.state = BreakerState.CLOSED
         self.since = now
-        self.by = "automatic"
+        self.by = AUTOMATIC
+        self.reason = ""
         self.until: float | None = None
         self.revision = 1
+        self.opened_on = (0, 0)
         self._window: deque[tuple[float, int, int]] = deque()
         self._calls = 0
         self._failures = 0
@@ -85,19 +93,30 @@ class Breaker:
         ):
             self._enter(BreakerState.OPEN, now)
 
-    def force(self, state: BreakerState, now: float, ttl_seconds: float | None) -> None:
+    def force(
+        self,
+        state: BreakerState,
+        now: float,
+        ttl_seconds: float | None,
+        by: str = "operator",
+        reason: str = "",
+    ) -> None:
         """Set a state by hand; the end counts only for states that a hand can hold."""
         self._enter(state, now)
-        self.by = "operator"
+        self.by = by
+        self.reason = reason
         if ttl_seconds is not None and state in _OVERRIDES:
             self.until = now + ttl_seconds
 
     def _enter(self, state: BreakerState, now: float) -> None:
         self.state = state
         self.since = now
-        self.by = "automatic"
+        self.by = AUTOMATIC
+        self.reason = ""
         self.until = None
         self.revision += 1
+        if state is BreakerState.OPEN:
+            self.opened_on = (self._calls, self._failures)
         self._window.clear()
         self._calls = 0
         self._failures = 0

@@ -15,6 +15,7 @@ from console.demo.service import PRIMARY_ROUTE, Route, Service, Threshold
 
 JSON_TYPE = "application/json"
 TTL_LIMIT_SECONDS = 7 * 86400.0
+TEXT_LIMIT = 500
 _SETTABLE = tuple(state.name for state in BreakerState if state is not BreakerState.OPEN)
 
 Value = str | float | int | bool | None
@@ -100,9 +101,23 @@ def _document(body: bytes) -> Document:
 
 
 def _known(document: Document, *allowed: str) -> None:
+    allowed = (*allowed, "ttl_seconds", "by", "reason")
     unknown = [key for key in document if key not in (*allowed, "dependency")]
     if unknown:
         raise RefusedError(400, f"{unknown[0]!r} is not known; allowed: {', '.join(allowed)}")
+
+
+def _author(document: Document) -> tuple[str, str]:
+    """Return who changes the control and why, as they say themselves."""
+    said = []
+    for key, default in (("by", "operator"), ("reason", "")):
+        value = document.get(key)
+        if value is None:
+            value = default
+        if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+            raise RefusedError(400, f"{key!r} must be a text of at most {TEXT_LIMIT} characters")
+        said.append(value)
+    return said[0], said[1]
 
 
 def _number(document: Document, key: str) -> float | None:
@@ -139,21 +154,25 @@ def _show_breaker(service: Service, dependency: str) -> dict[str, Value]:
         "state": breaker.state.name,
         "since": breaker.since,
         "by": breaker.by,
+        "reason": breaker.reason,
         "until": breaker.until,
         "calls": calls,
         "failures": failures,
+        "opened_on_calls": breaker.opened_on[0],
+        "opened_on_failures": breaker.opened_on[1],
     }
 
 
 def _put_breaker(service: Service, document: Document, now: float) -> str:
-    _known(document, "state", "ttl_seconds")
+    _known(document, "state")
     state = document.get("state")
     if not isinstance(state, str) or state not in _SETTABLE:
         raise RefusedError(400, f"'state' must be one of {', '.join(_SETTABLE)}")
     until = _until(document, now)
     dependency = _breaker_key(service, str(document.get("dependency") or ""))
     ttl_seconds = None if until is None else until - now
-    service.breakers[dependency].force(BreakerState[state], now, ttl_seconds)
+    by, reason = _author(document)
+    service.breakers[dependency].force(BreakerState[state], now, ttl_seconds, by, reason)
     return dependency
 
 
@@ -168,18 +187,14 @@ def _show_route(service: Service, dependency: str) -> dict[str, Value]:
         "target": route.target,
         "level": route.level,
         "since": route.since,
+        "by": route.by,
+        "reason": route.reason,
         "until": route.until,
     }
 
 
-def _set_route(service: Service, target: str, level: str, now: float, until: float | None) -> None:
-    revision = service.route.revision + 1
-    kept = None if target == PRIMARY_ROUTE else until
-    service.route = Route(target, level, kept, now, revision)
-
-
 def _put_route(service: Service, document: Document, now: float) -> str:
-    _known(document, "target", "level", "ttl_seconds")
+    _known(document, "target", "level")
     levels = {target: level for target, level, _ in route_targets(service.model)}
     levels[service.model.name] = levels[PRIMARY_ROUTE]
     target = document.get("target")
@@ -192,7 +207,10 @@ def _put_route(service: Service, document: Document, now: float) -> str:
         raise RefusedError(409, "this model has no reviewers, so people cannot take its requests")
     until = _until(document, now)
     kept = PRIMARY_ROUTE if target == service.model.name else target
-    _set_route(service, kept, levels[target], now, until)
+    if kept == PRIMARY_ROUTE:
+        until = None
+    revision = service.route.revision + 1
+    service.route = Route(kept, levels[target], until, now, revision, *_author(document))
     return ""
 
 
@@ -203,17 +221,20 @@ def _show_threshold(service: Service, dependency: str) -> dict[str, Value]:
         "value": threshold.value,
         "usual": service.model.threshold,
         "since": threshold.since,
+        "by": threshold.by,
+        "reason": threshold.reason,
         "until": threshold.until,
     }
 
 
 def _put_threshold(service: Service, document: Document, now: float) -> str:
-    _known(document, "value", "ttl_seconds")
+    _known(document, "value")
     value = _number(document, "value")
     if value is None or not 0.0 <= value <= 1.0:
         raise RefusedError(400, "'value' must be a number from 0 to 1")
     until = _until(document, now)
-    service.threshold = Threshold(value, until, now, service.threshold.revision + 1)
+    revision = service.threshold.revision + 1
+    service.threshold = Threshold(value, until, now, revision, *_author(document))
     return ""
 
 
@@ -228,13 +249,14 @@ def _show_review(service: Service, dependency: str) -> dict[str, Value]:
 
 
 def _put_review(service: Service, document: Document, now: float) -> str:
-    _known(document, "all", "ttl_seconds")
+    _known(document, "all")
     everything = document.get("all")
     if not isinstance(everything, bool):
         raise RefusedError(400, "'all' must be true or false")
     target = HUMAN_ROUTE if everything else PRIMARY_ROUTE
     if everything or service.route.target == HUMAN_ROUTE:
-        _put_route(service, {"target": target, "ttl_seconds": document.get("ttl_seconds")}, now)
+        rest = {key: value for key, value in document.items() if key != "all"}
+        _put_route(service, {**rest, "target": target}, now)
     return ""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from console.demo.config import SOURCE_NAME
 from console.demo.fleet import DemoError, DemoFleet
-from console.demo.history import COARSE_SECONDS, MIDDLE_SPAN_SECONDS, HistoryBlock
+from console.demo.history import COARSE_SECONDS, DAYS, MIDDLE_SPAN_SECONDS, HistoryBlock
 from console.demo.http import LOOPBACK
 from console.demo.layout import Floats, Labels, series_text
 
@@ -35,12 +35,14 @@ _log = logging.getLogger(__name__)
 class RealPrometheus:
     """The installed ``prometheus``, scraping a started fleet on a free loopback port.
 
-    Raises ``DemoError`` when ``prometheus`` or ``promtool`` is not on PATH.
+    ``history_days`` limits how much of the past is imported. Raises ``DemoError`` when
+    ``prometheus`` or ``promtool`` is not on PATH.
     """
 
-    def __init__(self, fleet: DemoFleet) -> None:
+    def __init__(self, fleet: DemoFleet, *, history_days: float = DAYS) -> None:
         self._programs = {name: _find(name) for name in ("prometheus", "promtool")}
         self._fleet = fleet
+        self._history_seconds = history_days * _DAY
         self._process: subprocess.Popen[bytes] | None = None
         self._home: Path | None = None
         self.url = ""
@@ -88,7 +90,8 @@ class RealPrometheus:
         data.mkdir()
         with ThreadPoolExecutor(IMPORTS_AT_ONCE) as imports:
             running = []
-            for number, text in enumerate(openmetrics_parts(list(self._fleet.history()))):
+            parts = openmetrics_parts(list(self._fleet.history()), self._history_seconds)
+            for number, text in enumerate(parts):
                 source = home / f"part-{number}.om"
                 source.write_text(text, encoding="utf-8")
                 running.append(imports.submit(self._import, source, data))
@@ -161,16 +164,18 @@ def scrape_config(targets: Sequence[str]) -> str:
     )
 
 
-def openmetrics_parts(blocks: Sequence[HistoryBlock]) -> Iterator[str]:
+def openmetrics_parts(
+    blocks: Sequence[HistoryBlock], span_seconds: float = DAYS * _DAY
+) -> Iterator[str]:
     """Yield the history as OpenMetrics text with timestamps: by UTC day, then by two hours.
 
     promtool reads its whole input once for every two hours in it, so the dense end goes in two-hour
     parts and the sparse weeks by the day. Where tiers overlap the finer one wins.
     """
     tracks = _tracks(blocks)
-    first = min(times[0] for _, times, _ in tracks)
-    last = max(times[-1] for _, times, _ in tracks)
-    dense = blocks[-1].times[-1] - MIDDLE_SPAN_SECONDS
+    last = float(blocks[-1].times[-1])
+    first = max(float(blocks[0].times[0]), last - span_seconds)
+    dense = last - MIDDLE_SPAN_SECONDS
     begin = first - first % _BLOCK
     while begin <= last:
         day_ends = begin - begin % _DAY + _DAY

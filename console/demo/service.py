@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.demo import midwatch_metrics, server_metrics
-from console.demo.breakers import Breaker
+from console.demo.breakers import AUTOMATIC, Breaker
 from console.demo.drift import BINS, DriftWindow, feature_shares
 from console.demo.layout import Floats, Layout
 from console.demo.requests import (
@@ -48,6 +48,8 @@ class Route:
     until: float | None = None
     since: float = 0.0
     revision: int = 1
+    by: str = AUTOMATIC
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Threshold:
     until: float | None = None
     since: float = 0.0
     revision: int = 1
+    by: str = AUTOMATIC
+    reason: str = ""
 
 
 @dataclass(slots=True)
