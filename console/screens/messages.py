@@ -32,6 +32,23 @@ class SeriesArrived(Message):
         super().__init__()
 
 
+class StripsArrived(Message):
+    """The source answered for the strips beside the signals."""
+
+    def __init__(self, answer: SeriesSet) -> None:
+        self.answer = answer
+        super().__init__()
+
+
+class PlotDrawn(Message):
+    """A plot was drawn aside; ``made_for`` is what it was asked for."""
+
+    def __init__(self, made_for: tuple[str, str, str, int, int], lines: list[str]) -> None:
+        self.made_for = made_for
+        self.lines = lines
+        super().__init__()
+
+
 class ProblemArrived(Message):
     """The engine tells a fault of its own, as a sentence."""
 

@@ -1,0 +1,214 @@
+"""What is known of a model beside its signals: protection, lineage, people, events, criteria."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.facts.severity import BreakerState
+from console.facts.text import visible
+from console.screens.details import dependency_runs, owner_runs, why_runs
+from console.screens.rowview import OPEN_STATES, ROLE_OF, off_primary
+from console.screens.runs import RunLine, fitted, twins
+from console.screens.values import age_text, clock_text, compact, percent_text, when_text
+from console.settings.criteria import CriterionError, parse_criterion
+from console.signals.units import format_signal
+from widgets.cutting import wrap
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from console.screens.rowview import RowView
+    from themes.glyphs import Glyphs
+
+LABEL = 10
+_KNOWN_LINEAGE = (
+    ("code", "code"),
+    ("data_snapshot", "data"),
+    ("trained_at", "trained"),
+    ("framework", "framework"),
+    ("region", "built for"),
+)
+
+
+def model_header(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
+    """Return two lines: who it is and how it is doing, then why."""
+    row = view.model
+    mark = glyphs.severity.get(view.role, "")
+    parts = [f"tier {row.tier}"] if row.configured else []
+    parts += [visible(one, 24) for one in (row.version, row.region, row.profile) if one]
+    top = view.top
+    level = visible(top.text, 160) if top is not None else "no rule holds"
+    first: RunLine = [
+        Run(f"{visible(row.model, 60)} ", "title"),
+        Run(f"{mark} " if mark.strip() else "", view.role),
+        Run(level, view.role),
+        Run(f"   {', '.join(parts)}", "dim"),
+    ]
+    second: RunLine = [Run("WHY    ", "title"), *why_runs(view, now, glyphs)]
+    return twins([fitted(line, width, glyphs.ellipsis) for line in (first, second)], glyphs)
+
+
+def lineage_lines(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
+    """Return protection, dependencies, lineage and people; what is not known is named."""
+    lines: list[RunLine] = [
+        _title("PROTECTION", width, glyphs),
+        *_protection(view, now, glyphs),
+        _title("DEPENDENCIES", width, glyphs),
+        *_dependencies(view, glyphs),
+        _title("LINEAGE", width, glyphs),
+        *_lineage(view, width),
+        _title("PEOPLE", width, glyphs),
+        *_people(view, width, glyphs),
+        _title("INTERVENTION CRITERIA", width, glyphs),
+        *_criteria(view, width, glyphs),
+    ]
+    return twins([fitted(line, width, glyphs.ellipsis) for line in lines], glyphs)
+
+
+def event_lines(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
+    """Return what happened to the model and what it depends on, newest first."""
+    subjects = {view.model.model, *(one.name for one in view.dependencies())}
+    events = [
+        (change.at, "change", visible(change.text, 300), "text")
+        for change in view.snapshot.changes
+        if change.subject in subjects
+    ]
+    events += [
+        (finding.since, finding.rule, visible(finding.text, 300), ROLE_OF[finding.level])
+        for finding in view.findings
+    ]
+    lines: list[RunLine] = [_title("EVENTS", width, glyphs)]
+    for at, kind, text, role in sorted(events, key=lambda event: -event[0]):
+        shown = clock_text(at) if now - at < 72_000 else when_text(at, now)
+        lines.append([Run(f"{shown:<9}", "dim"), Run(f"{kind[:18]:<19}", "dim"), Run(text, role)])
+    if len(lines) == 1:
+        lines.append([Run("nothing has changed and no rule has held", "dim")])
+    return twins([fitted(line, width, glyphs.ellipsis) for line in lines], glyphs)
+
+
+def _title(text: str, width: int, glyphs: Glyphs) -> RunLine:
+    return [
+        Run(f"{glyphs.rule * 2} ", "dim"),
+        Run(f"{text} ", "title"),
+        Run(glyphs.rule * max(0, width - len(text) - 4), "dim"),
+    ]
+
+
+def _row(label: str, text: str, role: str = "text") -> RunLine:
+    return [Run(label.ljust(LABEL), "dim"), Run(text, role)]
+
+
+def _wrapped(label: str, text: str, width: int, role: str = "text") -> list[RunLine]:
+    pieces = wrap(text, max(8, width - LABEL), 4) or [""]
+    return [_row(label if place == 0 else "", piece, role) for place, piece in enumerate(pieces)]
+
+
+def _protection(view: RowView, now: float, glyphs: Glyphs) -> Iterable[RunLine]:
+    breaker, route, row = view.breaker, view.route, view.model
+    if breaker.state is BreakerState.UNKNOWN:
+        yield _row("breaker", "not known: model_circuit_breaker_state would say", "dim")
+    else:
+        since = "" if breaker.since is None else f" for {age_text(now - breaker.since)}"
+        role = "s1" if breaker.state in OPEN_STATES and not view.planned else "text"
+        yield _row("breaker", f"{breaker.state.code} {breaker.state.verb}{since}", role)
+    if route.known:
+        where = f"{visible(route.target, 32)} {visible(route.level, 8)} {visible(route.region, 16)}"
+        yield _row("route", where.rstrip(), "s2" if off_primary(route) else "text")
+    else:
+        yield _row("route", "not known: model_route would say", "dim")
+    for number, rung in enumerate(row.fallbacks):
+        capacity = rung.capacity_per_second
+        room = "" if capacity is None else f", room {compact(capacity * 60)}/min"
+        allowed = not row.allowed_regions or rung.region in row.allowed_regions
+        mark = glyphs.tick if allowed else f"{glyphs.cross} region not allowed"
+        text = f"{rung.level} {visible(rung.name, 24)} {visible(rung.region, 8)} {mark}{room}"
+        yield _row("ladder" if number == 0 else "", text, "text" if allowed else "s2")
+    if row.configured and not row.fallbacks:
+        yield _row("ladder", "no fallback declared", "dim")
+    edge = row.confidence_threshold
+    if edge is not None:
+        yield _row("threshold", f"{compact(edge)}: below it a person decides")
+    if row.configured:
+        closed = "refuses when in doubt" if row.fails_closed else "answers when in doubt"
+        yield _row("in doubt", closed)
+
+
+def _dependencies(view: RowView, glyphs: Glyphs) -> Iterable[RunLine]:
+    shown = view.dependencies()
+    for dependency in shown:
+        owner = f"  {visible(dependency.owner, 24)}" if dependency.owner else ""
+        yield [*dependency_runs(dependency, glyphs), Run(owner, "dim")]
+    names = {one.name for one in shown}
+    for name in view.model.dependencies:
+        if name not in names:
+            yield [Run(visible(name, 40), "text"), Run("  no data about it", "dim")]
+    if not shown and not view.model.dependencies:
+        yield [Run("none known: model_attempts_total or dependencies would say", "dim")]
+
+
+def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
+    row = view.model
+    yield _row("version", visible(row.version, 40) or "not known", "text" if row.version else "dim")
+    missing = []
+    for key, label in _KNOWN_LINEAGE:
+        value = row.info.get(key, "")
+        if value:
+            yield _row(label, visible(value, 60))
+        elif key != "region":
+            missing.append(label)
+    known = {key for key, _ in _KNOWN_LINEAGE} | {"model", "version", "instance", "job"}
+    for key in sorted(set(row.info) - known)[:6]:
+        yield _row(visible(key, LABEL - 1), visible(row.info[key], 60))
+    if missing:
+        yield from _wrapped("gaps", f"{', '.join(missing)}: model_info would say", width, "dim")
+    served = " ".join(visible(one, 24) for one in (row.source, row.profile, row.server) if one)
+    yield _row("read from", served or "no source offers it", "text" if served else "s3")
+    regions = ", ".join(visible(one, 16) for one in row.allowed_regions)
+    if row.configured:
+        yield _row("regions", regions or "anywhere", "text" if regions else "dim")
+        yield _row("consent", visible(row.consent, 40) or "not declared",
+                   "text" if row.consent else "dim")  # fmt: skip
+        if row.drift_reference:
+            yield _row("reference", visible(row.drift_reference, 60))
+
+
+def _people(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
+    row = view.model
+    runs = [run for run in owner_runs(view, glyphs) if "RUNBOOK" not in run.text]
+    people = "".join(run.text for run in runs if run.text != visible(row.runbook, 160))
+    yield from _wrapped("owner", people.replace("   no runbook", ""), width)
+    if row.runbook:
+        yield _row("runbook", visible(row.runbook, 160))
+    else:
+        yield _row("runbook", "none declared", "dim")
+    objectives = row.objectives
+    text = f"{percent_text(objectives.availability_ratio)} answered well"
+    under, share = objectives.latency_under_seconds, objectives.latency_share_ratio
+    if under is not None and share is not None:
+        text += f", {percent_text(share)} under {format_signal('latency_p95', under)}"
+    yield _row("promise", text if objectives.declared else f"~{text} (the default)")
+
+
+def _criteria(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
+    written = view.model.intervene
+    for when, do in written:
+        live, role = _live(view, when)
+        yield [Run(f"{live} ", role), Run(visible(when, 120), "text"),
+               Run(f" {glyphs.arrow} {visible(do, 40)}", "title")]  # fmt: skip
+    if not written:
+        yield from _wrapped("", "none written; intervene of the model holds them", width, "dim")
+
+
+def _live(view: RowView, when: str) -> tuple[str, str]:
+    """Return the live value beside a criterion; how long it has held is the owner's to judge."""
+    try:
+        criterion = parse_criterion(when)
+    except CriterionError:
+        return "[ ?  ]", "unknown"
+    reading = view.reading(criterion.signal)
+    if reading.value is None or not reading.known:
+        return "[ ?  ]", "unknown"
+    value = format_signal(criterion.signal, reading.value)
+    met = criterion.holds(reading.value)
+    return f"[{'met' if met else 'no'} {value}]", "s2" if met else "dim"
