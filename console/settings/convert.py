@@ -111,7 +111,9 @@ class Conversion(Struct):
             place = spot.child(each.key)
             if each.key not in raw:
                 if each.required:
-                    self.complain(place, "nothing", f"a value; {each.mark.doc}")
+                    choices = get_args(each.type) if get_origin(each.type) is Literal else ()
+                    allowed = one_of(choices) if choices else f"a value: {each.mark.doc}"
+                    self.complain(place, "nothing", allowed)
                     whole = False
                 else:
                     self.note_origin(place, False)

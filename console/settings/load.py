@@ -109,6 +109,8 @@ def _login() -> str:
 def _read_file(path: Path) -> str:
     try:
         complaint = writable_by_others(path)
+        if not path.is_file():
+            raise _file_fault(path, "something that is not a file", "a regular file")
         raw = path.read_bytes() if path.stat().st_size <= LARGEST_FILE_BYTES else None
     except OSError as error:
         reason = visible(error.strerror or str(error))
@@ -129,6 +131,8 @@ def _read_file(path: Path) -> str:
 def _parse(text: str, path: Path | None) -> dict[str, object]:
     try:
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise _file_fault(path or Path(), "values nested too deeply", "TOML") from error
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         where = re.search(r"\(at line (\d+), column (\d+)\)", message)

@@ -54,7 +54,7 @@ class LineIndex:
         return None
 
     def _read(self, text: str) -> None:
-        lines = text.splitlines()
+        lines = text.split("\n")  # TOML knows no other line ends; splitlines() does
         number = 0
         while number < len(lines):
             line = lines[number].strip()
@@ -64,7 +64,8 @@ class LineIndex:
                 self._enter(_key(line[1:])[0], number + 1, listed=False)
             elif line and not line.startswith("#"):
                 parts, rest = _key(line)
-                self._lines.setdefault((*self._table, *parts), number + 1)
+                for length in range(1, len(parts) + 1):
+                    self._lines.setdefault((*self._table, *parts[:length]), number + 1)
                 number = _end_of_value(lines, number, rest.partition("=")[2])
             number += 1
 
@@ -74,9 +75,9 @@ class LineIndex:
             path = (*path, key)
             if path in self._counts and not (listed and position == len(keys) - 1):
                 path = (*path, self._counts[path])
+            self._lines.setdefault(path, line)  # [a.b] also declares a, if nothing else does
         if listed:
             self._counts[path] = self._counts.get(path, -1) + 1
-            self._lines.setdefault(path, line)
             path = (*path, self._counts[path])
         self._table = path
         self._lines.setdefault(path, line)

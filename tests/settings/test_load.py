@@ -3,6 +3,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from console.facts.signals import SIGNALS
 from console.settings.load import Flags, Loaded, SettingsError, load, operator_name
@@ -90,12 +92,12 @@ def test_the_sample_is_complete_and_loads(tmp_path: Path) -> None:
     text = (ROOT / "config.sample.toml").read_text()
     result = loaded(tmp_path, text)
     assert result.warnings == ()
-    settings = result.settings
+    sample = result.settings
     declared = {name for name in Settings.__struct_fields__ if f"\n{name.split('_s')[0]}" in text}
     tables = {name for name in Settings.__struct_fields__ if f"[{name}" in text}
     assert declared | tables == set(Settings.__struct_fields__)
-    assert settings.models["fraud-scorer"].signals["latency_p95"].startswith("histogram")
-    assert settings.sources[1].ca_file == str(tmp_path / "own-ca.pem")
+    assert sample.models["fraud-scorer"].signals["latency_p95"].startswith("histogram")
+    assert sample.sources[1].ca_file == str(tmp_path / "own-ca.pem")
 
 
 def test_units_are_in_seconds_and_usd(tmp_path: Path) -> None:
@@ -394,3 +396,45 @@ def test_the_file_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(path, 54321, -1)
     with pytest.raises(SettingsError, match="another user"):
         load(Flags(config=path), {})
+
+
+def test_what_is_no_file_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for name in ("pipe", "."):
+        with pytest.raises(SettingsError, match="not a file"):
+            load(Flags(config=tmp_path / name), {})
+
+
+def test_values_nested_without_end_are_a_fault(tmp_path: Path) -> None:
+    assert "nested" in one_fault(tmp_path, "a = " + "[" * 5000).found
+
+
+VALUES = ("1", "true", "[]", "{}", '""', "[1]", "{a = 1}", "nan", "1979-05-27", "[{name = 1}]", "=")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_a_damaged_file_is_never_a_crash(tmp_path: Path, data: st.DataObject) -> None:
+    lines = (ROOT / "config.sample.toml").read_text().split("\n")
+    for _ in range(data.draw(st.integers(1, 4))):
+        number = data.draw(st.integers(0, len(lines) - 1))
+        match data.draw(st.sampled_from(["drop", "twice", "letter", "value"])):
+            case "drop":
+                del lines[number]
+            case "twice":
+                lines.insert(number, data.draw(st.sampled_from(lines)))
+            case "letter":
+                letter = data.draw(st.characters(codec="utf-8"))
+                lines[number] = letter + lines[number][1:]
+            case _:
+                value = data.draw(st.sampled_from(VALUES))
+                lines[number] = f"{lines[number].partition('=')[0]}= {value}"
+    try:
+        loaded(tmp_path, "\n".join(lines))
+    except SettingsError as error:
+        for fault in error.problems:
+            assert fault.line is not None, fault
+            assert fault.found
+            assert fault.allowed
