@@ -129,7 +129,7 @@ async def test_a_source_that_is_down_is_told_apart_from_a_fault_of_ours(source: 
     assert not notes.problems
 
 
-async def test_the_first_part_is_ready_before_slow_questions_are_answered(
+async def test_the_first_part_is_ready_before_slow_questions(
     source: FakeSource,
 ) -> None:
     notes = Notes((TICK,))

@@ -1,5 +1,7 @@
 """Who speaks for a row: order, an explicit source, a fallback while a source is away."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from console.engine.seats import Seat, seat_rows
@@ -12,7 +14,7 @@ ROW = ModelRow("alpha")
 
 
 def seats(
-    offers: dict[str, tuple[SeenModel, ...]],
+    offers: Mapping[str, tuple[SeenModel, ...]],
     settings: Settings,
     away: frozenset[str] = frozenset(),
 ) -> tuple[Seat, ...]:
