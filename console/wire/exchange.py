@@ -1,7 +1,8 @@
 """One request and its answer over httpx, every failure told as a ``WireError``."""
 
+import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,17 +125,32 @@ def _failure(error: "httpx.HTTPError | OSError", url: str) -> WireError:
             return WireError("protocol", f"{server} does not speak proper HTTP: {_reason(error)}")
 
 
-def _tls_cause(error: BaseException) -> str | None:
-    """Return what TLS said, if a TLS failure is behind ``error``."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and all that is behind it, the deepest last."""
     seen: BaseException | None = error
     while seen is not None:
+        yield seen
+        if isinstance(seen, BaseExceptionGroup):
+            for inner in seen.exceptions:
+                yield from _chain(inner)
+        seen = seen.__cause__ or seen.__context__
+
+
+def _tls_cause(error: BaseException) -> str | None:
+    """Return what TLS said, if a TLS failure is behind ``error``."""
+    for seen in _chain(error):
         if isinstance(seen, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({visible(seen.verify_message, 120)})"
         if isinstance(seen, ssl.SSLError):
             return visible(seen.reason or str(seen), 120)
-        seen = seen.__cause__ or seen.__context__
     return None
 
 
 def _reason(error: BaseException) -> str:
+    """Return the operating system's own word (refused, unknown host) where there is one."""
+    for seen in _chain(error):
+        if isinstance(seen, OSError) and seen.errno is not None and seen.strerror:
+            # asyncio's strerror repeats host and port, which the sentence already names.
+            words = os.strerror(seen.errno) if seen.errno > 0 else seen.strerror
+            return visible(words.lower(), 200)
     return visible(str(error) or type(error).__name__, 200)

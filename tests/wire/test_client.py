@@ -195,8 +195,17 @@ async def test_a_refused_connection_is_told_and_tried_twice() -> None:
     error = await failure(wire)
     await wire.aclose()
     assert error.kind == "connect"
-    assert "cannot be reached" in error.sentence
+    assert "cannot be reached: connection refused" in error.sentence
     assert wire.requests_sent == 2
+
+
+async def test_an_unknown_host_is_told() -> None:
+    wire = wire_to("http://no-such-host.invalid:9090")
+    error = await failure(wire)
+    await wire.aclose()
+    # Some resolvers answer late or never; the sentence names the host either way.
+    assert error.kind in ("connect", "connect_timeout")
+    assert "no-such-host.invalid" in error.sentence
 
 
 async def test_concurrency_is_bounded() -> None:
