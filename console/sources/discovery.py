@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from console.signals.profile import Profile
 
 MAX_MODELS = 20_000
+
+REMEMBERED_SECONDS = 3600.0
+"""A model that is gone stays listed for so long: its silence is news, not a reason to hide it."""
+
 _MAX_NAME_CHARACTERS = 200
 
 
@@ -61,6 +65,24 @@ def _distinct(models: Iterable[SeenModel]) -> tuple[SeenModel, ...]:
 def _shown_name(profile: Profile, value: str, server: str) -> str:
     name = profile.value_of(value) or server or profile.title
     return visible(name, _MAX_NAME_CHARACTERS)
+
+
+class RecentModels:
+    """The models a source listed within the last hour, in the order they are listed now."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[SeenModel, float]] = {}
+
+    def with_gone(self, models: Iterable[SeenModel], now: float) -> tuple[SeenModel, ...]:
+        """Return ``models`` and, after them, those that were among them within the last hour."""
+        present = {(seen.profile, seen.series_value): (seen, now) for seen in models}
+        gone = {
+            key: (seen, at)
+            for key, (seen, at) in self._seen.items()
+            if key not in present and now - at <= REMEMBERED_SECONDS
+        }
+        self._seen = present | gone
+        return tuple(seen for seen, _ in self._seen.values())
 
 
 def wanted_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:

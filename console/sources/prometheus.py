@@ -12,7 +12,7 @@ from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.facts.text import visible
 from console.signals.matchers import ExpressionError, Matcher
 from console.signals.profile import discovery_promql, models_promql, profile_of_metric
-from console.sources.discovery import seen_models
+from console.sources.discovery import RecentModels, seen_models
 from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
 from console.sources.protocol import Discovery, SourceDown
 
@@ -78,6 +78,7 @@ class PrometheusSource:
         self._wire = wire
         self._timeout_seconds = timeout_seconds
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
+        self._recent = RecentModels()
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
 
@@ -98,9 +99,10 @@ class PrometheusSource:
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
             else:
                 models.extend(seen_models(profile, self.name, series))
-        names = {model.profile for model in models}
-        here = tuple(profile.name for profile in present if profile.name in names)
-        return Discovery(tuple(models), here, tuple(warnings))
+        listed = self._recent.with_gone(models, now)
+        names = {model.profile for model in listed}
+        here = tuple(name for name in profiles if name in names)
+        return Discovery(listed, here, tuple(warnings))
 
     async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
         """Answer all queries as of ``now``; raises `SourceDown` when the server answers none."""

@@ -13,7 +13,7 @@ from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.signals.evaluate import Memory, evaluate
 from console.signals.expressions import duration
 from console.signals.matchers import Matcher, conditions
-from console.sources.discovery import long_metrics, seen_models, wanted_metrics
+from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
 from console.sources.protocol import Discovery, SourceDown
 from console.sources.samples import Samples
 from console.sources.store import FINE_SECONDS
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from console.signals.profile import Profile
     from console.sources.store import HistoryBlock
     from console.sources.target import Fetcher
-
-DISCOVERY_SECONDS = 3600.0
-"""A model whose last sample is older than this is no longer listed."""
 
 COVERED_SHARE = 0.9
 """A long window is answered when the history covers at least this share of it."""
@@ -110,7 +107,7 @@ class ScrapeSource:
                     dict(labels)
                     for metric in profile.signature
                     for labels in self._samples.seen_since(
-                        metric, matchers, now - DISCOVERY_SECONDS
+                        metric, matchers, now - REMEMBERED_SECONDS
                     )
                 ),
             )

@@ -21,6 +21,7 @@ class Reply:
     status: int = 200
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
     cut_to: int | None = None
+    location: str | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ def web_server(answer: Answerer, port: int = 0) -> Iterator[WebServer]:
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(reply.body)))
+            if reply.location is not None:
+                self.send_header("Location", reply.location)
             self.end_headers()
             self.wfile.write(reply.body[: reply.cut_to])
             self.close_connection = reply.cut_to is not None
@@ -74,6 +77,9 @@ def web_server(answer: Answerer, port: int = 0) -> Iterator[WebServer]:
 
     class Listener(ThreadingHTTPServer):
         daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Say nothing when a client hung up, which is what many a test is about."""
 
         def get_request(self) -> tuple[socket.socket, object]:
             connection, address = super().get_request()
