@@ -67,6 +67,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     """
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
+    # A box lies over the numbers, which live on around it.
+    CSS = "Textbox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -289,15 +291,16 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         screen.show_series()
 
     def _help(self, screen: ConsoleScreen) -> None:
-        if screen.chosen_signal or screen.chosen_fact:
-            self._explain("", screen)
-            return
+        from console.screens.explaining import explanation_box
         from console.screens.helptext import help_lines
 
-        self.show_box(
-            f"Keys on the {screen.PLACE} screen",
-            help_lines(screen.PLACE, self.session.keys, self.session.glyphs),
-        )
+        keys = help_lines(screen.PLACE, self.session.keys, self.session.glyphs)
+        title = f"Keys on the {screen.PLACE} screen"
+        if not (screen.chosen_signal or screen.chosen_fact):
+            self.show_box(title, keys)
+            return
+        about, lines = explanation_box(screen, "")
+        self.show_box(about, [*lines, "", title, "", *keys] if lines else keys)
 
     def _explain(self, signal: str, screen: ConsoleScreen) -> None:
         from console.screens.explaining import explanation_box

@@ -16,7 +16,7 @@ from console.screens.footer import footer_line
 from console.screens.header import HeaderState, header_lines
 from console.screens.layout import FOOTER_LINES, SMALLEST, shown_panes
 from console.screens.messages import PlotDrawn, SeriesArrived, StripsArrived
-from console.screens.modelfacts import event_lines, lineage_lines, model_header
+from console.screens.modelfacts import event_lines, lineage_in_two, lineage_lines, model_header
 from console.screens.paneset import RENEW_SECONDS, PaneSet
 from console.screens.rowview import RowView
 from console.screens.signallines import (
@@ -121,7 +121,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     @property
     def lower_view(self) -> str:
         """What stands in the lower part of a wide screen, or alone on a small one."""
-        if self.wide and self.current in ("signals", "lineage"):
+        if self.wide and self.current == "signals":
             return "charts"
         return self.current
 
@@ -279,7 +279,8 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
         text = self.query_one("#text", Lines)
         width, now, glyphs = self.size.width, self.session.clock(), self.session.glyphs
         if name == "lineage":
-            text.show_lines(lineage_lines(view, now, width, glyphs))
+            build = lineage_in_two if width >= WIDE_FROM[0] else lineage_lines
+            text.show_lines(build(view, now, width, glyphs))
         elif name == "events":
             text.show_lines(event_lines(view, now, width, glyphs))
         elif name == "distribution":
@@ -349,19 +350,21 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
 
     @property
     def chosen_signal(self) -> str:
-        """The signal under the cursor."""
+        """The signal under the cursor, where a signal can be seen to be chosen."""
+        if not self.query_one("#upper").display and self.lower_view != "distribution":
+            return ""
         return self.grid.cursor_key or ""
 
     def perform(self, spec: ActionSpec, argument: str) -> bool:
         """Do what concerns this screen."""
         grid = self.grid
         does: dict[str, Callable[[], object]] = {
-            "cursor.up": grid.action_cursor_up,
-            "cursor.down": grid.action_cursor_down,
-            "cursor.page_up": grid.action_page_up,
-            "cursor.page_down": grid.action_page_down,
-            "cursor.first": grid.action_cursor_first,
-            "cursor.last": grid.action_cursor_last,
+            "cursor.up": lambda: self._move(-1, grid.action_cursor_up),
+            "cursor.down": lambda: self._move(1, grid.action_cursor_down),
+            "cursor.page_up": lambda: self._move(-10, grid.action_page_up),
+            "cursor.page_down": lambda: self._move(10, grid.action_page_down),
+            "cursor.first": lambda: self._move(-(10**6), grid.action_cursor_first),
+            "cursor.last": lambda: self._move(10**6, grid.action_cursor_last),
             "back": self._back,
             "command": lambda: self.query_one(Prompt).open(":", "", "a command"),
             "view.next": lambda: self._step_view(1, argument),
@@ -373,6 +376,14 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             return False
         does[spec.id]()
         return True
+
+    def _move(self, lines: int, in_table: Callable[[], None]) -> None:
+        """Move the cursor in the table of signals, or scroll the text where there is none."""
+        if self.query_one("#upper").display:
+            in_table()
+        else:
+            text = self.query_one("#text", Lines)
+            text.scroll_lines_to(text.top + lines)
 
     def _pane_of(self, name: str) -> Callable[[], None]:
         return lambda: self._pane(name)
@@ -396,13 +407,14 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             self.dismiss()
 
     def _step_view(self, step: int, name: str = "") -> None:
-        views = ("charts", "distribution", "events") if self.wide else VIEWS
+        views = VIEWS[1:] if self.wide else VIEWS
         if name and name not in VIEWS:
             self.say(f"views are {', '.join(VIEWS)}", "s3")
             return
         now = self.lower_view
         place = views.index(now) if now in views else 0
         self.current = name or views[(place + step) % len(views)]
+        self.query_one("#text", Lines).scroll_lines_to(0)
         self._lay_out()
         self._show_all()
         self.say(self.lower_view, "title")

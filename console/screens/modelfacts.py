@@ -8,7 +8,7 @@ from console.facts.severity import BreakerState
 from console.facts.text import visible
 from console.screens.details import dependency_runs, owner_runs, why_runs
 from console.screens.rowview import OPEN_STATES, ROLE_OF, off_primary
-from console.screens.runs import RunLine, fitted, twins
+from console.screens.runs import RunLine, fitted, twins, width_of
 from console.screens.values import age_text, clock_text, compact, percent_text, when_text
 from console.settings.criteria import CriterionError, parse_criterion
 from console.signals.units import format_signal
@@ -50,20 +50,37 @@ def model_header(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[
 
 
 def lineage_lines(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
-    """Return protection, dependencies, lineage and people; what is not known is named."""
-    lines: list[RunLine] = [
-        _title("PROTECTION", width, glyphs),
-        *_protection(view, now, glyphs),
-        _title("DEPENDENCIES", width, glyphs),
-        *_dependencies(view, glyphs),
-        _title("LINEAGE", width, glyphs),
-        *_lineage(view, width),
-        _title("PEOPLE", width, glyphs),
-        *_people(view, width, glyphs),
-        _title("INTERVENTION CRITERIA", width, glyphs),
-        *_criteria(view, width, glyphs),
+    """Return protection, people, dependencies, lineage and criteria; what is not known is named."""
+    return [line for block in lineage_blocks(view, now, width, glyphs) for line in block]
+
+
+def lineage_blocks(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[list[RunLine]]:
+    """Return the same by block, each beginning with its title."""
+    blocks: list[list[RunLine]] = [
+        [_title("PROTECTION", width, glyphs), *_protection(view, now, glyphs)],
+        [_title("PEOPLE", width, glyphs), *_people(view, width, glyphs)],
+        [_title("DEPENDENCIES", width, glyphs), *_dependencies(view, glyphs)],
+        [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
+        [_title("INTERVENTION CRITERIA", width, glyphs), *_criteria(view, width, glyphs)],
     ]
-    return twins([fitted(line, width, glyphs.ellipsis) for line in lines], glyphs)
+    return [
+        twins([fitted(line, width, glyphs.ellipsis) for line in block], glyphs) for block in blocks
+    ]
+
+
+def lineage_in_two(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
+    """Return the same in two columns, for a low and wide part of the screen."""
+    left_width = (width - 3) // 2
+    blocks = lineage_blocks(view, now, left_width, glyphs)
+    left = [line for block in (blocks[1], blocks[2], blocks[4]) for line in block]
+    right = [line for block in (blocks[0], blocks[3]) for line in block]
+    lines: list[RunLine] = []
+    for place in range(max(len(left), len(right))):
+        first = list(left[place]) if place < len(left) else []
+        second = list(right[place]) if place < len(right) else []
+        gap = " " * max(0, left_width - width_of(first))
+        lines.append([*first, Run(f"{gap} "), Run(f"{glyphs.bar} ", "dim"), *second])
+    return twins(lines, glyphs)
 
 
 def event_lines(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from console.facts.reading import Reading, ReadingState
-from console.facts.signals import SIGNALS
 from console.screens.rowview import ROLE_OF, subject_of
 from console.screens.values import NO_DATA_TEXT, STALE_MARK, age_text, percent_text, when_text
 from console.signals.units import format_signal
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 STRIP_SECONDS = 3600.0
-NAME_WIDTH, NOW_WIDTH, STRIP_WIDTH, RULE_WIDTH, STATE_WIDTH = 15, 17, 20, 22, 16
+NAME_WIDTH, NOW_WIDTH, RULE_WIDTH, STATE_WIDTH = 14, 16, 16, 15
+STRIP_LEAST, STRIP_MOST = 8, 60
 
 _SHORT = {
     "requests_rate": "requests/s", "bad_rate": "bad/s", "error_ratio": "errors",
@@ -109,7 +109,7 @@ def _line(
         _SHORT.get(signal, signal.replace("_", " ")),
         Cell(now_text(view, signal, reading), role if reading.value is not None else "dim"),
         rule_text(view, signal),
-        _state(reading, finding, rule_text(view, signal), now, glyphs),
+        _state(reading, finding, limit_of(view, signal), now, glyphs),
     )
 
 
@@ -136,7 +136,7 @@ def rule_text(view: RowView, signal: str) -> str:
     default = "" if objectives.declared else "~"
     match signal:
         case "burn_1h":
-            return f"{default}14.4x 1h&5m, 6x 6h"
+            return f"{default}14.4x 1h & 5m"
         case "burn_6h":
             return f"{default}6x with 30m"
         case "burn_1d":
@@ -158,31 +158,63 @@ def rule_text(view: RowView, signal: str) -> str:
             budget = row.budget_month_usd
             return "" if budget is None else f"plan {format_signal(signal, budget / 720)}"
         case "low_confidence_ratio":
-            return "2x normal, +2 points"
+            return "2x normal, +2%"
         case _:
             return _FIXED_RULES.get(signal, "")
 
 
 _FIXED_RULES = {
     "attempts_per_request": "1.1",
-    "kv_cache": "90% and waiting",
+    "kv_cache": ".9 and waiting",
     "review_rho": "1",
-    "drift_psi": ".1 .2, n 200, 2 win",
+    "drift_psi": ".1 .2, n 200",
     "ece": ".10",
-    "spend_burn": "3x 6h, 10x 1h",
-    "waste_ratio": "5% watch, 15%",
+    "spend_burn": "10x 1h, 3x 6h",
+    "waste_ratio": "5%, 15%",
 }
 
 
+def limit_of(view: RowView, signal: str) -> float | None:
+    """Return the value above which a signal is not called ok, in its unit; None without a rule."""
+    row = view.model
+    objectives = row.objectives
+    base = view.base(signal)
+    match signal:
+        case "error_ratio":
+            return 1 - objectives.availability_ratio
+        case "latency_p95" | "ttft_p95" | "latency_mean":
+            if signal == "latency_p95" and objectives.latency_under_seconds is not None:
+                return objectives.latency_under_seconds
+            return None if base is None else 3 * base
+        case "review_oldest":
+            return row.review_sla_seconds
+        case "cost_per_hour":
+            return None if row.budget_month_usd is None else row.budget_month_usd / 720
+        case "low_confidence_ratio":
+            return None if base is None else max(2 * base, base + 0.02)
+        case _:
+            return _FIXED_LIMITS.get(signal)
+
+
+_FIXED_LIMITS = {
+    "burn_1h": 6.0, "burn_6h": 1.0, "burn_1d": 3.0, "burn_3d": 1.0, "attempts_per_request": 1.1,
+    "kv_cache": 0.9, "review_rho": 1.0, "drift_psi": 0.1, "ece": 0.1, "spend_burn": 3.0,
+    "waste_ratio": 0.05,
+}  # fmt: skip
+
+
 def _state(
-    reading: Reading, finding: Finding | None, rule: str, now: float, glyphs: Glyphs
+    reading: Reading, finding: Finding | None, limit: float | None, now: float, glyphs: Glyphs
 ) -> Cell:
     if finding is not None:
         mark = glyphs.severity[finding.level.label.lower()]
         return Cell(f"{mark} since {when_text(finding.since, now)}", ROLE_OF[finding.level])
     match reading.state:
         case ReadingState.OK:
-            return Cell("ok" if rule else "", "ok")
+            if limit is None or reading.value is None:
+                return Cell("")
+            # Above its limit without a rule that holds: not raised yet, or one window only.
+            return Cell("ok", "ok") if reading.value <= limit else Cell("above", "text")
         case ReadingState.NO_DATA:
             return Cell("no data", "dim")
         case ReadingState.NO_TRAFFIC:
@@ -200,11 +232,11 @@ def _state(
 def strip_columns(width: int) -> tuple[Column, ...]:
     """Return the columns of the signal table for its width; the strip takes what is left."""
     fixed = NAME_WIDTH + NOW_WIDTH + STATE_WIDTH + 3
-    rule = RULE_WIDTH if width >= fixed + RULE_WIDTH + 11 else 0
+    rule = RULE_WIDTH if width >= fixed + RULE_WIDTH + 1 + STRIP_LEAST else 0
     strip = max(0, width - fixed - (rule + 1 if rule else 0))
     columns = [Column("signal", "SIGNAL", NAME_WIDTH), Column("now", "NOW (normal)", NOW_WIDTH)]
-    if strip >= 6:
-        columns.append(Column("strip", "LAST 60 MIN", min(60, strip)))
+    if strip >= STRIP_LEAST:
+        columns.append(Column("strip", "LAST 60 MIN"[:strip], min(STRIP_MOST, strip)))
     if rule:
         columns.append(Column("rule", "RULE", rule))
     columns.append(Column("state", "STATE", STATE_WIDTH))
@@ -265,6 +297,6 @@ class SignalRows:
         if signal not in self._curves:
             return ""
         values = self._curves.on_grid(signal, self._now, STRIP_SECONDS, self._strip_width)
-        kind = "ascii" if self._glyphs.name == "ascii" else "block"
-        low = 0.0 if SIGNALS[signal].unit in ("1", "x", "count") else None
-        return spark(values, self._strip_width, "ascii" if kind == "ascii" else "block", low=low)
+        kind: Literal["ascii", "block"] = "ascii" if self._glyphs.name == "ascii" else "block"
+        # Zero is on the scale: a wiggle must not look like a cliff.
+        return spark(values, self._strip_width, kind, low=0.0)
