@@ -1,0 +1,33 @@
+"""Writing a configuration into a file and loading it."""
+
+from pathlib import Path
+
+import pytest
+
+from console.settings.load import Flags, Loaded, SettingsError, load
+from console.settings.problems import Problem
+
+SOURCE = '[[sources]]\nname = "a"\nkind = "prometheus"\n'
+
+
+def loaded(tmp_path: Path, text: str, **environ: str) -> Loaded:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return load(Flags(config=path), {"HOME": str(tmp_path), **environ})
+
+
+def faults(tmp_path: Path, text: str) -> tuple[Problem, ...]:
+    with pytest.raises(SettingsError) as caught:
+        loaded(tmp_path, text)
+    return caught.value.problems
+
+
+def one_fault(tmp_path: Path, text: str) -> Problem:
+    problems = faults(tmp_path, text)
+    assert len(problems) == 1, caught_text(problems)
+    return problems[0]
+
+
+def caught_text(problems: tuple[Problem, ...]) -> str:
+    return "\n".join(problem.render() for problem in problems)
