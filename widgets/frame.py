@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import ne
+from itertools import compress
+from operator import itemgetter, ne
 from typing import NamedTuple
 
 from rich.cells import get_character_cell_size, split_graphemes
@@ -53,15 +53,12 @@ _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "
 _OFF |= {"9": "29", "21": "24", "51": "54", "52": "54", "53": "55"}
 
 
-class Run(NamedTuple):
-    """Changed neighbours of one style. A careful one may be measured otherwise by a terminal."""
+Run = tuple[int, int, int, str, str, bool]
+"""Changed neighbours of one style: row, first cell, width, text, style, whether to be careful.
 
-    y: int
-    x: int
-    width: int
-    text: str
-    code: str
-    careful: bool
+A careful one may be measured otherwise by a terminal. A plain tuple, because a screen has
+thousands of them and a named one takes three times as long to make.
+"""
 
 
 @lru_cache(maxsize=8192)
@@ -145,7 +142,7 @@ class Frame:
             stop = start + 1
             while stop < end and codes[stop] == code and chars[stop] != UNKNOWN:
                 stop += 1
-            runs.append(Run(y, start, stop - start, "".join(chars[start:stop]), code, True))
+            runs.append((y, start, stop - start, "".join(chars[start:stop]), code, True))
             start = stop
 
 
@@ -164,20 +161,23 @@ def _collect(
     """
     for match in _NEIGHBOURS.finditer(mask):
         start, end = match.span()
-        text = "".join(chars[start:end])
-        code = codes[start]
-        if (text.isascii() or not mask.count(0, start, end)) and codes[start:end].count(
-            code
-        ) == end - start:
-            runs.append(Run(y, x + start, end - start, text, code, False))
-            continue
-        # A gap of longer characters, or of another style, is cheaper to jump over.
-        for part in _TOUCHING.finditer(mask, start, end):
-            stop = part.start()
-            for code, same in groupby(codes[part.start() : part.end()]):
-                first, stop = stop, stop + sum(1 for _ in same)
-                text = "".join(chars[first:stop])
-                runs.append(Run(y, x + first, stop - first, text, code, False))
+        borders = compress(
+            range(start + 1, end), map(ne, codes[start : end - 1], codes[start + 1 : end])
+        )
+        for stop in (*borders, end):
+            left, right = mask.find(1, start, stop), mask.rfind(1, start, stop) + 1
+            code, start = codes[start], stop
+            if left < 0:
+                continue
+            text = "".join(chars[left:right])
+            if text.isascii() or not mask.count(0, left, right):
+                runs.append((y, x + left, right - left, text, code, False))
+                continue
+            # Longer characters are cheaper to jump over than to send again.
+            for piece in _TOUCHING.finditer(mask, left, right):
+                left, right = piece.span()
+                text = "".join(chars[left:right])
+                runs.append((y, x + left, right - left, text, code, False))
 
 
 def encode(runs: list[Run], width: int) -> str:
@@ -188,57 +188,60 @@ def encode(runs: list[Run], width: int) -> str:
     """
     if not runs:
         return ""
-    careful = [run for run in runs if run.careful]
-    others = [run for run in runs if not run.careful] if careful else runs
+    careful = [run for run in runs if run[5]]
+    others = [run for run in runs if not run[5]] if careful else runs
     switches = jumps = 0
-    before: Run | None = None
+    at_y = at_x = -1
+    last_code = None
     sizes: dict[str, int] = {}
-    for run in others:
-        sizes[run.code] = len(run.code) + 3
-        if before is None or run.code != before.code:
-            switches += sizes[run.code]
-        if before is None or run.y != before.y or run.x != before.x + before.width:
+    for y, x, size, _, code, _ in others:
+        if code != last_code:
+            sizes[code] = len(code) + 3
+            switches += sizes[code]
+            last_code = code
+        if y != at_y or x != at_x:
             jumps += MOVE_COST
-        before = run
+        at_y, at_x = y, x + size
     by_style = sum(sizes.values()) + MOVE_COST * len(others)
     if by_style < switches + jumps:
-        others = sorted(others, key=_by_code)
+        others = sorted(others, key=itemgetter(4))
     return "".join(_sequences([*careful, *others], width))
 
 
-def _by_code(run: Run) -> str:
-    return run.code
-
-
-def _sequences(runs: Iterable[Run], width: int) -> Iterable[str]:
-    code = link = ""
+def _sequences(runs: Iterable[Run], width: int) -> list[str]:
+    sequences: list[str] = []
+    say = sequences.append
+    before = code = link = ""
     at_y = at_x = -1
-    for run in runs:
-        sgr, _, new_link = run.code.partition(LINK)
-        if new_link != link:
-            yield f"\x1b]8;{new_link or ';'}\x1b\\"
-            link = new_link
-        if run.y != at_y:
-            yield f"\x1b[{run.y + 1};{run.x + 1}H" if run.x else f"\x1b[{run.y + 1}H"
-        elif run.x != at_x:
-            if at_x < 0 or run.x < at_x:
-                yield f"\x1b[{run.x + 1}G" if run.x else "\r"
+    for y, x, size, text, look, careful in runs:
+        if y != at_y:
+            say(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
+        elif x != at_x:
+            if at_x < 0 or x < at_x:
+                say(f"\x1b[{x + 1}G" if x else "\r")
             else:
-                steps = run.x - at_x
-                yield "\x1b[C" if steps == 1 else f"\x1b[{steps}C"
-        if sgr != code:
-            yield transition(code, sgr)
-            code = sgr
-        yield run.text
-        at_y, at_x = run.y, run.x + run.width
+                say("\x1b[C" if x == at_x + 1 else f"\x1b[{x - at_x}C")
+        if look != before:
+            before = look
+            sgr, _, new_link = look.partition(LINK)
+            if new_link != link:
+                say(f"\x1b]8;{new_link or ';'}\x1b\\")
+                link = new_link
+            if sgr != code:
+                say(transition(code, sgr))
+                code = sgr
+        say(text)
+        at_y, at_x = y, x + size
         # At the right edge, and after a doubtful character, the column is anybody's guess.
-        if at_x >= width or run.careful:
+        if careful:
+            at_y = -1
+        elif at_x >= width:
             at_x = -1
-            at_y = -1 if run.careful else at_y
     if code:
-        yield "\x1b[m"
+        say("\x1b[m")
     if link:
-        yield "\x1b]8;;\x1b\\"
+        say("\x1b]8;;\x1b\\")
+    return sequences
 
 
 class _Parsed(NamedTuple):

@@ -68,6 +68,7 @@ class Lines(Widget):
         self._roles: dict[str, Style] = {}
         self._mixed: dict[tuple[Style, str], Style] = {}
         self._top = 0
+        self._base: Style | None = None
 
     def show_roles(self, roles: Mapping[str, str]) -> None:
         """Draw each role in its Rich style text; raises ``StyleSyntaxError`` for a bad one."""
@@ -77,6 +78,7 @@ class Lines(Widget):
 
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines; only the cells between what stays the same are painted again."""
+        self._base = None
         before, self._lines = self._lines, [[(run[0], run[1]) for run in line] for line in lines]
         if not self.is_mounted:
             return
@@ -119,7 +121,9 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw line ``y`` of the widget."""
         width = self.content_size.width
-        base = self.rich_style
+        base = self._base
+        if base is None:
+            base = self._base = self.rich_style
         place = y + self._top
         if place >= len(self._lines):
             return Strip.blank(width, base)
@@ -139,6 +143,7 @@ class Lines(Widget):
     def notify_style_update(self) -> None:
         """Forget mixed styles when the theme changes the colours under them."""
         super().notify_style_update()
+        self._base = None
         self._mixed.clear()
 
     def _style(self, base: Style, role: str) -> Style:

@@ -144,3 +144,13 @@ def test_a_row_with_a_doubtful_character_is_repainted_whole_when_it_leaves():
     runs: list[Run] = []
     frame.paint(0, 0, ["e"], [""], runs)
     assert encode(runs, 6) == "\x1b[1Heabcde"
+
+
+def test_a_hyperlink_is_opened_and_closed():
+    runs: list[Run] = []
+    frame = Frame(6, 1)
+    link = "31\x00id=7;https://example.org"
+    frame.paint(0, 0, list("ab"), [link, link], runs)
+    assert encode(runs, 6) == (
+        "\x1b[1H\x1b]8;id=7;https://example.org\x1b\\\x1b[31mab\x1b[m\x1b]8;;\x1b\\"
+    )
