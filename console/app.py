@@ -294,7 +294,9 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         from console.screens.explaining import explanation_box
         from console.screens.helptext import help_lines
 
-        keys = help_lines(screen.PLACE, self.session.keys, self.session.glyphs)
+        # The box is at most 100 cells wide and keeps two beside it, a frame and a margin free.
+        width = max(30, min(self.size.width - 8, 96))
+        keys = help_lines(screen.PLACE, self.session.keys, self.session.glyphs, width)
         title = f"Keys on the {screen.PLACE} screen"
         if not (screen.chosen_signal or screen.chosen_fact):
             self.show_box(title, keys)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EMPTY = Cell("")
 DRIFT_FEW = "n<200"
+LATENCY_WIDTH = 9
 
 
 def absent(view: RowView, reading: Reading, few: str = "few") -> Cell:
@@ -150,8 +151,8 @@ def latency(view: RowView, _glyphs: Glyphs) -> Cell:
         return absent(view, reading)
     prefix = {"ttft_p95": "TT", "latency_mean": "av"}.get(signal, "")
     text = prefix + pair_of_seconds(reading.value, view.base(signal))
-    if prefix and text.endswith("s") and not text.endswith("ms") and len(text) > 8:
-        text = text[:-1]
+    if prefix and len(text) > LATENCY_WIDTH and not text.endswith("ms"):
+        text = text.removesuffix("s")
     if reading.state is ReadingState.STALE:
         return Cell(text + STALE_MARK, "dim")
     return Cell(text, view.role_of("lat"))
@@ -202,7 +203,7 @@ def saturation(view: RowView, _glyphs: Glyphs) -> Cell:
     signal = "saturation"
     if view.reading(signal).value is None and view.value("kv_cache") is not None:
         signal = "kv_cache"
-    return measured(view, signal, "", lambda value: f"{compact(value)}")
+    return measured(view, signal, "", lambda value: compact(value, 3))
 
 
 def review(view: RowView, _glyphs: Glyphs) -> Cell:

@@ -86,7 +86,8 @@ COLUMNS: tuple[FleetColumn, ...] = (
         meaning="bad requests, percent",
     ),
     FleetColumn(
-        "lat", "LAT/base", 8, "right", cells.latency,
+        "lat", "LAT/base",
+        cells.LATENCY_WIDTH, "right", cells.latency,
         ("latency_p95", "ttft_p95", "latency_mean"),
         meaning="p95 latency now / normal; TT: time to first token, av: a mean",
     ),

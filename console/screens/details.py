@@ -132,7 +132,7 @@ def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
     if runs:
         return runs[:-1]
     if top is not None:
-        return [Run(f"rule {top.rule} alone", "dim")]
+        return [Run(f"only this rule holds: {top.rule}", "dim")]
     if view.unknown:
         return [Run("nothing is known, so nothing is called ok", "unknown")]
     return [Run("nothing to report", "dim")]

@@ -10,6 +10,7 @@ from console.facts.text import visible
 from console.screens.footer import key_text
 from console.screens.runs import twins
 from console.screens.values import age_text, clock_text
+from widgets.cutting import wrap
 from widgets.lines import Run
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _STATE_SENTENCES = {
 }
 
 
-def help_lines(place: Place, keys: Keymap, glyphs: Glyphs) -> list[BoxLine]:
-    """Return the keys of a place by group, and the legend of the marks."""
+def help_lines(place: Place, keys: Keymap, glyphs: Glyphs, width: int = 76) -> list[BoxLine]:
+    """Return the keys of a place by group, and the legend, for lines of ``width`` cells."""
     lines: list[BoxLine] = []
     for group in GROUPS:
         specs = [one for one in ACTIONS if one.group == group and one.in_place(place)]
@@ -46,14 +47,11 @@ def help_lines(place: Place, keys: Keymap, glyphs: Glyphs) -> list[BoxLine]:
         lines += [[Run(group, "title")]]
         for spec in specs:
             shown = " ".join(key_text(key) for key in keys.keys[spec.id][:3])
-            command = f"  :{spec.command} {spec.argument}".rstrip() if spec.command else ""
-            lines.append(
-                [
-                    Run((shown or "-").ljust(KEY_WIDTH - 1) + " ", "key"),
-                    Run(spec.tooltip, "text"),
-                    Run(command, "dim"),
-                ]
-            )
+            command = f" Also :{spec.command} {spec.argument}".rstrip() if spec.command else ""
+            pieces = wrap(f"{spec.tooltip}{command}", max(20, width - KEY_WIDTH), 6)
+            for number, text in enumerate(pieces):
+                label = (shown or "-") if number == 0 else ""
+                lines.append([Run(label.ljust(KEY_WIDTH - 1) + " ", "key"), Run(text, "text")])
         lines.append("")
     lines += _legend(glyphs)
     return _in_glyphs(lines, glyphs)

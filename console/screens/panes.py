@@ -156,8 +156,12 @@ def _latency(view: RowView, curves: Curves, frame: PaneFrame) -> ChartData:
     signal, reading = view.latency()
     title = "1 LATENCY p50 p95 p99"
     if signal == "ttft_p95" and curves.has_values("ttft_p95"):
-        drawn = [("latency_p95", "p95", "second"), ("ttft_p95", "TTFT", "latency")]
-        title = "1 LATENCY TTFT, p95"
+        drawn = [("ttft_p95", "TTFT", "latency")]
+        title = "1 LATENCY TTFT"
+        ttft = view.value("ttft_p95")
+        if p95 is not None and ttft is not None and p95 <= FLATTENING * ttft:
+            drawn.insert(0, ("latency_p95", "p95", "second"))
+            title += " p95"
     elif signal == "latency_mean":
         drawn = [("latency_mean", "mean", "latency")]
         title = "1 LATENCY mean, not a percentile"

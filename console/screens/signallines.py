@@ -287,7 +287,8 @@ class SignalRows:
             case "now":
                 return line.now
             case "strip":
-                return Cell(self._strip(line.signal), line.now.role)
+                loud = line.now.role in ("s1", "s2", "s3")
+                return Cell(self._strip(line.signal), line.now.role if loud else "dim")
             case "rule":
                 return Cell(line.rule, "dim")
             case _:

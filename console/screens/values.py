@@ -14,7 +14,7 @@ HOUR_SECONDS = 3600.0
 def compact(value: float, width: int = 5) -> str:
     """Return a bare number in at most ``width`` characters where it can: .27, 1.9, 412, 41k."""
     text = format_value(value, "1", width)
-    return text.rstrip("0") if text.startswith(".") else text
+    return (text.rstrip("0").removesuffix(".") or "0") if text.startswith(".") else text
 
 
 def seconds_text(value: float) -> str:
