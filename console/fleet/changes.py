@@ -8,6 +8,7 @@ import numpy as np
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.snapshot import Change
+from console.fleet.culprit import CULPRIT_ERROR_RATIO
 from console.fleet.words import a_minute, clock_seconds, name
 
 if TYPE_CHECKING:
@@ -90,10 +91,14 @@ def dependency_changes(
         shown_name = name(dependency.name)
         was = breakers_before.get(dependency.name)
         state = dependency.breaker.state
-        if was is not None and was[0] is not state and state is not BreakerState.UNKNOWN:
+        moved = was is not None and was[0] is not state and state is not BreakerState.UNKNOWN
+        if moved:
             text = f"{shown_name}'s breaker {_BREAKER_VERBS[state]}"
             found.append(Change(now, dependency.name, text))
+        only_breaker = not (dependency.error_ratio.value or 0.0) > CULPRIT_ERROR_RATIO
         if dependency.since is not None and dependency.name not in bad_before:
+            if moved and only_breaker:
+                continue
             found.append(Change(now, dependency.name, dependency.text))
         elif dependency.since is None and dependency.name in bad_before:
             found.append(Change(now, dependency.name, f"{shown_name} is no longer failing"))

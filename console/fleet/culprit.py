@@ -173,7 +173,7 @@ def _breaker(
     chain: Chain,
     before: Mapping[str, tuple[BreakerState, float]],
 ) -> Breaker:
-    state = facts.breakers.get(dependency, chain.breakers.get(dependency))
+    state = _worse(facts.breakers.get(dependency), chain.breakers.get(dependency))
     row = evidence.statics.index.get(dependency)
     if state is None and row is not None:
         state = evidence.breaker(row)
@@ -182,6 +182,12 @@ def _breaker(
     known = before.get(dependency)
     since = known[1] if known is not None and known[0] is state else evidence.now
     return Breaker(state, since, evidence.now)
+
+
+def _worse(one: BreakerState | None, other: BreakerState | None) -> BreakerState | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return worse(one, other)
 
 
 def _state(errors: Reading, breaker: Breaker, attempts: float | None) -> str:

@@ -62,24 +62,28 @@ def _off_primary_text(evidence: Evidence, row: int) -> str:
 
 
 def open_dependencies(evidence: Evidence, row: int) -> list[tuple[str, BreakerState]]:
-    """Return the dependencies of a row whose breaker is open, its own view of them included."""
+    """Return the dependencies of a row whose breaker is open.
+
+    What the row itself sees of a dependency counts before what others see of it: their breaker
+    may be open while its own is closed and passing.
+    """
     model = evidence.statics.rows[row]
-    known = evidence.dependency_breakers
-    found = {
-        dependency: known[dependency]
+    own = evidence.breakers.of_dependencies.get(model.model, {})
+    shared = {
+        dependency: evidence.dependency_breakers.get(dependency, BreakerState.UNKNOWN)
         for dependency in model.dependencies
-        if known.get(dependency) in OPEN_STATES
     }
-    seen = evidence.breakers.of_dependencies.get(model.model, {})
-    found |= {dependency: state for dependency, state in seen.items() if state in OPEN_STATES}
-    return sorted(found.items())
+    found = {**shared, **own}
+    return sorted(pair for pair in found.items() if pair[1] in OPEN_STATES)
 
 
 def _dependency_open(evidence: Evidence) -> Truth:
     opened = evidence.breakers.dependency_open.copy()
+    rows, seen = evidence.statics.rows, evidence.breakers.of_dependencies
     for dependency, state in evidence.dependency_breakers.items():
         if state in OPEN_STATES:
-            opened[list(evidence.statics.users.get(dependency, ()))] = True
+            for row in evidence.statics.users.get(dependency, ()):
+                opened[row] |= dependency not in seen.get(rows[row].model, {})
     return certain(opened) & ~_no_answer_known(evidence)
 
 

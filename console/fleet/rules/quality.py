@@ -65,7 +65,8 @@ def _past_sla(evidence: Evidence) -> Truth:
 
 def _past_sla_text(evidence: Evidence, row: int) -> str:
     oldest = span(evidence.value("review_oldest", row))
-    return f"oldest review {oldest}, SLA {span(float(evidence.statics.review_sla_seconds[row]))}"
+    sla = shown(float(evidence.statics.review_sla_seconds[row]), "s")
+    return f"oldest review {oldest}, SLA {sla}"
 
 
 def _psi_two_windows(evidence: Evidence) -> Floats:

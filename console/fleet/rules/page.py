@@ -1,0 +1,82 @@
+"""The page that lists every rule, made from the registry: docs/rules.md."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from console.facts.severity import Severity
+from console.fleet.memory import CLEAR_AFTER, HOLD_SECONDS, RAISE_AFTER
+from console.fleet.rules.registry import RULES
+
+if TYPE_CHECKING:
+    from console.fleet.rules.rule import Rule
+
+_LEVELS = {
+    Severity.S1: ("■1", "S1, act now"),
+    Severity.S2: ("▲2", "S2, degraded but answering"),
+    Severity.UNKNOWN: ("?-", "unknown, sorted just under S2"),
+    Severity.S3: ("◆3", "S3, today"),
+    Severity.S4: ("·4", "S4, notice"),
+}
+
+_HEAD = f"""# Rules
+
+The highest rule that holds gives a model its level; there is no weighted score, so "why is it
+first?" is answered by one rule's id. Ids are never renamed. This page is made from the code by
+`python -m console.fleet.rules.page`, and a test fails when it is stale.
+
+- A rule is raised after {RAISE_AFTER} evaluations in a row that hit, and cleared after
+  {CLEAR_AFTER} clean ones in a row. `no_data` is raised and cleared at once.
+- A rule that cannot be judged is neither: it breaks both runs. What is raised then stays raised,
+  for {HOLD_SECONDS / 60:.0f} minutes after it last held, and keeps its last sentence.
+- Too few samples, no traffic, a failed question and a source that is away make a rule unknown,
+  never "fine". A missing sample count is not a low one: such a value is judged.
+- Tier 3 lowers S1 to S2, but for the rules marked *kept*.
+- Rules marked *one run* are proven by the source's own windows: `midwatch status --instant`
+  raises them at once. It lists what the others found as pending.
+- A model without a declared objective is held to 99% availability and to its own latency of the
+  last 6 hours; such findings carry `~`.
+- Models of one level stand in this order: unacknowledged first, tier, bad requests a minute,
+  least error budget left, oldest, name.
+"""
+
+
+def page() -> str:
+    """Return the whole page as Markdown."""
+    parts = [_HEAD]
+    for level, (mark, title) in _LEVELS.items():
+        rows = [
+            f"| `{rule.id}` | {_cell(rule.when)} | {_needs(rule.needs)} | {_marks(rule)} |"
+            for rule in RULES
+            if rule.level is level
+        ]
+        parts.append(
+            "\n".join(
+                (
+                    f"\n## {mark} {title}\n",
+                    "| rule | holds when | made of | |",
+                    "| --- | --- | --- | --- |",
+                    *rows,
+                    "",
+                )
+            )
+        )
+    return "".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _needs(needs: tuple[str, ...]) -> str:
+    return " ".join(f"`{need}`" for need in needs) or "the configuration"
+
+
+def _marks(rule: Rule) -> str:
+    marks = (("one run", rule.spans), ("kept", rule.keeps_level))
+    return ", ".join(word for word, on in marks if on)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
