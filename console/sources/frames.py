@@ -166,13 +166,15 @@ class Frames:
 def _timed_out(problem: BaseException) -> bool:
     """Look for a timeout behind a failure, which requests calls a lost connection."""
     import requests
-    from urllib3.exceptions import MaxRetryError
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
     from urllib3.exceptions import TimeoutError as WaitedTooLong
 
     if isinstance(problem, requests.Timeout):
         return True
     behind = problem.args[0] if problem.args else None
-    return isinstance(behind, MaxRetryError) and isinstance(behind.reason, WaitedTooLong)
+    if not isinstance(behind, MaxRetryError) or isinstance(behind.reason, NewConnectionError):
+        return False
+    return isinstance(behind.reason, WaitedTooLong)
 
 
 def _innermost(problem: BaseException) -> str:
