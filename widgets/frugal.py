@@ -142,8 +142,8 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
 
     @property
     def frugal(self) -> bool:
-        """Whether only changed cells are sent."""
-        return not self.frugal_off_reason
+        """Whether only changed cells are sent; decided at the first paint."""
+        return self._differ is not None and not self.frugal_off_reason
 
     def forget_screen(self) -> None:
         """Send everything anew at the next paint, because the terminal may show something else."""

@@ -82,7 +82,7 @@ async def test_too_many_columns_are_cut_at_the_right_edge():
         grid = pilot.app.query_one(Grid)
         grid.show_rows(many(3, "123456"))
         await pilot.pause()
-        assert texts(grid)[1] == "m0           "[:9] + "12"
+        assert texts(grid)[1] == "m0       12"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)])
