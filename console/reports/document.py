@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-SCHEMA = "midwatch.status/1"
+SCHEMA: Final = "midwatch.status/1"
+
+LevelName = Literal["S1", "S2", "S3", "S4", "unknown", "ok"]
+SignalState = Literal["ok", "no_data", "no_traffic", "too_few", "stale", "error"]
+SourceStateName = Literal["starting", "up", "stale", "down"]
+BreakerName = Literal[
+    "CLOSED", "OPEN", "HALF_OPEN", "DISABLED", "FORCED_OPEN", "METRICS_ONLY", "UNKNOWN"
+]
+DependencyStateName = Literal["ok", "degraded", "down", "unknown"]
+Plain = str | float | bool | None
 
 
 class SourceReport(Struct, frozen=True, kw_only=True):
@@ -13,7 +24,7 @@ class SourceReport(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    state: str
+    state: SourceStateName
     age_seconds: float | None
     error: str | None
     warnings: tuple[str, ...] | UnsetType = UNSET
@@ -23,7 +34,7 @@ class RuleReport(Struct, frozen=True, kw_only=True):
     """A rule that holds for a model."""
 
     rule: str
-    level: str
+    level: LevelName
     text: str
     since: str
 
@@ -33,7 +44,7 @@ class SignalReport(Struct, frozen=True, kw_only=True):
 
     value: float | None
     unit: str
-    state: str
+    state: SignalState
     at: str | UnsetType = UNSET
     window: str | UnsetType = UNSET
     n: float | UnsetType = UNSET
@@ -43,7 +54,7 @@ class SignalReport(Struct, frozen=True, kw_only=True):
 class BreakerReport(Struct, frozen=True, kw_only=True):
     """A model's own breaker; state UNKNOWN where nobody says."""
 
-    state: str
+    state: BreakerName
     since: str | UnsetType = UNSET
 
 
@@ -65,24 +76,24 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     tier: int
     region: str
     owner: str
-    severity: str
+    severity: LevelName
     rules: tuple[RuleReport, ...]
     pending: tuple[RuleReport, ...]
     signals: dict[str, SignalReport]
     breaker: BreakerReport
     route: RouteReport
     incidents: tuple[str, ...] = ()
-    overrides: tuple[dict[str, object], ...] = ()
+    overrides: tuple[dict[str, Plain], ...] = ()
 
 
 class DependencyReport(Struct, frozen=True, kw_only=True):
     """Something models share; ``culprit`` where it explains its models' trouble."""
 
     name: str
-    state: str
+    state: DependencyStateName
     error_ratio: float | None
     attempts_per_request: float | None
-    breaker: str
+    breaker: BreakerName
     models: tuple[str, ...]
     owner: str
     culprit: bool
@@ -92,14 +103,14 @@ class DependencyReport(Struct, frozen=True, kw_only=True):
 class StatusDocument(Struct, frozen=True, kw_only=True):
     """Everything one evaluation found."""
 
-    schema: str
+    schema: Literal["midwatch.status/1"]
     environment: str
     taken_at: str
     sources: tuple[SourceReport, ...]
     models: tuple[ModelReport, ...]
     dependencies: tuple[DependencyReport, ...]
-    incidents: tuple[dict[str, object], ...] = ()
-    overrides: tuple[dict[str, object], ...] = ()
+    incidents: tuple[dict[str, Plain], ...] = ()
+    overrides: tuple[dict[str, Plain], ...] = ()
 
 
 def schema() -> dict[str, object]:
@@ -110,3 +121,14 @@ def schema() -> dict[str, object]:
         "title": "midwatch status --json",
         **found,
     }
+
+
+def _write_schema() -> None:
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    _write_schema()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from console.facts.samples import SourceStatus
-    from console.facts.severity import Finding
+    from console.facts.severity import BreakerState, Finding
     from console.facts.snapshot import Dependency, Snapshot
+    from console.reports.document import (
+        BreakerName,
+        DependencyStateName,
+        LevelName,
+        SignalState,
+    )
 
 EXIT_S1 = 2
 EXIT_S2 = 1
@@ -104,24 +110,32 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         tier=known.tier,
         region=known.region,
         owner=known.owner,
-        severity=snapshot.severity(row).label,
+        severity=_level(snapshot.severity(row)),
         rules=_rules(snapshot.findings.get(row, ())),
         pending=_rules(snapshot.pending.get(row, ())),
         signals={
             name: _signal(snapshot.reading(name, row), fact.unit) for name, fact in SIGNALS.items()
         },
-        breaker=BreakerReport(state=breaker.state.name, since=_when(breaker.since)),
+        breaker=BreakerReport(state=_breaker(breaker.state), since=_when(breaker.since)),
         route=RouteReport(
             active=route.target or None, level=route.level or None, region=route.region or UNSET
         ),
     )
 
 
+def _level(severity: Severity) -> LevelName:
+    return cast("LevelName", severity.label)
+
+
+def _breaker(state: BreakerState) -> BreakerName:
+    return cast("BreakerName", state.name)
+
+
 def _rules(findings: Sequence[Finding]) -> tuple[RuleReport, ...]:
     return tuple(
         RuleReport(
             rule=finding.rule,
-            level=finding.level.label,
+            level=_level(finding.level),
             text=finding.text,
             since=timestamp(finding.since),
         )
@@ -138,7 +152,7 @@ def _signal(reading: Reading, unit: str) -> SignalReport:
     return SignalReport(
         value=value,
         unit=unit,
-        state=state.label,
+        state=cast("SignalState", state.label),
         at=_when(reading.at),
         window=UNSET if reading.window_seconds is None else duration(reading.window_seconds),
         n=_count(reading.n),
@@ -171,10 +185,10 @@ def _source(status: SourceStatus, now: float) -> SourceReport:
 def _dependency(known: Dependency) -> DependencyReport:
     return DependencyReport(
         name=known.name,
-        state=known.state,
+        state=cast("DependencyStateName", known.state),
         error_ratio=_finite(known.error_ratio),
         attempts_per_request=_finite(known.attempts_per_request),
-        breaker=known.breaker.state.name,
+        breaker=_breaker(known.breaker.state),
         models=known.models,
         owner=known.owner,
         culprit=known.culprit,
