@@ -54,10 +54,14 @@ class Poster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why one query has no answer; ``heard`` tells that the server itself said so."""
+    """Why one query has no answer.
+
+    ``heard`` tells that the server itself said so, ``shut_out`` that our breaker did not ask it.
+    """
 
     sentence: str
     heard: bool
+    shut_out: bool = False
 
 
 class PrometheusSource:
@@ -79,6 +83,7 @@ class PrometheusSource:
         self._timeout_seconds = timeout_seconds
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._recent = RecentModels()
+        self._reason = ""
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
 
@@ -110,7 +115,7 @@ class PrometheusSource:
         answers = await asyncio.gather(*(self._answer(query, now) for query in queries))
         failures = [failure for _, failure in answers if failure is not None]
         if queries and len(failures) == len(queries) and not any(f.heard for f in failures):
-            raise self._down(failures[0].sentence, now, queries=len(queries))
+            raise self._down(failures[0], now, queries=len(queries))
         self._note([answer for answer, _ in answers], now)
         return [answer for answer, _ in answers]
 
@@ -151,7 +156,7 @@ class PrometheusSource:
             return
         probe = await self._body("/api/v1/query", self._instant_fields("vector(1)", now))
         if isinstance(probe, _Failure) and not probe.heard:
-            raise self._down(probe.sentence, now)
+            raise self._down(probe, now)
 
     async def _present(
         self, profiles: Mapping[str, Profile], now: float, warnings: list[str]
@@ -159,7 +164,7 @@ class PrometheusSource:
         found = await self._labels(discovery_promql(profiles), now)
         if isinstance(found, _Failure):
             if not found.heard:
-                raise self._down(found.sentence, now)
+                raise self._down(found, now)
             # Some servers forbid a pattern over metric names: then each profile is asked for.
             warnings.append(f"finding profiles: {found.sentence}")
             return list(profiles.values())
@@ -251,12 +256,18 @@ class PrometheusSource:
             infos=_distinct(answers, lambda answer: answer.infos),
         )
 
-    def _down(self, sentence: str, now: float, *, queries: int = 1) -> SourceDown:
+    def _down(self, failure: _Failure, now: float, *, queries: int = 1) -> SourceDown:
+        if not failure.shut_out:
+            self._reason = failure.sentence
+        next_try_at = self._next_try_at(now)
+        sentence = self._reason or failure.sentence
+        if failure.shut_out and next_try_at is not None:
+            sentence = f"{sentence}; next try in {next_try_at - now:.0f} s"
         self._status = replace(
             self._status,
             state="down",
             error=sentence,
-            next_try_at=self._next_try_at(now),
+            next_try_at=next_try_at,
             queries=queries,
             failed_queries=queries,
             server_seconds=0.0,
@@ -282,7 +293,7 @@ def _from_wire(problem: object) -> _Failure:
         except ApiError as said:
             if said.refused:
                 return _Failure(said.sentence, heard=True)
-    return _Failure(problem.sentence, heard=False)
+    return _Failure(problem.sentence, heard=False, shut_out=problem.kind == "breaker_open")
 
 
 def _keys_of(

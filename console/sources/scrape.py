@@ -63,6 +63,7 @@ class ScrapeSource:
         self._patience_seconds = min(patience_seconds, interval_seconds)
         self._wanted: frozenset[str] | None = None
         self._long: frozenset[str] = frozenset()
+        self._learnt_from: Mapping[str, Profile] | None = None
         self._targets = tuple(
             Target(url, name, wire, self._keeps, self._keeps_long, interval_seconds)
             for url, wire in targets.items()
@@ -72,6 +73,7 @@ class ScrapeSource:
         self._scraped_at = -math.inf
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._memory = Memory()
+        self._withheld: list[tuple[float, float]] = []
         self._status = SourceStatus(name, self.kind, cadence_seconds=interval_seconds)
 
     @property
@@ -123,6 +125,7 @@ class ScrapeSource:
         """
         await self._scrape_if_due(now)
         self._raise_if_down()
+        self._withheld.clear()
         # A late target may have stored samples since the last questions of this same moment.
         self._memory.forget()
         answers = []
@@ -135,6 +138,7 @@ class ScrapeSource:
             self._status,
             queries=len(answers),
             failed_queries=sum(answer.error is not None for answer in answers),
+            infos=self._history_note(),
         )
         return answers
 
@@ -187,6 +191,9 @@ class ScrapeSource:
         return self._wanted
 
     def _learn(self, profiles: Mapping[str, Profile]) -> None:
+        if profiles is self._learnt_from:
+            return
+        self._learnt_from = profiles
         self._wanted = wanted_metrics(profiles)
         self._long = long_metrics(profiles)
 
@@ -230,6 +237,13 @@ class ScrapeSource:
             told.append(f"and {len(failing) - _SHOWN_PROBLEMS} more targets")
         return tuple(told)
 
+    def _history_note(self) -> tuple[str, ...]:
+        """Say how long the history is where questions of the last round went beyond it."""
+        if not self._withheld:
+            return ()
+        covered, window = min(self._withheld)
+        return (f"history {_span(covered)}: no data for windows of {duration(window)} and longer",)
+
     def _down_sentence(self) -> str:
         failing = [target for target in self._targets if target.error is not None]
         if not failing:
@@ -252,6 +266,7 @@ class ScrapeSource:
         if window is not None and covered is not None and covered < COVERED_SHARE * window:
             infos = (f"history {_span(covered)}, the window is {duration(window)}",)
             if window > FINE_SECONDS:
+                self._withheld.append((covered, window))
                 # A day's burn out of ten minutes would be a wrong number, not a rough one.
                 return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
         answer = evaluate(query, self._samples, now, self._memory)

@@ -100,7 +100,9 @@ class Target:
             # Parsing a megabyte takes milliseconds; in a thread the loop gets its turns meanwhile.
             scrape = await asyncio.to_thread(self._reader.read, answer.body)
         except WireError as problem:
-            return self._failed(problem.sentence, now)
+            # While the breaker spares the target, the reason why is worth more than that.
+            spared = problem.kind == "breaker_open" and self.error is not None
+            return self._failed(self.error or "" if spared else problem.sentence, now)
         except ExpositionError as problem:
             return self._failed(problem.sentence, now)
         self._store(scrape, now)

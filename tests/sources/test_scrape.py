@@ -106,6 +106,7 @@ async def test_a_dead_target_leaves_the_others_alone_and_its_models_end_by_steps
         hiccup = (await ticks(source, asked, 6, 6))[1]
         status = source.status()
         gone = await ticks(source, asked, 7, 9)
+        spared = source.status()
         much_later = await ticks(source, asked, 70, 71)
         with web_server(lambda _: Reply(service_text("dying", requests=9).encode()), port):
             give_up_at = time.monotonic() + 10.0
@@ -123,6 +124,7 @@ async def test_a_dead_target_leaves_the_others_alone_and_its_models_end_by_steps
     assert status.state == "up"
     assert "cannot be reached" in status.warnings[0]
     assert "(last answer 5s ago)" in status.warnings[0]
+    assert "cannot be reached" in spared.warnings[0]
     assert set(by_key(gone[1])) == {"alive"}
     assert set(by_key(gone[0])) == {"alive", "dying"}, "a rate lives on its window"
     assert set(by_key(much_later[0])) == {"alive"}
@@ -285,6 +287,7 @@ async def test_a_window_longer_than_the_history_has_no_data_and_says_why() -> No
     assert hour.error is None
     assert hour.infos == ("history 1m, the window is 1h",)
     assert month.keys == ()
+    assert source.status().infos == ("history 1m: no data for windows of 1h and longer",)
     assert depth.infos == ()
 
 
