@@ -1,7 +1,4 @@
-"""What painting costs: CPU of a tick, and bytes of a refresh, in a real pseudo-terminal.
-
-``python -m tests.benchmarks.paint`` prints both. The budgets stand in the performance table.
-"""
+"""What painting costs: CPU of a tick, and bytes of a refresh, in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import re
 from statistics import median
 from typing import NamedTuple
 
+from tests.benchmarks.measure import Benchmark, Row
 from tests.widgets.pty_session import PtySession, visible_bytes
 
 Size = tuple[int, int]
@@ -116,24 +114,62 @@ def _bytes(changed_share: float, size: Size, ticks: int, *, frugal: bool) -> _By
         session.close()
 
 
-def main() -> None:
-    """Print both tables."""
-    print("CPU ms a tick, every cell changed     grid frugal   grid plain    DataTable")
-    for models in (1_000, 5_000):
-        cost = paint_cost(models)
-        print(
-            f"  {models:5} models at 160x45             "
-            f"{cost.grid_ms:8.1f}     {cost.grid_plain_ms:8.1f}     {cost.table_ms:8.1f}"
-        )
-    print("bytes a refresh                       frugal     plain      full     first      idle")
-    for size in ((160, 45), (80, 24)):
-        for share in (0.1, 1.0):
-            spent = bytes_a_refresh(share, size)
-            print(
-                f"  {size[0]:3}x{size[1]} {share:4.0%} of the cells          "
-                + " ".join(f"{number:9}" for number in spent)
+def paint(slowed: bool) -> list[Row]:
+    """Compare a tick's paint with ``DataTable`` and 5,000 rows with 1,000."""
+    small, large = paint_cost(1_000), paint_cost(5_000)
+    extra_ms = 100.0 if slowed else 0.0
+    figure = large.grid_ms + extra_ms
+    return [
+        Row(
+            "paint CPU a tick, 1,000 models, every cell changed, 160x45",
+            f"{small.grid_ms:.1f} ms",
+            "<=8 ms",
+            small.grid_ms / small.table_ms,
+            0.1,
+            f"DataTable {small.table_ms:.0f} ms",
+        ),
+        Row(
+            "paint CPU a tick, 5,000 models, every cell changed, 160x45",
+            f"{figure:.1f} ms",
+            "<=8 ms",
+            figure / small.grid_ms,
+            1.3,
+            f"the same at 1,000 models; DataTable {large.table_ms:.0f} ms",
+        ),
+    ]
+
+
+def refresh_bytes(slowed: bool) -> list[Row]:
+    """Compare a refresh's bytes with the same app painted by Textual itself."""
+    del slowed  # Bytes do not depend on speed.
+    rows = []
+    for size, budget in (((160, 45), "<=1.5 KB"), ((80, 24), "<=0.5 KB")):
+        spent = bytes_a_refresh(0.1, size)
+        rows.append(
+            Row(
+                f"bytes a refresh, {size[0]}x{size[1]}, 10% of cells changed",
+                f"{spent.frugal} B",
+                budget,
+                spent.frugal / spent.plain,
+                0.2,
+                f"plain refresh {spent.plain} B; idle {spent.frugal_idle} B",
             )
+        )
+    every = bytes_a_refresh(1.0)
+    rows.append(
+        Row(
+            "bytes a refresh, 160x45, every cell changed",
+            f"{every.frugal} B",
+            "<= one full repaint",
+            every.frugal / every.full,
+            1.0,
+            f"full repaint {every.full} B",
+        )
+    )
+    return rows
 
 
-if __name__ == "__main__":
-    main()
+BENCHMARKS = (
+    Benchmark("paint", paint),
+    Benchmark("refresh_bytes", refresh_bytes, timed=False),
+)
