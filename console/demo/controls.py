@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from console.demo.breakers import BreakerState
 from console.demo.http import Request, Response
-from console.demo.midwatch_metrics import HUMAN_ROUTE, route_targets
+from console.demo.midwatch_layout import HUMAN_ROUTE, route_targets
 from console.demo.service import PRIMARY_ROUTE, Route, Service, Threshold
 
 JSON_TYPE = "application/json"

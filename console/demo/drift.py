@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from console.demo.layout import Floats
-from console.demo.midwatch_metrics import SCORE_EDGES
+from console.demo.midwatch_layout import SCORE_EDGES
 from console.demo.requests import logit
 from console.demo.specs import ModelSpec
 

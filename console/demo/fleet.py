@@ -213,8 +213,9 @@ class DemoFleet:
         while not ended.is_set():
             try:
                 self.simulation.step(self._clock())
-            except (ValueError, ArithmeticError, LookupError) as error:
-                # The services then answer 500 with the reason, so the viewer learns of it.
+            except Exception as error:  # noqa: BLE001
+                # Whatever it is, a traceback from this thread would be drawn over the console. The
+                # services answer 500 with the reason instead, so the viewer learns of it.
                 _log.exception("the demo's simulation failed")
                 self.failure = f"{type(error).__name__}: {error}"
                 await ended.wait()

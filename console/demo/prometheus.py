@@ -16,9 +16,10 @@ import numpy as np
 
 from console.demo.config import SOURCE_NAME
 from console.demo.fleet import DemoError, DemoFleet
-from console.demo.history import COARSE_SECONDS, DAYS, MIDDLE_SPAN_SECONDS, HistoryBlock
+from console.demo.history import HistoryBlock
 from console.demo.http import LOOPBACK
 from console.demo.layout import Floats, Labels, series_text
+from console.demo.timeline import COARSE_SECONDS, DAYS, MIDDLE_SPAN_SECONDS
 
 SCRAPE_SECONDS = 5
 BACKFILL_COARSE_SECONDS = 900.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from console.demo import midwatch_metrics, server_metrics
+from console.demo import midwatch_layout, midwatch_metrics, server_metrics
 from console.demo.breakers import AUTOMATIC, Breaker
 from console.demo.drift import BINS, DriftWindow, feature_shares
 from console.demo.layout import Floats, Layout
@@ -158,7 +158,7 @@ class Service:
             batch = self._work(now, seconds, backend, admitted, causes)
             errors = batch.errors
             success = batch.size - errors
-        elif self.route.target == midwatch_metrics.HUMAN_ROUTE:
+        elif self.route.target == midwatch_layout.HUMAN_ROUTE:
             success = self.review.arrive(now, wanted)
         refused = wanted - success - errors
         self.count_outcomes(success, errors, refused, rejected)
@@ -323,7 +323,7 @@ class Service:
         ]
         values[slices["model_route"]] = [
             1.0 if target == self.route.target else 0.0
-            for target, _, _ in midwatch_metrics.route_targets(self.model)
+            for target, _, _ in midwatch_layout.route_targets(self.model)
         ]
         self._gauge("model_info", 1.0)
         self._gauge("model_confidence_threshold", self.threshold.value)
@@ -379,4 +379,4 @@ def _layout(model: ModelSpec) -> Layout:
         return server_metrics.vllm_layout(model)
     if model.profile == "triton":
         return server_metrics.triton_layout(model)
-    return midwatch_metrics.layout_for(model)
+    return midwatch_layout.layout_for(model)

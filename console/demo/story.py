@@ -12,7 +12,7 @@ Scenario = Literal["story", "calm", "outage"]
 SCENARIOS: Final[tuple[Scenario, ...]] = ("story", "calm", "outage")
 
 OUTAGE_STARTS_SECONDS = 20.0
-_RAMP_SECONDS = 30.0
+_RAMP_SECONDS = 15.0
 _OUTAGE_ENDS_SECONDS = 260.0
 _RECOVERY_SECONDS = 45.0
 _PERIOD_SECONDS = 1200.0
@@ -67,8 +67,8 @@ class Story:
         """Return how far the inputs of ``model`` moved, in standard deviations of the reference."""
         if self.scenario != "story" or model != "churn-ranker":
             return resting
-        before = 0.42 * _ramp(seconds, -6 * _HOUR, 0)
-        after = 0.15 * _ramp(seconds, 0, 2 * _HOUR)
+        before = 0.47 * _ramp(seconds, -6 * _HOUR, 0)
+        after = 0.05 * _ramp(seconds, 0, 2 * _HOUR)
         return resting + before + after
 
     def tokens_factor(self, model: str, seconds: float) -> float:

@@ -6,6 +6,7 @@ import socket
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 
 from console.demo.fleet import DemoError, DemoFleet
 from console.demo.layout import Labels
+from console.settings.load import Flags, load
 from tests.conftest import free_port
 from tests.demo.helpers import parse
 
@@ -228,3 +230,14 @@ def test_the_configuration_describes_the_whole_fleet(fleet: DemoFleet) -> None:
         assert set(model.get("dependencies", [])) <= set(config["dependencies"])
     other = tomllib.loads(fleet.config_toml(prometheus_url="http://127.0.0.1:9"))
     assert other["sources"][0]["kind"] == "prometheus"
+
+
+def test_the_configuration_is_accepted_without_a_warning(fleet: DemoFleet, tmp_path: Path) -> None:
+    for url in (None, "http://127.0.0.1:9090"):
+        path = tmp_path / "config.toml"
+        path.write_text(fleet.config_toml(prometheus_url=url))
+        path.chmod(0o600)
+        loaded = load(Flags(config=path), {"HOME": str(tmp_path), "USER": "ana"})
+        assert loaded.warnings == ()
+        assert set(loaded.settings.models) == {model.name for model in fleet.models}
+        assert loaded.settings.models["fraud-scorer"].slo is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from console.demo.breakers import BreakerState
-from console.demo.midwatch_metrics import CALL_OUTCOMES
+from console.demo.midwatch_layout import CALL_OUTCOMES
 from console.demo.service import arrival_rate
 from tests.demo.helpers import NOW, run, service_of, simulation, total, totals
 
