@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -30,6 +31,9 @@ MAX_CONCURRENCY = 8
 
 MAX_POINTS = 11_000
 """The server refuses a range of more points a series."""
+
+MOST_SKEW_SECONDS = 20.0
+"""A larger difference of clocks shows: a window of 5 min then misses part of its samples."""
 
 _SERVER_DEADLINE_SHARE = 0.95
 _SHOWN_NOTES = 8
@@ -84,6 +88,7 @@ class PrometheusSource:
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._recent = RecentModels()
         self._reason = ""
+        self._server_date = ""
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
 
@@ -221,6 +226,7 @@ class PrometheusSource:
                 answer = await self._wire.post_form(
                     path, fields, deadline_seconds=self._timeout_seconds
                 )
+                self._server_date = answer.headers.get("date", "")
                 return open_body(answer.body), answer.elapsed_seconds
             except WireError as problem:
                 return _from_wire(problem)
@@ -252,9 +258,21 @@ class PrometheusSource:
             queries=len(answers),
             failed_queries=sum(answer.error is not None for answer in answers),
             server_seconds=sum(answer.elapsed_seconds for answer in answers),
-            warnings=_distinct(answers, lambda answer: answer.warnings),
+            warnings=(*self._skew_note(now), *_distinct(answers, lambda answer: answer.warnings)),
             infos=_distinct(answers, lambda answer: answer.infos),
         )
+
+    def _skew_note(self, now: float) -> tuple[str, ...]:
+        """Compare clocks: questions are asked for this machine's now, samples bear the server's."""
+        try:
+            server = parsedate_to_datetime(self._server_date).timestamp()
+        except ValueError:
+            return ()
+        ahead = now - server
+        if abs(ahead) <= MOST_SKEW_SECONDS + self._timeout_seconds:
+            return ()
+        side = "ahead of" if ahead > 0 else "behind"
+        return (f"this machine's clock is {abs(ahead):.0f} s {side} the server's",)
 
     def _down(self, failure: _Failure, now: float, *, queries: int = 1) -> SourceDown:
         if not failure.shut_out:

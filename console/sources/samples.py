@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
+_MOST_SELECTIONS = 2000
+
 Asked = tuple[str, "tuple[Matcher, ...]"]
 
 
@@ -100,6 +102,8 @@ class Samples:
         known = self._selections.get((metric, matchers))
         if known is None or known.generation != generation:
             known = self._selected(metric, matchers, generation)
+            if len(self._selections) >= _MOST_SELECTIONS:
+                self._selections.clear()
             self._selections[metric, matchers] = known
         return known
 

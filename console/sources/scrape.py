@@ -33,7 +33,7 @@ COVERED_SHARE = 0.9
 
 _SHOWN_PROBLEMS = 5
 _SAME_ROUND_SHARE = 0.5
-_QUERIES_BETWEEN_TURNS = 8
+_BUSY_SECONDS_BETWEEN_TURNS = 0.005
 _POINTS_BETWEEN_TURNS = 10
 
 
@@ -129,9 +129,12 @@ class ScrapeSource:
         # A late target may have stored samples since the last questions of this same moment.
         self._memory.forget()
         answers = []
-        for count, query in enumerate(queries, 1):
+        busy_seconds = 0.0
+        for query in queries:
             answers.append(self._answer(query, now))
-            if count % _QUERIES_BETWEEN_TURNS == 0:
+            busy_seconds += answers[-1].elapsed_seconds
+            if busy_seconds > _BUSY_SECONDS_BETWEEN_TURNS:
+                busy_seconds = 0.0
                 await asyncio.sleep(0)
         self._samples.forget_windows()
         self._status = replace(
@@ -199,19 +202,23 @@ class ScrapeSource:
 
     async def _scrape_if_due(self, now: float) -> None:
         """Scrape all targets, unless this round was scraped already; never one target twice."""
-        if now - self._scraped_at < _SAME_ROUND_SHARE * self._interval_seconds:
+        if 0 <= now - self._scraped_at < _SAME_ROUND_SHARE * self._interval_seconds:
             return
         self._scraped_at = now
+        self._collect()
         for target in self._targets:
-            task = self._under_way.get(target)
-            if task is None or task.done():
+            if target not in self._under_way:
                 self._under_way[target] = asyncio.create_task(target.scrape(now))
-        _, late = await asyncio.wait(self._under_way.values(), timeout=self._patience_seconds)
+        await asyncio.wait(self._under_way.values(), timeout=self._patience_seconds)
+        self._collect()
+        self._note(now)
+
+    def _collect(self) -> None:
+        """Put scrapes that are done aside; one that failed in an unforeseen way raises here."""
         for target, task in tuple(self._under_way.items()):
-            if task not in late:
+            if task.done():
                 del self._under_way[target]
                 task.result()
-        self._note(now)
 
     def _note(self, now: float) -> None:
         answering = [target for target in self._targets if target.is_answering]

@@ -133,14 +133,15 @@ class Shelf:
         kept = {f"exported_{name}" if name in own else name: value for name, value in labels}
         return tuple(sorted((kept | own).items()))
 
-    def append(self, at: float, rows: Rows, values: Floats) -> None:
+    def append(self, at: float, rows: Rows, values: Floats) -> bool:
         """Store one scrape; series that are not in ``rows`` have ended.
 
-        ``at`` is Unix seconds, kept in whole milliseconds as Prometheus does.
+        ``at`` is Unix seconds, kept in whole milliseconds as Prometheus does. Returns False, and
+        keeps nothing, where it is not after the last scrape.
         """
         at = round(at, 3)
         if at <= self.fine.newest:
-            return
+            return False
         column = np.full(len(self.labels), STALE)
         column[rows] = values
         self.fine.append(at, column)
@@ -151,6 +152,7 @@ class Shelf:
         if at - self._tidied_at > _TIDY_SECONDS:
             self._tidied_at = at
             self._tidy(at)
+        return True
 
     def end_all(self, at: float) -> None:
         """Say that every series has ended, as for a target that is gone."""

@@ -105,7 +105,8 @@ class Target:
             return self._failed(self.error or "" if spared else problem.sentence, now)
         except ExpositionError as problem:
             return self._failed(problem.sentence, now)
-        self._store(scrape, now)
+        if not self._store(scrape, now):
+            return self._failed("the clock of this machine went back; no sample is kept", now)
         self.error = None
         self.failures = 0
         self.answered_at = now
@@ -119,7 +120,7 @@ class Target:
         if self.failures == SCRAPES_UNTIL_GONE:
             self.shelf.end_all(now)
 
-    def _store(self, scrape: Scrape, now: float) -> None:
+    def _store(self, scrape: Scrape, now: float) -> bool:
         series = self._reader.series
         if self._rows_of != self._reader.generation:
             self._rows_of = self._reader.generation
@@ -128,10 +129,12 @@ class Target:
             added = self.shelf.rows_of(series[self._rows.size :])
             self._rows = np.concatenate([self._rows, added])
         layout = self.shelf.layout
-        self.shelf.append(now, self._rows[scrape.ids], np.array(scrape.values, dtype=np.float64))
+        values = np.array(scrape.values, dtype=np.float64)
+        stored = self.shelf.append(now, self._rows[scrape.ids], values)
         if self.shelf.layout != layout:
             # Rows were renumbered because old series were forgotten: the reader forgets them too.
             self._reader.start_over()
+        return stored
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -136,6 +136,20 @@ async def test_missing_nan_and_zero_stay_three_different_things(url: str, now: f
     assert drift.error is None
 
 
+async def test_clocks_that_differ_are_said(url: str, now: float) -> None:
+    source = source_for(url)
+    query = a_query("requests_rate", now)
+    await source.ask([query], time.time())
+    before = source.status().warnings
+    await source.ask([query], time.time() - 600.0)
+    await source.aclose()
+
+    assert before == ()
+    assert "clock is 600 s behind the server's" in source.status().warnings[0] or (
+        "clock is 59" in source.status().warnings[0]
+    )
+
+
 async def test_keys_are_the_identical_object_while_no_series_changes(url: str, now: float) -> None:
     source = source_for(url)
     query = a_query("requests_rate", now)

@@ -209,6 +209,19 @@ async def test_two_asks_of_one_tick_scrape_once_and_keys_stay_identical() -> Non
     assert second[1].keys is first[1].keys
 
 
+async def test_a_clock_that_goes_back_is_said_and_waited_for() -> None:
+    asked = queries("review_depth")
+    with page(service_text("a", requests=1)) as server:
+        source = source_for(server.url)
+        await source.ask(asked, START)
+        with pytest.raises(SourceDown, match="clock of this machine went back"):
+            await source.ask(asked, START - 60.0)
+        (after,) = await source.ask(asked, START + 5.0)
+        await source.aclose()
+
+    assert set(by_key(after)) == {"a"}
+
+
 async def test_raw_promql_needs_a_server_and_says_so() -> None:
     (query,) = queries("requests_rate")
     raw = replace(query, expression=None, promql="vector(1)")
