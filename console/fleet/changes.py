@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 KEPT = 200
 KEPT_SECONDS = 86400.0
+CAUSE_TOLD_SECONDS = 30.0
 TOLD_AT_ONCE = 8
 """More of one kind in one evaluation are told as a number, because nobody reads a flood."""
 
@@ -151,14 +152,21 @@ def level_changes(
     severities: Codes,
     before: Codes,
     findings: Mapping[int, tuple[Finding, ...]],
+    earlier: Sequence[Change],
 ) -> list[Change]:
-    """Tell which rows rose to S1 or S2 and which left them; 0 in ``before`` is never judged."""
+    """Tell which rows rose to S1 or S2 and which left them; 0 in ``before`` is never judged.
+
+    A row whose cause was told within the last 30 s does not rise a second time in words.
+    """
     acute = int(Severity.S2)
+    told = {change.subject for change in earlier if evidence.now - change.at <= CAUSE_TOLD_SECONDS}
     risen = (severities <= acute) & (before > severities)
     left = (before > 0) & (before <= acute) & (severities > acute)
     found = []
     for row in np.flatnonzero(risen)[np.argsort(severities[risen], kind="stable")].tolist():
         model = evidence.statics.rows[row].model
+        if model in told:
+            continue
         worst = findings[row][0]
         found.append(
             Change(evidence.now, model, f"{name(model)} {worst.level.label}: {worst.text}")

@@ -201,7 +201,9 @@ def _news(
             shared, memory.dependency_breakers, memory.bad_dependencies, evidence.now
         ),
         *changes.route_changes(seen.folds.routes, memory.folds.routes, evidence.now),
-        *changes.level_changes(evidence, severities, seen.before.severities, findings),
+        *changes.level_changes(
+            evidence, severities, seen.before.severities, findings, memory.changes
+        ),
         *seen.identity_changes,
     ]
 

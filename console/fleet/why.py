@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS_WORTH_TELLING = 1.1
 _LADDER = ("L1", "L2", "L3", "L4")
+_TOLD_BY_LINKS = ("breaker_no_answer", "retry_storm", "off_primary", "dependency_breaker")
 _OPEN = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
 
 
@@ -44,10 +45,8 @@ def why(snapshot: Snapshot, row: int) -> str:
     bad = snapshot.reading("bad_rate", row)
     if breaker.state in _OPEN and route.level not in _LADDER and bad.value:
         links.append(f"nothing answers, {a_minute(bad.value)} bad requests a minute")
-    elif route.level in _LADDER:
+        return " → ".join(links)
+    if route.level in _LADDER:
         links.append(f"{name(route.target)} ({route.level}) answers")
-    told = {"breaker_no_answer", "retry_storm", "off_primary", "dependency_breaker"}
-    if not links:
-        return found[0].text
-    rest = next((finding.text for finding in found if finding.rule not in told), "")
-    return " → ".join([*links, rest] if rest and len(links) == 1 else links)
+    effect = next((finding.text for finding in found if finding.rule not in _TOLD_BY_LINKS), "")
+    return " → ".join([*links, effect] if effect else links) or found[0].text

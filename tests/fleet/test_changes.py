@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from console.facts.model import ModelRow
 from console.facts.samples import SourceStatus
+from console.facts.severity import Severity
 from console.facts.snapshot import Change
 from console.fleet.changes import KEPT, KEPT_SECONDS, remember, say
 from tests.fleet.scenes import CALM, Facts, Watch
@@ -33,7 +34,7 @@ def test_a_breaker_that_opens_with_nothing_behind_it() -> None:
     assert [change.text for change in after.changes] == [text]
     assert say(before, after) == f"02:47:23Z {text}"
     again = watch.see({"fraud": {**CALM, "bad_rate": 6.87}}, _breaker(1.0))
-    assert [change.text for change in again.changes[1:]] == [text]
+    assert [change.text for change in again.changes] == [text]
 
 
 def test_every_kind_of_change_has_a_sentence() -> None:
@@ -72,6 +73,17 @@ def test_a_level_that_rises_and_falls_is_told() -> None:
     for _ in range(3):
         well = watch.see({"fraud": {**CALM, "review_oldest": 0.0}})
     assert well.changes[0].text == "fraud is ok again"
+
+
+def test_a_breaker_that_opened_is_not_told_again_as_a_level() -> None:
+    watch = Watch((ROW,))
+    refusing: Mapping[str, Entry] = {**CALM, "bad_rate": 6.87}
+    watch.see({"fraud": CALM}, _breaker(0.0))
+    watch.see({"fraud": refusing}, _breaker(1.0))
+    raised = watch.see({"fraud": refusing}, _breaker(1.0))
+    assert raised.severity(0) is Severity.S1
+    assert len(raised.changes) == 1
+    assert "opened; nothing answers" in say(None, raised)
 
 
 def test_a_flood_of_one_kind_is_a_number() -> None:

@@ -122,6 +122,13 @@ def test_why_tells_cause_and_effect_in_one_line() -> None:
     assert why(snapshot, snapshot.index["kyc"]) == ""
 
 
+def test_why_ends_with_the_effect_on_the_model() -> None:
+    snapshot = _seen(_failing(0.38, 0.38), SLOW)
+    assert why(snapshot, snapshot.index["fraud"]) == (
+        "features timeouts 38% since 02:47 → 4.1 attempts a request → oldest review 2m, SLA 60s"
+    )
+
+
 def test_why_of_a_single_finding_is_its_sentence() -> None:
     snapshot = _seen({}, {**CALM, "review_oldest": 120.0})
     assert why(snapshot, snapshot.index["fraud"]) == "oldest review 2m, SLA 60s"
