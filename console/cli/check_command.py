@@ -62,7 +62,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 def _where(loaded: Loaded) -> str:
     settings = loaded.settings
-    counts = f"{len(settings.sources)} sources, {len(settings.models)} models"
+    counts = f"sources: {len(settings.sources)}, models: {len(settings.models)}"
     place = "no file; flags, environment and defaults"
     return f"{visible(str(loaded.path)) if loaded.path else place} ({counts})"
 
@@ -114,7 +114,8 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
     return Finding(
         what,
         True,
-        f"{len(found.models)} models in {', '.join(found.profiles)}, {took_seconds:.2f} s{warned}",
+        f"answers in {took_seconds:.2f} s; models: {len(found.models)} "
+        f"(profiles {', '.join(found.profiles)}){warned}",
     )
 
 

@@ -35,19 +35,19 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if not (asked.prometheus or asked.scrape):
         raise UsageError("name what to look at: midwatch init --prometheus URL (or --scrape URL)")
     # Only the flags count: a configuration that exists already is not what is to be written.
-    only_flags = Flags(prometheus=asked.prometheus, scrape=asked.scrape, config=Path(os.devnull))
-    settings = load(only_flags, {"HOME": os.environ.get("HOME", "/")}).settings
+    only_flags = Flags(prometheus=asked.prometheus, scrape=asked.scrape)
+    settings = load(only_flags, {"HOME": os.devnull}).settings
     target = None if chosen.output is None else Path(chosen.output)
     if target is not None and target.exists() and not chosen.force:
         raise CommandError(f"{visible(str(target))} exists; --force replaces it")
     models = asyncio.run(_discover(settings.sources))
-    text = configuration(settings.sources, models)
+    text = configuration(settings.sources, models, asyncio.run(_jobs(settings.sources)))
     if target is None:
         sys.stdout.write(text)
         return exits.OK
     _write(target, text, force=chosen.force)
     sys.stderr.write(
-        f"{visible(str(target))} written with {len(models)} models; "
+        f"{visible(str(target))} written, models: {len(models)}; "
         f"next: midwatch --config {visible(str(target))} check\n"
     )
     return exits.OK
@@ -72,7 +72,34 @@ async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:
     return found
 
 
-def configuration(sources: Sequence[SourceSettings], models: Sequence[SeenModel]) -> str:
+async def _jobs(sources: Sequence[SourceSettings]) -> list[str]:
+    """Return one line a job of each server: how many models, versions and series it has."""
+    from console.signals.profile import profiles
+    from console.sources.frames import Frames
+    from console.sources.protocol import SourceDown
+    from console.wire.endpoint import endpoint_of
+
+    lines: list[str] = []
+    for settings in sources:
+        if settings.kind != "prometheus":
+            continue
+        try:
+            frame = await Frames(endpoint_of(settings)).discovery(profiles(), time.time())
+        except SourceDown as down:
+            lines.append(f"jobs of {visible(settings.name)} are not known: {down.sentence}")
+            continue
+        grouped = frame.groupby(["server", "profile"], sort=True)
+        for (job, profile), group in grouped:
+            lines.append(
+                f"job {visible(str(job), 60)}: {profile}, models {group['model'].nunique()}, "
+                f"signature series {group['series'].sum():.0f}"
+            )
+    return lines
+
+
+def configuration(
+    sources: Sequence[SourceSettings], models: Sequence[SeenModel], jobs: Sequence[str] = ()
+) -> str:
     """Return a configuration that declares what was found; what only people know is commented."""
     lines = [
         "# Written by `midwatch init`: what was found, ready to be completed.",
@@ -86,7 +113,8 @@ def configuration(sources: Sequence[SourceSettings], models: Sequence[SeenModel]
         lines += _source(source)
     kinds = Counter(model.profile for model in models)
     summary = ", ".join(f"{count} {profile}" for profile, count in sorted(kinds.items()))
-    lines.append(f"# {len(models)} models found: {summary or 'none'}")
+    lines.append(f"# models found: {len(models)} ({summary or 'none'})")
+    lines += [f"#   {visible(line)}" for line in jobs]
     named: set[str] = set()
     for model in sorted(models, key=lambda each: each.model):
         if model.model not in named:

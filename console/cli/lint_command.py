@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import re
 from typing import TYPE_CHECKING
 
 from console.cli import exits
@@ -17,51 +17,84 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.facts.samples import SeenModel
     from console.signals.profile import Profile
+
+_SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^\n]*\})?[ \t]", re.MULTILINE)
+_LARGEST_BYTES = 16 * 1024 * 1024
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Read the endpoint once; 0 when a model is recognised, 1 when none is."""
+    """Read the endpoint once; 0 when a profile is recognised, 1 when none is."""
+    from console.signals.profile import profiles
+
     parser = Parser("midwatch lint-metrics", "Say which signals a /metrics endpoint gives.")
     parser.add_argument("url", metavar="URL")
     add_shared(parser)
     chosen = parser.parse_all(arguments)
-    models = asyncio.run(_look(chosen.url))
-    if not models:
-        print(f"{visible(chosen.url)}: no model is recognised here")
+    names = frozenset(found.group(1) for found in _SAMPLE.finditer(asyncio.run(_read(chosen.url))))
+    known = [profile for profile in profiles().values() if names & set(profile.signature)]
+    if not known:
+        print(f"{visible(chosen.url)}: {len(names)} metrics, none of a server that is recognised")
         print("add: model_requests_total{model, outcome}; docs/profiles.md lists what else counts")
         return exits.FAILED
-    from console.signals.profile import profiles
-
-    for name in sorted({model.profile for model in models}):
-        served = sorted(model.model for model in models if model.profile == name)
-        _report(profiles()[name], served)
+    for profile in known:
+        _report(profile, names)
     return exits.OK
 
 
-def _report(profile: Profile, served: Sequence[str]) -> None:
+def _report(profile: Profile, names: frozenset[str]) -> None:
+    given, missing, foreign = _sorted_out(profile, names)
+    print(f"recognised: {profile.title} (profile {profile.name})")
+    for name in given:
+        print(f"  ok      {name}: {SIGNALS[name].title}")
+    for name, metrics in missing:
+        print(f"  missing {name}: {SIGNALS[name].title}; add {', '.join(metrics)}")
+    for name, how in foreign:
+        print(f"  none    {name}: this kind of server has none" + (f"; {how}" if how else ""))
+
+
+def _sorted_out(
+    profile: Profile, names: frozenset[str]
+) -> tuple[list[str], list[tuple[str, list[str]]], list[tuple[str, str]]]:
+    """Return the signals that are given, those whose metrics are missing, and all others."""
     from console.engine.hints import hint
+    from console.signals.variants import measurements
 
-    print(f"{profile.title}: {', '.join(visible(model, 60) for model in served)}")
-    given = [name for name in SIGNALS if name in profile.signals]
-    print(f"  this kind of service can give: {', '.join(given)}")
+    measured = {**measurements(profile)}
+    for name in ("cost_today", "cost_month"):
+        if "cost_increase" in measured:
+            measured.setdefault(name, measured["cost_increase"])
+    given: list[str] = []
+    missing: list[tuple[str, list[str]]] = []
+    foreign: list[tuple[str, str]] = []
     for name, fact in SIGNALS.items():
-        if name not in profile.signals and not fact.derived:
-            how = hint(name, served[0], ReadingState.NO_DATA)
-            print(f"  not from it: {name} ({fact.title})" + (f"; {how}" if how else ""))
+        if fact.derived:
+            continue
+        if name not in measured:
+            foreign.append((name, hint(name, "NAME", ReadingState.NO_DATA)))
+            continue
+        metrics = measured[name].expression.metrics()
+        if metrics & names:
+            given.append(name)
+        else:
+            missing.append((name, sorted(metrics)))
+    return given, missing, foreign
 
 
-async def _look(url: str) -> tuple[SeenModel, ...]:
-    from console.engine.making import plain_factory
+async def _read(url: str) -> str:
     from console.settings.schema import SourceSettings
-    from console.signals.profile import profiles
-    from console.sources.protocol import SourceDown
+    from console.wire.client import Wire
+    from console.wire.endpoint import endpoint_of_target
+    from console.wire.errors import WireError
 
-    source = plain_factory()(SourceSettings(name="lint", kind="scrape", targets=(url,)))
+    declared = SourceSettings(name="lint", kind="scrape", targets=(url,))
+    wire = Wire(endpoint_of_target(declared, url), None, max_bytes=_LARGEST_BYTES)
     try:
-        return (await source.discover(profiles(), time.time())).models
-    except SourceDown as down:
-        raise CommandError(f"{visible(url)} cannot be read: {visible(down.sentence)}") from down
+        answer = await wire.get("")
+    except WireError as fault:
+        raise CommandError(f"{visible(url)} cannot be read: {fault.sentence}") from fault
     finally:
-        await source.aclose()
+        await wire.aclose()
+    if answer.status != 200:
+        raise CommandError(f"{visible(url)} answered {answer.status}; is it the metrics path?")
+    return answer.body.decode("utf-8", "replace")

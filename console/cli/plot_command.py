@@ -52,7 +52,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     text = chart(series, model=chosen.model, width=width, height=_ROWS)
     if not text:
         raise CommandError(
-            f"{visible(chosen.model)} has no value of {chosen.signal} in the last {chosen.range}"
+            f"{visible(chosen.model)} has no value of {chosen.signal} in the last {chosen.range}; "
+            "a scrape source knows no past, only a Prometheus server does"
         )
     sys.stdout.write(text)
     return exits.OK

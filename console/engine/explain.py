@@ -41,7 +41,7 @@ def explain(
         window_seconds=reading.window_seconds,
         n=reading.n,
         method=reading.method or (asked[-1].query.method if asked else ""),
-        hint=visible(failure) if failure else hint(signal, model, reading.state),
+        hint=visible(failure) if failure else hint(signal, model, reading.state, profile),
     )
 
 

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from console.facts.reading import ReadingState
+from console.signals.profile import profiles
+from console.signals.variants import measurements
 
-_REQUESTS = "export model_requests_total with the label outcome"
-_DURATION = "export the histogram model_request_duration_seconds"
-_CONFIDENCE = "export the histogram model_prediction_confidence"
-_COST = "export model_cost_usd_total"
-_DRIFT = 'export model_drift{kind="prediction",measure="psi"} with model_drift_samples'
+if TYPE_CHECKING:
+    from console.signals.profile import Profile
 
-_METRICS: dict[str, str] = {
-    "requests_rate": _REQUESTS,
-    "bad_rate": _REQUESTS,
-    "error_ratio": _REQUESTS,
-    "attempts_per_request": "export model_attempts_total with the label dependency",
-    "tokens_rate": "a language-model server's token counter gives it; a classifier has none",
-    "latency_p50": _DURATION,
-    "latency_p95": _DURATION,
-    "latency_p99": _DURATION,
-    "latency_mean": _DURATION,
-    "ttft_p95": "a language-model server's time-to-first-token histogram gives it",
-    "tpot_p95": "a language-model server's time-per-output-token histogram gives it",
-    "saturation": "set own PromQL in signals.saturation: the busy share of capacity",
-    "kv_cache": "a language-model server's KV-cache gauge gives it",
-    "queue_depth": "a model server's waiting-requests gauge gives it",
-    "in_flight": "a model server's running-requests gauge gives it",
-    "confidence_mean": _CONFIDENCE,
-    "low_confidence_ratio": _CONFIDENCE
-    + ", with the threshold of models.NAME.confidence on a bucket edge",
-    "review_rate": "export model_review_total",
-    "review_depth": "export model_review_queue_depth",
-    "review_oldest": "export model_review_oldest_seconds",
-    "review_rho": "set models.NAME.review.capacity_per_second, or export "
-    "model_review_capacity_per_second",
-    "ece": "it needs labels: set own PromQL in signals.ece",
-    "drift_psi": _DRIFT,
-    "drift_features": 'export model_drift{kind="feature",measure="psi"} with the label feature',
-    "prediction_drift": _DRIFT,
-    "null_ratio": "export model_input_nulls_total and model_input_values_total",
-    "cost_per_hour": _COST,
-    "cost_today": _COST,
-    "cost_month": _COST,
-    "cost_per_1k": _COST + ", or set models.NAME.cost.per_1k_requests",
-    "cost_pace": "set models.NAME.cost.budget_month, and " + _COST,
-    "spend_burn": "set models.NAME.cost.budget_month, and " + _COST,
-    "waste_ratio": _COST + " with the label use",
-    "budget_left": _REQUESTS,
+OWN_PROFILE = "midwatch"
+_SHOWN_METRICS = 3
+
+# Which column a derived signal starves without, and the setting it needs besides.
+_NEEDED = {
+    "review_rho": ("review_rate", "set models.NAME.review.capacity_per_second"),
+    "cost_per_1k": ("cost_per_hour", "set models.NAME.cost.per_1k_requests"),
+    "cost_pace": ("cost_per_hour", "set models.NAME.cost.budget_month"),
+    "spend_burn": ("cost_per_hour", "set models.NAME.cost.budget_month"),
+    "budget_left": ("error_ratio", ""),
 }
+_SPEND_PARTS = frozenset({"cost_today", "cost_month"})
 
 
-def hint(signal: str, model: str, state: ReadingState) -> str:
+def hint(signal: str, model: str, state: ReadingState, profile: str = OWN_PROFILE) -> str:
     """Return what to do about a reading that is not a value; empty when it is one."""
     match state:
         case ReadingState.OK:
@@ -62,7 +37,40 @@ def hint(signal: str, model: str, state: ReadingState) -> str:
         case ReadingState.STALE:
             return "the source does not answer; this is the last known value"
         case ReadingState.ERROR:
-            return "the source refused this question; see its error"
+            return "the source refused this question"
         case _:
-            known = _METRICS.get(signal, _REQUESTS if signal.startswith("burn_") else "")
-            return known.replace("NAME", model)
+            return _to_fill(signal, profile).replace("NAME", model)
+
+
+def _to_fill(signal: str, profile: str) -> str:
+    base, setting = _NEEDED.get(
+        signal, ("error_ratio" if signal.startswith("burn_") else signal, "")
+    )
+    metrics = _metrics(base, profile)
+    return " and ".join(part for part in (setting, metrics) if part)
+
+
+def _metrics(signal: str, profile: str) -> str:
+    known = profiles()
+    mine = _names(signal, known.get(profile))
+    if mine:
+        return f"the source has no {mine} for it, or too short a history"
+    contract = _names(signal, known.get(OWN_PROFILE))
+    own_promql = f"set models.NAME.signals.{signal} (own PromQL)"
+    if profile != OWN_PROFILE:
+        offered = f"; or export {contract}" if contract else ""
+        return f"a server of profile {profile or 'unknown'} does not give it: {own_promql}{offered}"
+    return own_promql
+
+
+def _names(signal: str, profile: Profile | None) -> str:
+    """Return the metrics a profile reads for a signal, empty where it does not measure it."""
+    if profile is None:
+        return ""
+    measured = measurements(profile)
+    definition = measured.get("cost_increase" if signal in _SPEND_PARTS else signal)
+    if definition is None:
+        return ""
+    names = sorted(definition.expression.metrics())
+    more = f" and {len(names) - _SHOWN_METRICS} more" if len(names) > _SHOWN_METRICS else ""
+    return ", ".join(names[:_SHOWN_METRICS]) + more
