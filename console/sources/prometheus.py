@@ -89,6 +89,7 @@ class PrometheusSource:
         self._recent = RecentModels()
         self._reason = ""
         self._server_date = ""
+        self._decoding = asyncio.Lock()
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
 
@@ -197,7 +198,9 @@ class PrometheusSource:
             return _failed(query, now, body), body
         opened, elapsed_seconds = body
         try:
-            vector = await instant_vector(opened)
+            # One answer at a time, or a turn of the loop would be a piece of each.
+            async with self._decoding:
+                vector = await instant_vector(opened)
         except ApiError as problem:
             failure = _Failure(problem.sentence, problem.refused)
             return _failed(query, now, failure), failure
