@@ -50,7 +50,7 @@ def _report(profile: Profile, names: frozenset[str]) -> None:
     for name, metrics in missing:
         print(f"  missing {name}: {SIGNALS[name].title}; add {', '.join(metrics)}")
     for name, how in foreign:
-        print(f"  none    {name}: this kind of server has none" + (f"; {how}" if how else ""))
+        print(f"  none    {name}: {how}")
 
 
 def _sorted_out(
@@ -71,7 +71,7 @@ def _sorted_out(
         if fact.derived:
             continue
         if name not in measured:
-            foreign.append((name, hint(name, "NAME", ReadingState.NO_DATA)))
+            foreign.append((name, hint(name, "NAME", ReadingState.NO_DATA, profile.name)))
             continue
         metrics = measured[name].expression.metrics()
         if metrics & names:
