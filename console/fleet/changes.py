@@ -9,7 +9,7 @@ import numpy as np
 from console.facts.severity import BreakerState, Severity
 from console.facts.snapshot import Change
 from console.fleet.culprit import CULPRIT_ERROR_RATIO
-from console.fleet.words import a_minute, clock_seconds, name
+from console.fleet.words import a_minute, name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from console.facts.samples import SourceStatus
     from console.facts.severity import Finding, Route
-    from console.facts.snapshot import Dependency, Snapshot
+    from console.facts.snapshot import Dependency
     from console.fleet.evidence import Evidence
     from console.fleet.labels import Fold
     from console.fleet.routes import RouteFacts
@@ -192,39 +192,3 @@ def _few(found: list[Change], summary: str) -> list[Change]:
     if len(found) <= TOLD_AT_ONCE:
         return found
     return [Change(found[0].at, "", f"{len(found)} {summary}")]
-
-
-def say(previous: Snapshot | None, snapshot: Snapshot) -> str:
-    """Return the one sentence that tells the last change, with its time (UTC).
-
-    Without any change it tells how things stand. ``previous`` is the Snapshot before: several
-    changes since then are counted behind the first.
-    """
-    if not snapshot.changes:
-        return _standing(snapshot)
-    latest = snapshot.changes[0]
-    fresh = [
-        change
-        for change in snapshot.changes
-        if change.at == latest.at or (previous is not None and change.at > previous.taken_at)
-    ]
-    more = f" (and {len(fresh) - 1} more)" if len(fresh) > 1 else ""
-    return f"{clock_seconds(latest.at)} {latest.text}{more}"
-
-
-def _standing(snapshot: Snapshot) -> str:
-    total = len(snapshot.rows)
-    if not total:
-        return "No model is known yet."
-    acute = int((snapshot.severities <= int(Severity.S2)).sum())
-    unknown = int((snapshot.severities == int(Severity.UNKNOWN)).sum())
-    if acute:
-        row = int(snapshot.order[0])
-        findings = snapshot.findings.get(row, ())
-        reason = f": {findings[0].text}" if findings else ""
-        return (
-            f"{acute} of {total} models at S1 or S2; first {name(snapshot.rows[row].model)}{reason}"
-        )
-    if unknown:
-        return f"{unknown} of {total} models are unknown; the others need nothing now."
-    return f"No change seen; none of {total} models needs you now."

@@ -7,7 +7,8 @@ from console.facts.model import ModelRow
 from console.facts.samples import SourceStatus
 from console.facts.severity import Severity
 from console.facts.snapshot import Change
-from console.fleet.changes import KEPT, KEPT_SECONDS, remember, say
+from console.fleet.changes import KEPT, KEPT_SECONDS, remember
+from console.fleet.say import say
 from tests.fleet.scenes import CALM, Facts, Watch
 from tests.support.columns import Entry
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, sample_snapshot

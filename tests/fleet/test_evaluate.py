@@ -218,6 +218,19 @@ def test_a_model_with_several_breakers_shows_the_worst() -> None:
     assert snapshot.breaker(0).state is BreakerState.FORCED_OPEN
 
 
+def test_of_several_active_routes_the_lowest_rung_is_shown() -> None:
+    facts: Facts = {
+        "route": [
+            (("m", "primary", "L0", "eu"), 1.0),
+            (("m", "small", "L2", "eu"), 1.0),
+            (("m", "rules", "L3", "eu"), 0.0),
+            (("m", "primary", "L0", "eu"), 1.0),
+        ]
+    }
+    snapshot = Watch((ModelRow("m", source="prom"),)).see({"m": CALM}, facts)
+    assert snapshot.route(0).target == "small"
+
+
 def test_an_empty_fleet_is_a_snapshot_too() -> None:
     watch = Watch(())
     watch.see({})
