@@ -45,6 +45,7 @@ class RealPrometheus:
         self._fleet = fleet
         self._history_seconds = history_days * _DAY
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._home: Path | None = None
         self.url = ""
         self.backfill_seconds = 0.0
@@ -74,6 +75,10 @@ class RealPrometheus:
 
     def stop(self) -> None:
         """End the server by its process id and remove its data."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.kill()
+            guard.communicate()
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
@@ -142,6 +147,7 @@ class RealPrometheus:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._guard = _guard(self._process.pid, home)
         deadline = time.monotonic() + READY_SECONDS
         while not _ready(port):
             if self._process.poll() is not None:
@@ -153,6 +159,26 @@ class RealPrometheus:
                 )
             time.sleep(0.1)
         _log.info("prometheus ready, history imported in %.1f s", self.backfill_seconds)
+
+
+# Reads until its input closes, which happens when this process is gone, however it ended.
+_GUARD_SCRIPT = """
+read -r _
+kill "$1" 2>/dev/null
+while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+rm -rf -- "$2"
+"""
+
+
+def _guard(pid: int, home: Path) -> subprocess.Popen[bytes]:
+    """Start what ends the server and removes its data should this process be killed."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD_SCRIPT, "guard", str(pid), str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def scrape_config(targets: Sequence[str]) -> str:

@@ -59,6 +59,38 @@ def test_it_scrapes_the_fleet_and_has_its_history() -> None:
         os.kill(pid, 0)
 
 
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    require_binary("prometheus")
+    require_binary("promtool")
+    code = (
+        "import time\n"
+        "from console.demo.fleet import DemoFleet\n"
+        "from console.demo.prometheus import RealPrometheus\n"
+        "fleet = DemoFleet(models=1)\n"
+        "fleet.start()\n"
+        "server = RealPrometheus(fleet, history_days=0.25)\n"
+        "server.start()\n"
+        "print(server.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(pid, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 def test_a_missing_program_is_said_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
