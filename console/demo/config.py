@@ -120,8 +120,15 @@ def _promises(model: ModelSpec) -> list[str]:
         under = f"{model.latency_under_seconds * 1000:g}ms"
         latency = f', latency = {{ under = "{under}", share = {model.latency_share:g} }}'
     lines = [f"slo = {{ availability = {model.availability:g}{latency} }}"]
+    hourly_usd = planned_usd_per_hour(model)
+    budget = max(1.0, hourly_usd * HOURS_A_MONTH * BUDGET_MARGIN)
     if model.profile != "midwatch":
-        return lines
+        # Its server exports no cost, so the plan's price stands in for it.
+        per_1k = hourly_usd / (model.rate_per_second * 3.6)
+        return [
+            *lines,
+            f"cost = {{ budget_month = {budget:.0f}, per_1k_requests = {per_1k:.4f} }}",
+        ]
     if "confidence" not in model.omits:
         base = model.primary.low_share
         lines.append(f"confidence = {{ threshold = {model.threshold:g}, base = {base:g} }}")
@@ -131,6 +138,5 @@ def _promises(model: ModelSpec) -> list[str]:
             f'sla = "{model.review_sla_seconds:g}s" }}'
         )
     if "cost" not in model.omits:
-        budget = planned_usd_per_hour(model) * HOURS_A_MONTH * BUDGET_MARGIN
-        lines.append(f"cost = {{ budget_month = {max(1.0, budget):.0f} }}")
+        lines.append(f"cost = {{ budget_month = {budget:.0f} }}")
     return lines

@@ -226,6 +226,8 @@ def test_the_configuration_describes_the_whole_fleet(fleet: DemoFleet) -> None:
     assert fraud["fallbacks"][0]["name"] == "fraud-small"
     assert fraud["cost"]["budget_month"] > 0
     assert "owner" not in config["models"]["price-opt"]
+    assert "cost" not in config["models"]["price-opt"]
+    assert config["models"]["summarizer"]["cost"]["per_1k_requests"] > 0
     for model in config["models"].values():
         assert set(model.get("dependencies", [])) <= set(config["dependencies"])
     other = tomllib.loads(fleet.config_toml(prometheus_url="http://127.0.0.1:9"))
