@@ -77,9 +77,8 @@ def evaluate(
         severities = np.where(streaks.raised, levels, np.uint8(Severity.OK)).min(
             axis=1, initial=np.uint8(Severity.OK)
         )
-        findings = FindingsView(
-            seen.evidence, RULES, Raised(streaks.raised, levels, streaks.since), held
-        )
+        told = Raised(_told(streaks.raised), levels, streaks.since)
+        findings = FindingsView(seen.evidence, RULES, told, held)
         pending = FindingsView(
             seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
         )
@@ -124,6 +123,15 @@ def _levels(evidence: Evidence) -> Codes:
     lowest = (evidence.statics.tier == _LOWEST_TIER)[:, np.newaxis]
     levels: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), _RULE_LEVELS)
     return levels
+
+
+def _told(raised: Mask) -> Mask:
+    """Leave out what goes without saying beside a worse rule that is raised too."""
+    told = raised.copy()
+    for rule in RULES:
+        for worse in rule.implied_by:
+            told[:, POSITION[rule.id]] &= ~raised[:, POSITION[worse]]
+    return told
 
 
 def _absent_briefly(evidence: Evidence) -> Mask:

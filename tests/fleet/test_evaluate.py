@@ -191,7 +191,7 @@ def test_one_evaluation_without_memory_raises_what_the_source_proves() -> None:
         "review_oldest": 1000.0,
     }
     snapshot = Watch((row,)).see({"m": entries}, remembers=False)
-    assert rules_of(snapshot) == {"burn_page_fast", "burn_degraded"}
+    assert rules_of(snapshot) == {"burn_page_fast"}
     assert {one.rule for one in snapshot.pending[0]} == {"review_sla"}
     assert snapshot.severity(0) is Severity.S1
 

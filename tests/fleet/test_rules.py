@@ -209,6 +209,15 @@ def test_an_owner_is_missed_only_of_configured_models() -> None:
     assert "no_owner" not in rules_of(settled(replace(ROW, owner="", configured=False), {}))
 
 
+def test_what_a_worse_rule_implies_goes_without_saying() -> None:
+    burning = rules_of(settled(ROW, _burn("1h", "5m", 0.5)))
+    assert "burn_page_fast" in burning
+    assert "burn_degraded" not in burning
+    drifting = rules_of(settled(ROW, {**DRIFT, **LOW}))
+    assert "drift_with_second" in drifting
+    assert "drift_alone" not in drifting
+
+
 def test_sentences_read_like_a_colleague() -> None:
     burn = settled(ROW, {**_burn("1h", "5m", 0.069), "error_ratio@5m": 0.833})
     assert text_of(burn, "burn_page_fast") == "burn 69x on 1h, 833x on 5m"

@@ -39,7 +39,14 @@ def _text(long: str, short: str) -> Callable[[Evidence, int], str]:
     return text
 
 
-def _rule(rule_id: str, level: Severity, limit: float, long: str, short: str) -> Rule:
+def _rule(
+    rule_id: str,
+    level: Severity,
+    limit: float,
+    long: str,
+    short: str,
+    implied_by: tuple[str, ...] = (),
+) -> Rule:
     return Rule(
         id=rule_id,
         level=level,
@@ -52,13 +59,14 @@ def _rule(rule_id: str, level: Severity, limit: float, long: str, short: str) ->
         judge=burning(limit, long, short),
         text=_text(long, short),
         spans=True,
+        implied_by=implied_by,
     )
 
 
 RULES = (
     _rule("burn_page_fast", Severity.S1, 14.4, "1h", "5m"),
     _rule("burn_page_slow", Severity.S1, 6.0, "6h", "30m"),
-    _rule("burn_degraded", Severity.S2, 6.0, "1h", "5m"),
+    _rule("burn_degraded", Severity.S2, 6.0, "1h", "5m", implied_by=("burn_page_fast",)),
     _rule("burn_ticket", Severity.S3, 3.0, "1d", "2h"),
     _rule("burn_ticket_slow", Severity.S3, 1.0, "3d", "6h"),
 )

@@ -33,6 +33,7 @@ first?" is answered by one rule's id. Ids are never renamed. This page is made f
 - Too few samples, no traffic, a failed question and a source that is away make a rule unknown,
   never "fine". A missing sample count is not a low one: such a value is judged.
 - Tier 3 lowers S1 to S2, but for the rules marked *kept*.
+- A rule that a worse one implies is not listed while that one is raised (*unless* below).
 - Rules marked *one run* are proven by the source's own windows: `midwatch status --instant`
   raises them at once. It lists what the others found as pending.
 - A model without a declared objective is held to 99% availability and to its own latency of the
@@ -75,7 +76,8 @@ def _needs(needs: tuple[str, ...]) -> str:
 
 def _marks(rule: Rule) -> str:
     marks = (("one run", rule.spans), ("kept", rule.keeps_level))
-    return ", ".join(word for word, on in marks if on)
+    words = [word for word, on in marks if on]
+    return ", ".join([*words, *(f"unless `{worse}`" for worse in rule.implied_by)])
 
 
 if __name__ == "__main__":

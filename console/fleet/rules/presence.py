@@ -86,6 +86,7 @@ RULES = (
         _unknown,
         why_absent,
         immediate=True,
+        implied_by=("no_data_tier1",),
     ),
     Rule(
         "no_owner",

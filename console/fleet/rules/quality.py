@@ -223,6 +223,7 @@ RULES = (
         _drift_alone,
         _drift_text,
         spans=True,
+        implied_by=("drift_with_second",),
     ),
     Rule(
         "ece",

@@ -20,7 +20,8 @@ class Rule:
     ``when`` is the condition in words, ``needs`` the columns it is made of. ``text`` writes the
     sentence of one row. ``spans`` says that the source's own windows prove the condition, so
     that a single evaluation can decide it. ``keeps_level`` rules are not lowered for tier 3.
-    ``immediate`` rules are raised by one hit and cleared by one clean evaluation.
+    ``immediate`` rules are raised by one hit and cleared by one clean evaluation. While a rule
+    of ``implied_by`` is raised this one goes without saying.
     """
 
     id: str
@@ -32,3 +33,4 @@ class Rule:
     spans: bool = False
     keeps_level: bool = False
     immediate: bool = False
+    implied_by: tuple[str, ...] = ()
