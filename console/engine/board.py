@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
 
 DEPENDENCY_LABEL = "dependency"
+KEPT_FACTS_SECONDS = 15.0
 _RATE_WINDOW_SECONDS = 300.0
 
 
@@ -75,7 +76,7 @@ class Board:
         for name in [name for name in self._answers if name[0] == source and name[1] not in kept]:
             del self._answers[name]
             self._labelled.pop(name, None)
-        self._joins.clear()
+            self._joins.drop(*name)
 
     def drop(self, source: str) -> None:
         """Forget a source that left the configuration."""
@@ -170,7 +171,7 @@ class Board:
 
     def _facts(self, source: str, query: Query, answer: Answer) -> tuple[LabelledValue, ...]:
         known = self._labelled.get((source, query.id))
-        if known is not None and known[0] is answer:
+        if known is not None and _says_the_same(known[0], answer):
             return known[1]
         values = answer.values.tolist()
         if query.by and query.by[0] == DEPENDENCY_LABEL:
@@ -191,6 +192,21 @@ class Board:
             )
         self._labelled[source, query.id] = (answer, facts)
         return facts
+
+
+def _says_the_same(before: Answer, answer: Answer) -> bool:
+    """Tell whether facts made of ``before`` still speak for ``answer``.
+
+    Facts are objects, thousands of them; while nothing changes they are made anew every
+    15 s only, which is then how far their time may lag behind.
+    """
+    if before is answer:
+        return True
+    return (
+        before.keys is answer.keys
+        and answer.at - before.at < KEPT_FACTS_SECONDS
+        and np.array_equal(before.values, answer.values, equal_nan=True)
+    )
 
 
 def _speaks_for(query: Query, seat: Seat) -> bool:

@@ -24,6 +24,7 @@ class Join:
     """``values[entries]`` of an answer go to ``column[rows]``; both are integer arrays."""
 
     keys: Keys
+    models: frozenset[str] | None
     entries: Indices
     rows: Indices
 
@@ -39,11 +40,14 @@ def join(keys: Keys, rows_of: Mapping[str, tuple[int, ...]], models: frozenset[s
         for row in rows_of.get(name, ()):
             entries.append(entry)
             rows.append(row)
-    return Join(keys, np.array(entries, dtype=np.intp), np.array(rows, dtype=np.intp))
+    return Join(keys, models, np.array(entries, dtype=np.intp), np.array(rows, dtype=np.intp))
 
 
 class JoinCache:
-    """Joins by query, valid while the answer's keys are the identical object and no row moved."""
+    """Joins by query, valid while the answer's keys are the identical object and no row moved.
+
+    A plan made anew every minute asks the same of the same models: its joins stay.
+    """
 
     def __init__(self) -> None:
         self._joins: dict[tuple[str, str], Join] = {}
@@ -52,13 +56,17 @@ class JoinCache:
         """Forget everything, because rows moved."""
         self._joins.clear()
 
+    def drop(self, source: str, query_id: str) -> None:
+        """Forget the join of a query that is no longer asked."""
+        self._joins.pop((source, query_id), None)
+
     def of(
         self, source: str, query: Query, keys: Keys, rows_of: Mapping[str, tuple[int, ...]]
     ) -> Join:
         """Return the join for this answer, from memory when its keys are the same object."""
         name = (source, query.id)
         known = self._joins.get(name)
-        if known is None or known.keys is not keys:
+        if known is None or known.keys is not keys or known.models != query.models:
             known = join(keys, rows_of, query.models)
             self._joins[name] = known
         return known

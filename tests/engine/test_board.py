@@ -8,6 +8,7 @@ from console.engine.seats import Seat, Seating
 from console.facts.model import ModelRow
 from console.facts.reading import ReadingState
 from console.facts.samples import Answer
+from console.fleet.observed import LabelledValue
 from console.signals.query import Query
 from tests.engine.fakes import NOW, answer, failure, query
 
@@ -181,3 +182,18 @@ def test_a_question_that_leaves_the_plan_takes_its_answer_with_it() -> None:
     assert set(board.observe(()).columns) == {"latency_p50"}
     board.take("one", [answer(asked, {"alpha": 1.0})])
     assert set(board.observe(()).columns) == {"latency_p50"}
+
+
+def test_labelled_facts_are_kept_while_they_say_the_same_and_their_time_is_fresh() -> None:
+    breaker = query("breaker_state", by=("model", "dependency"), labelled=True)
+    board = board_of(breaker)
+    keys = (("alpha", "fs"),)
+
+    def seen_at(seconds: float, value: float) -> LabelledValue:
+        board.take("one", [Answer(breaker.id, keys, np.array([value]), NOW + seconds)])
+        return board.observe(()).labelled["breaker_state"][0]
+
+    first = seen_at(0, 0.0)
+    assert seen_at(5, 0.0) is first
+    assert seen_at(10, 1.0).value == 1.0
+    assert seen_at(26, 1.0).at == NOW + 26
