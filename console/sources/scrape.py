@@ -11,7 +11,7 @@ import numpy as np
 
 from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.signals.evaluate import Memory, evaluate
-from console.signals.expressions import duration
+from console.signals.expressions import Increase, duration
 from console.signals.matchers import Matcher, conditions
 from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
 from console.sources.protocol import Discovery, SourceDown
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from console.facts.samples import SourceState
+    from console.signals.expressions import Expression
     from console.signals.plan import Query
     from console.signals.profile import Profile
     from console.sources.store import HistoryBlock
@@ -33,6 +34,7 @@ COVERED_SHARE = 0.9
 
 _SHOWN_PROBLEMS = 5
 _SAME_ROUND_SHARE = 0.5
+_ROUNDING_SECONDS = 1e-5
 _BUSY_SECONDS_BETWEEN_TURNS = 0.005
 _POINTS_BETWEEN_TURNS = 10
 
@@ -95,6 +97,7 @@ class ScrapeSource:
 
     async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
         """Find the models whose signature series had a sample within the last hour."""
+        now = _whole_milliseconds(now)
         self._learn(profiles)
         await self._scrape_if_due(now)
         self._raise_if_down()
@@ -123,6 +126,7 @@ class ScrapeSource:
 
         Raises `SourceDown` when no target answers.
         """
+        now = _whole_milliseconds(now)
         await self._scrape_if_due(now)
         self._raise_if_down()
         self._withheld.clear()
@@ -157,9 +161,11 @@ class ScrapeSource:
         one = replace(query, matchers=(*query.matchers, Matcher(query.by[0], "=", series_value)))
         memory = Memory()
         for place, at in enumerate(times.tolist()):
-            answer = evaluate(one, self._samples, at, memory)
-            if answer.values.size:
-                values[place] = answer.values[0]
+            at = _whole_milliseconds(at)
+            fitted, _ = self._fitted(one, at)
+            found = None if fitted is None else evaluate(fitted, self._samples, at, memory).values
+            if found is not None and found.size:
+                values[place] = found[0]
             self._samples.forget_windows()
             if place % _POINTS_BETWEEN_TURNS == 0:
                 await asyncio.sleep(0)
@@ -267,24 +273,37 @@ class ScrapeSource:
     def _answer(self, query: Query, now: float) -> Answer:
         if not query.answerable_from_samples:
             return Answer(query.id, (), np.empty(0), now, error=_NEEDS_SERVER)
-        covered = self._covered_seconds(query, now)
-        window = query.window_seconds
-        infos: tuple[str, ...] = ()
-        if window is not None and covered is not None and covered < COVERED_SHARE * window:
-            infos = (f"history {_span(covered)}, the window is {duration(window)}",)
-            if window > FINE_SECONDS:
-                self._withheld.append((covered, window))
-                # A day's burn out of ten minutes would be a wrong number, not a rough one.
-                return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
-        answer = evaluate(query, self._samples, now, self._memory)
+        fitted, info = self._fitted(query, now)
+        infos = () if info is None else (info,)
+        if fitted is None:
+            return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
+        answer = evaluate(fitted, self._samples, now, self._memory)
         return replace(answer, keys=self._same_keys(query, answer.keys), infos=infos)
 
-    def _covered_seconds(self, query: Query, now: float) -> float | None:
+    def _fitted(self, query: Query, at: float) -> tuple[Query | None, str | None]:
+        """Fit a query to the history there is, and say so where that is shorter than its window.
+
+        A short window shrinks to what is there: over the whole of it a rate would come out too
+        small for minutes after the start. A long one is withheld (None): a day's burn out of
+        ten minutes would be a wrong number, not a rough one. Counts stay as they are.
+        """
+        covered, window = self._covered_seconds(query, at), query.window_seconds
+        if window is None or covered is None or covered >= COVERED_SHARE * window:
+            return query, None
+        info = f"history {_span(covered)}, the window is {duration(window)}"
+        if window > FINE_SECONDS:
+            self._withheld.append((covered, window))
+            return None, info
+        if covered <= 0 or (query.expression is not None and _counts(query.expression)):
+            return query, info
+        return replace(query, window_seconds=covered + _ROUNDING_SECONDS), info
+
+    def _covered_seconds(self, query: Query, at: float) -> float | None:
         """Return how much of the query's past is held; None when there is no such series."""
         if query.expression is None:
             return None
         start = self._samples.history_start(query.expression.metrics())
-        return now - query.offset_seconds - start if math.isfinite(start) else None
+        return at - query.offset_seconds - start if math.isfinite(start) else None
 
     def _same_keys(
         self, query: Query, keys: tuple[tuple[str, ...], ...]
@@ -299,6 +318,16 @@ class ScrapeSource:
 _NEEDS_SERVER = (
     "this query is raw PromQL and needs a Prometheus server; this source reads /metrics itself"
 )
+
+
+def _counts(expression: Expression) -> bool:
+    """Tell whether a measurement is an amount over its window, not a rate or a share."""
+    return isinstance(expression, Increase) or any(map(_counts, expression.parts()))
+
+
+def _whole_milliseconds(at: float) -> float:
+    """Round as samples are, or a scrape of this very moment could lie after it."""
+    return round(at, 3)
 
 
 def _span(seconds: float) -> str:

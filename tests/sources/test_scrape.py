@@ -132,6 +132,20 @@ async def test_a_dead_target_leaves_the_others_alone_and_its_models_end_by_steps
     assert source.status().warnings == ()
 
 
+async def test_the_scrape_of_this_very_moment_counts() -> None:
+    asked = queries("review_depth")
+    with page(service_text("a", requests=1)) as server:
+        source = source_for(server.url)
+        for tick, fraction in enumerate((0.0006, 0.0004, 0.99951, 0.12345678)):
+            now = START + 5.0 * tick + fraction
+            server.answer = partial(
+                always, f'model_review_queue_depth{{model="a"}} {tick}\n'.encode()
+            )
+            (answer,) = await source.ask(asked, now)
+            assert by_key(answer) == {"a": tick}
+        await source.aclose()
+
+
 async def test_a_series_that_is_not_in_the_next_scrape_is_gone_at_once() -> None:
     asked = queries("review_depth")
     with page(service_text("a", requests=1) + 'model_review_queue_depth{model="b"} 3\n') as server:
@@ -302,6 +316,28 @@ async def test_a_window_longer_than_the_history_has_no_data_and_says_why() -> No
     assert month.keys == ()
     assert source.status().infos == ("history 1m: no data for windows of 1h and longer",)
     assert depth.infos == ()
+
+
+async def test_minutes_after_the_start_a_rate_is_that_of_the_time_so_far() -> None:
+    asked = queries("requests_rate", "error_ratio", "latency_mean", "requests_count@5m")
+    with page("") as server:
+        source = source_for(server.url)
+        for tick in range(4):
+            text = service_text("a", requests=50.0 * tick, errors=10.0 * tick)
+            server.answer = partial(always, text.encode())
+            rate, errors, mean, count = await source.ask(asked, START + 5.0 * tick)
+            if tick == 0:
+                assert rate.keys == (), "one sample is no rate"
+        series = await source.series(asked[0], "a", START - 15.0, START + 15.0, 5.0)
+        await source.aclose()
+
+    assert by_key(rate) == {"a": pytest.approx(10.0)}
+    assert rate.infos == ("history 15s, the window is 5m",)
+    assert by_key(errors) == {"a": pytest.approx(0.2)}
+    assert by_key(mean) == {"a": pytest.approx(0.1)}
+    assert by_key(count) == {"a": pytest.approx(150.0, rel=0.2)}
+    assert np.isnan(series.values[:4]).all()
+    np.testing.assert_allclose(series.values[4:], 10.0)
 
 
 async def test_built_from_settings_and_refused_without_an_address() -> None:
