@@ -194,7 +194,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         """The uppermost screen of the console, under dialogs."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, ConsoleScreen):
-                return screen
+                return screen if screen.ready else None
         return None
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:

@@ -65,14 +65,14 @@ _MOVING = (
     ActionSpec(
         "model.open",
         ("enter",),
-        "Open model",
-        "Everything about the model under the cursor.",
+        "Open",
+        "Everything about the model under the cursor; on its screen, where a number comes from.",
         "Moving",
-        places=_FLEET,
         command="open",
         argument="MODEL",
         footer=2,
         footer_title="model",
+        footer_places=_FLEET,
         disabled=_needs_rows,
     ),
     ActionSpec(

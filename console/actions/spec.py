@@ -47,7 +47,8 @@ class ActionSpec:
 
     ``keys`` are named as people write them (``q``, ``ctrl+q``, ``enter``, ``?``). ``command`` is
     the word after ``:`` and ``argument`` what may follow it, in capitals (empty: nothing).
-    ``footer`` orders the bottom line, lowest first; None keeps the action out of it.
+    ``footer`` orders the bottom line, lowest first; None keeps the action out of it, and
+    ``footer_places`` keeps it to some places.
     ``disabled`` returns the reason why it cannot be done now, or None.
     """
 
@@ -62,6 +63,7 @@ class ActionSpec:
     argument: str = ""
     footer: int | None = None
     footer_title: str = ""
+    footer_places: frozenset[Place] | None = None
     disabled: Callable[[ActionContext], str | None] = field(default=always, compare=False)
 
     @property

@@ -56,6 +56,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self._said_until = 0.0
 
     @property
+    def ready(self) -> bool:
+        """Whether the parts are there: not before composing, nor while the screen goes away."""
+        return self.is_mounted and bool(self.query("#footer"))
+
+    @property
     def context(self) -> ActionContext:
         """What actions are judged by now."""
         return ActionContext(place=self.PLACE, columns=self.size.width, lines=self.size.height)

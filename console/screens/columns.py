@@ -157,7 +157,7 @@ COLUMNS: tuple[FleetColumn, ...] = (
 
 BY_KEY = {column.key: column for column in COLUMNS}
 
-_ALWAYS = frozenset(("s", "model", "who", "age"))
+_ALWAYS = frozenset(("s", "model", "age"))
 _FIRST_TO_GO = ("pace", "rg", "brk", "tier", "drift", "route", "lowc", "bad", "lat", "burn")
 """What leaves when the width is under 80, in this order; WHO and AGE never do."""
 
@@ -166,7 +166,9 @@ def filled(snapshot: Snapshot) -> frozenset[str]:
     """Return the keys of columns that at least one model has something for."""
     found = set(_ALWAYS)
     if any(row.configured for row in snapshot.rows):
-        found.add("tier")
+        found.update(("tier", "who"))
+    if any(row.owner or row.oncall.primary for row in snapshot.rows):
+        found.add("who")
     if any(row.region for row in snapshot.rows) or any(
         route.region for route in snapshot.routes.values()
     ):

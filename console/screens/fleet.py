@@ -96,6 +96,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Divide the room anew."""
+        if not self.ready:
+            return
         self._lay_out()
         self._show_all()
 
@@ -416,10 +418,12 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def on_series_arrived(self, message: SeriesArrived) -> None:
         """Draw the curves that the source gave."""
         message.stop()
+        if not self.ready:
+            return
         self._panes.take(message.answer)
         self._panes.show(self.view)
 
     def on_screen_resume(self) -> None:
         """Catch up when this screen comes back to the top."""
-        if self.frozen_at is None:
+        if self.frozen_at is None and self.ready:
             self.show_snapshot()

@@ -11,7 +11,7 @@ from widgets.lines import Run
 
 if TYPE_CHECKING:
     from console.actions.keymap import Keymap
-    from console.actions.spec import ActionContext, ActionSpec, Mode
+    from console.actions.spec import ActionContext, ActionSpec, Mode, Place
     from themes.glyphs import Glyphs
 
 _SHOWN_KEYS = {
@@ -35,11 +35,17 @@ def footer_line(
 ) -> RunLine:
     """Return the keys worth knowing here; what cannot be done now stays, dimmed."""
     specs = sorted(
-        (spec for spec in ACTIONS if spec.footer is not None and spec.in_place(context.place)),
+        (spec for spec in ACTIONS if _belongs(spec, context.place)),
         key=lambda spec: spec.footer or 0,
     )
     pieces = [_piece(spec, context, mode, keys) for spec in specs if keys.first_key(spec.id)]
     return twins([join_that_fit(pieces, width, Run("  ", ""))], glyphs)[0]
+
+
+def _belongs(spec: ActionSpec, place: Place) -> bool:
+    if spec.footer is None or not spec.in_place(place):
+        return False
+    return spec.footer_places is None or place in spec.footer_places
 
 
 def _piece(spec: ActionSpec, context: ActionContext, mode: Mode, keys: Keymap) -> Piece:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
 
-from console.actions.registry import PANES
+from console.actions.registry import BY_ID, PANES
 from console.actions.spec import ActionContext, Place
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen
@@ -105,6 +105,8 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Divide the room anew."""
+        if not self.ready:
+            return
         self._lay_out()
         self._show_all()
 
@@ -256,7 +258,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     def on_strips_arrived(self, message: StripsArrived) -> None:
         """Draw the strips that the source gave."""
         message.stop()
-        if message.answer.model == self.model:
+        if message.answer.model == self.model and self.ready:
             self._strips.load(message.answer)
             self._show_all()
 
@@ -316,7 +318,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     def on_plot_drawn(self, message: PlotDrawn) -> None:
         """Show a distribution, unless something else is wanted by now."""
         message.stop()
-        if self._plot is not None and self._plot[0] == message.made_for:
+        if self.ready and self._plot is not None and self._plot[0] == message.made_for:
             self._plot = (message.made_for, message.lines)
             self._show_lower()
 
@@ -357,6 +359,9 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
 
     def perform(self, spec: ActionSpec, argument: str) -> bool:
         """Do what concerns this screen."""
+        if spec.id == "model.open" and not argument:
+            self.ask(BY_ID["explain"])
+            return True
         grid = self.grid
         does: dict[str, Callable[[], object]] = {
             "cursor.up": lambda: self._move(-1, grid.action_cursor_up),
@@ -434,5 +439,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     def on_series_arrived(self, message: SeriesArrived) -> None:
         """Draw the curves that the source gave."""
         message.stop()
+        if not self.ready:
+            return
         self._panes.take(message.answer)
         self._show_lower()

@@ -136,7 +136,7 @@ def _protection(view: RowView, now: float, glyphs: Glyphs) -> Iterable[RunLine]:
         yield _row("route", "not known: model_route would say", "dim")
     for number, rung in enumerate(row.fallbacks):
         capacity = rung.capacity_per_second
-        room = "" if capacity is None else f", room {compact(capacity * 60)}/min"
+        room = "" if capacity is None else f" {compact(capacity * 60)}/min"
         allowed = not row.allowed_regions or rung.region in row.allowed_regions
         mark = glyphs.tick if allowed else f"{glyphs.cross} region not allowed"
         text = f"{rung.level} {visible(rung.name, 24)} {visible(rung.region, 8)} {mark}{room}"
