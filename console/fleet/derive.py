@@ -111,16 +111,18 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
     if window in LONG_BURN_WINDOWS:
         states = np.where((states == _OK) & ~enough, np.uint8(ReadingState.TOO_FEW), states)
     by_latency = np.isfinite(slow_burn) & ~(error_burn >= slow_burn)
+    half = np.isfinite(statics.slow_allowance) & ~np.isfinite(slow_burn)
     column = SignalColumn(
         values=np.where(states == _OK, values, np.nan),
         states=states,
         at=np.fmax(errors.at, slow.at),
         n=requests,
         window_seconds=np.full(len(statics), seconds),
-        method_index=by_latency.astype(np.uint8),
+        method_index=np.where(half, np.uint8(2), by_latency).astype(np.uint8),
         methods=(
             "error ratio / (1 - availability objective)",
             "slow ratio / (1 - latency objective's share)",
+            "error ratio / (1 - availability objective); the latency objective is not measured",
         ),
     )
     return Burn(values, enough), column

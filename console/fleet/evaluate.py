@@ -154,12 +154,14 @@ def _held_texts(seen: Seen, held: Mask) -> dict[tuple[str, str], str]:
 
 
 def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[np.int64]:
+    bad = evidence.values("bad_rate")
+    reckoned = evidence.values("error_ratio") * evidence.values("requests_rate")
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
         severities=severities,
         acknowledged=np.zeros(len(severities), dtype=np.bool_),
         tier=evidence.statics.tier,
-        bad_rate=evidence.values("bad_rate"),
+        bad_rate=np.where(np.isfinite(bad), bad, reckoned),
         budget_left=evidence.derived.columns["budget_left"].values,
         since=raised_since.min(axis=1, initial=np.inf),
         name_rank=evidence.statics.name_rank,

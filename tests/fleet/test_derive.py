@@ -37,6 +37,8 @@ def test_burn_is_the_worse_of_both_objectives() -> None:
     both = _reading("burn_5m", {"error_ratio@5m": 0.001, "slow_ratio@5m": 0.2})
     assert both.value == pytest.approx(20.0)
     assert both.window_seconds == 300.0
+    assert both.method.startswith("slow ratio")
+    assert only_errors.method.endswith("the latency objective is not measured")
 
 
 def test_zero_errors_are_a_burn_of_zero_and_no_errors_known_is_no_data() -> None:

@@ -231,6 +231,16 @@ def test_of_several_active_routes_the_lowest_rung_is_shown() -> None:
     assert snapshot.route(0).target == "small"
 
 
+def test_harm_is_reckoned_where_it_is_not_measured() -> None:
+    rows = (ModelRow("a", source="prom"), ModelRow("b", source="prom"))
+    entries: dict[str, dict[str, Entry]] = {
+        "a": {**CALM, "bad_rate": 0.1},
+        "b": {"requests_rate": 10.0, "error_ratio": 0.05},
+    }
+    snapshot = Watch(rows).see(entries)
+    assert [snapshot.rows[row].model for row in snapshot.order] == ["b", "a"]
+
+
 def test_an_empty_fleet_is_a_snapshot_too() -> None:
     watch = Watch(())
     watch.see({})
