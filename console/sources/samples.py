@@ -131,6 +131,14 @@ class Samples:
             default=float("inf"),
         )
 
+    @property
+    def coarse_before(self) -> float:
+        """Return the time before which there are only samples five minutes apart, if any."""
+        return min(
+            (s.middle.oldest for s in self._shelves if s.long.oldest < s.middle.oldest),
+            default=float("-inf"),
+        )
+
     def seen_since(self, metric: str, matchers: tuple[Matcher, ...], since: float) -> list[Labels]:
         """Return the labels of matching series that had a sample at or after ``since``."""
         found: list[Labels] = []

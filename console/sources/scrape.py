@@ -16,7 +16,7 @@ from console.signals.matchers import Matcher, conditions
 from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
 from console.sources.protocol import Discovery, SourceDown
 from console.sources.samples import Samples
-from console.sources.store import FINE_SECONDS
+from console.sources.store import FINE_SECONDS, LONG_STEP_SECONDS
 from console.sources.target import Target
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 COVERED_SHARE = 0.9
 """A long window is answered when the history covers at least this share of it."""
+
+COARSE_WINDOW_SECONDS = 4 * LONG_STEP_SECONDS
+"""A chart's rate over samples five minutes apart looks at so much of them."""
 
 _SHOWN_PROBLEMS = 5
 _SAME_ROUND_SHARE = 0.5
@@ -162,7 +165,7 @@ class ScrapeSource:
         memory = Memory()
         for place, at in enumerate(times.tolist()):
             at = _whole_milliseconds(at)
-            fitted, _ = self._fitted(one, at)
+            fitted, _ = self._fitted(self._widened(one, at), at)
             found = None if fitted is None else evaluate(fitted, self._samples, at, memory).values
             if found is not None and found.size:
                 values[place] = found[0]
@@ -297,6 +300,15 @@ class ScrapeSource:
         if covered <= 0 or (query.expression is not None and _counts(query.expression)):
             return query, info
         return replace(query, window_seconds=covered + _ROUNDING_SECONDS), info
+
+    def _widened(self, query: Query, at: float) -> Query:
+        """Widen a window that would find no two samples in the long tier, for charts of days."""
+        window = query.window_seconds
+        if window is None or window >= COARSE_WINDOW_SECONDS:
+            return query
+        if at - query.offset_seconds - window >= self._samples.coarse_before:
+            return query
+        return replace(query, window_seconds=COARSE_WINDOW_SECONDS)
 
     def _covered_seconds(self, query: Query, at: float) -> float | None:
         """Return how much of the query's past is held; None when there is no such series."""

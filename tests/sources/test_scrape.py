@@ -289,8 +289,12 @@ async def test_history_is_there_from_the_first_second() -> None:
         before = await source.series(
             queries("requests_rate")[0], "a", START - 40 * 86400, START - 39 * 86400, 3600.0
         )
+        days = await source.series(
+            queries("requests_rate")[0], "a", START - 7 * 86400, START, 86400.0 / 4
+        )
         await source.aclose()
 
+    np.testing.assert_allclose(days.values, 2.0, rtol=0.02)
     assert [seen.model for seen in found.models] == ["a"]
     wanted = [2.0, 7200.0, 2.0 * 86400, 2.0 * 30 * 86400]
     assert [by_key(answer)["a"] for answer in answers] == pytest.approx(wanted, rel=0.02)
