@@ -35,6 +35,12 @@ COVERED_SHARE = 0.9
 COARSE_WINDOW_SECONDS = 4 * LONG_STEP_SECONDS
 """A chart's rate over samples five minutes apart looks at so much of them."""
 
+MAX_SERIES = 50_000
+"""Series of all targets together: about 250 MB, far beyond what any fleet by hand has."""
+
+MAX_TARGET_SERIES, LEAST_TARGET_SERIES = 20_000, 1000
+"""What one target may have of them, however few or many targets there are."""
+
 _SHOWN_PROBLEMS = 5
 _SAME_ROUND_SHARE = 0.5
 _ROUNDING_SECONDS = 1e-5
@@ -69,8 +75,9 @@ class ScrapeSource:
         self._wanted: frozenset[str] | None = None
         self._long: frozenset[str] = frozenset()
         self._learnt_from: Mapping[str, Profile] | None = None
+        share = min(MAX_TARGET_SERIES, max(LEAST_TARGET_SERIES, MAX_SERIES // max(1, len(targets))))
         self._targets = tuple(
-            Target(url, name, wire, self._keeps, self._keeps_long, interval_seconds)
+            Target(url, name, wire, self._keeps, self._keeps_long, interval_seconds, share)
             for url, wire in targets.items()
         )
         self._samples = Samples([target.shelf for target in self._targets])

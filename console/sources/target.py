@@ -69,7 +69,9 @@ class Target:
         keeps: Callable[[str], bool],
         keeps_long: Callable[[str], bool],
         interval_seconds: float,
+        max_series: int = 20_000,
     ) -> None:
+        """Keep at most ``max_series`` series; a target with more fails, with words."""
         self.url = url
         self.instance = visible(urlsplit(url).netloc.rpartition("@")[2] or url, 200)
         self.shelf = Shelf(
@@ -80,7 +82,7 @@ class Target:
         self.answered_at = -math.inf
         self.elapsed_seconds = 0.0
         self._wire = wire
-        self._reader = ExpositionReader(keeps)
+        self._reader = ExpositionReader(keeps, max_series=max_series)
         self._rows: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._rows_of = 0
 

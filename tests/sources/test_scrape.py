@@ -236,6 +236,18 @@ async def test_a_clock_that_goes_back_is_said_and_waited_for() -> None:
     assert set(by_key(after)) == {"a"}
 
 
+async def test_a_target_with_too_many_series_fails_alone() -> None:
+    flood = "".join(f'model_review_queue_depth{{model="{i}"}} 1\n' for i in range(20_001))
+    asked = queries("review_depth")
+    with page(service_text("a", requests=1)) as good, page(flood) as bad:
+        source = source_for(good.url, bad.url)
+        (answer,) = await source.ask(asked, START)
+        await source.aclose()
+
+    assert set(by_key(answer)) == {"a"}
+    assert "more than 20000 series" in source.status().warnings[0]
+
+
 async def test_raw_promql_needs_a_server_and_says_so() -> None:
     (query,) = queries("requests_rate")
     raw = replace(query, expression=None, promql="vector(1)")
