@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from console.cli import exits
 from console.cli.commands import COMMANDS, overview
@@ -18,6 +19,7 @@ from console.settings.problems import SettingsError, nearest
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from types import FrameType
 
     from console.cli.start import ConsoleStart
 
@@ -29,6 +31,10 @@ class _Module(Protocol):
 
 def run(arguments: Sequence[str]) -> int | ConsoleStart:
     """Run what ``arguments`` ask for; the console is prepared and handed back to be opened."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As an exception, so that servers that were started are ended and files are removed.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         outcome = _dispatch(arguments)
         sys.stdout.flush()
@@ -52,6 +58,10 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
             exits.INTERNAL,
         )
     return outcome
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 SLOW_SECONDS = 60.0
 DISCOVERY_SECONDS = 60.0
 BUSY_SERVER_SECONDS = 1.0
+ASSUMED_SERVER_CORES = 2.0
 LONGEST_STRETCH = 12
 STALE_AFTER_CADENCES = 3.0
 LEAST_STALE_SECONDS = 12.0
@@ -64,6 +66,7 @@ class Poller:
         self._slow_ids: frozenset[str] = frozenset()
         self._down: str | None = None
         self._polls = 0
+        self._busy_seconds = 0.0
         self.cadence_seconds = refresh_seconds
 
     @property
@@ -149,8 +152,9 @@ class Poller:
         queries = self._desk.questions(self.name, now)
         every_tick = [query for query in queries if query.cadence == "tick"]
         slow = [query for query in queries if query.cadence == "slow"]
+        began_at = time.monotonic()
         await self._ask(every_tick, now)
-        self._stretch()
+        self._stretch(time.monotonic() - began_at)
         self._down = None
         first_poll = self._polls == 0
         self._polls += 1
@@ -166,10 +170,16 @@ class Poller:
         if queries:
             self._desk.answered(self.name, await self.source.ask(queries, now))
 
-    def _stretch(self) -> None:
-        """Ask less often where the server needs more than a second of its time a tick."""
-        busy_seconds = self.source.status().server_seconds
+    def _stretch(self, took_seconds: float) -> None:
+        """Ask less often where the server needs more than a second of its time, twice in a row.
+
+        Times are taken on this side, where requests wait for one another: a round cannot have
+        cost the server more than its own length on each of its cores.
+        """
+        busy_seconds = min(self.source.status().server_seconds, ASSUMED_SERVER_CORES * took_seconds)
+        steady_seconds = min(busy_seconds, self._busy_seconds)
+        self._busy_seconds = busy_seconds
         factor = 1
-        if busy_seconds > BUSY_SERVER_SECONDS:
-            factor = min(LONGEST_STRETCH, 1 + math.ceil(busy_seconds / self._refresh_seconds))
+        if steady_seconds > BUSY_SERVER_SECONDS:
+            factor = min(LONGEST_STRETCH, 1 + math.ceil(steady_seconds / self._refresh_seconds))
         self.cadence_seconds = self._refresh_seconds * factor

@@ -93,14 +93,24 @@ async def test_polls_of_one_source_never_overlap(source: FakeSource) -> None:
 
 
 async def test_a_busy_server_is_asked_less_often(source: FakeSource) -> None:
-    poller = poller_of(source)
-    source.server_seconds = 1.4
+    poller = poller_of(source, Notes((TICK,)))
+    source.server_seconds, source.delay_seconds = 1.4, 0.6
     await poll(poller, NOW)
+    assert poller.cadence_seconds == 5.0
+    await poll(poller, NOW + 5)
     assert poller.cadence_seconds == 10.0
-    assert poller.status(NOW).cadence_seconds == 10.0
-    assert not await poll(poller, NOW + 5)
+    assert poller.status(NOW + 5).cadence_seconds == 10.0
+    assert not await poll(poller, NOW + 10)
     source.server_seconds = 0.2
-    assert await poll(poller, NOW + 10)
+    assert await poll(poller, NOW + 15)
+    assert poller.cadence_seconds == 5.0
+
+
+async def test_requests_that_wait_for_one_another_make_no_server_busy(source: FakeSource) -> None:
+    poller = poller_of(source, Notes((TICK,)))
+    source.server_seconds = 2.5
+    for seconds in (0, 5, 10):
+        await poll(poller, NOW + seconds)
     assert poller.cadence_seconds == 5.0
 
 
