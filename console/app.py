@@ -397,6 +397,9 @@ def run(
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         return BAD_CONFIGURATION
+    if not logging.getLogger().handlers:
+        # Without a log file Python would write warnings over the picture.
+        logging.getLogger().addHandler(logging.NullHandler())
     app = MidwatchApp(loaded, options, engine if callable(engine) else lambda: engine, keys=keys)
     guard = TerminalGuard(app.leave, app.request_reload)
     app.guard = guard

@@ -1,7 +1,12 @@
-"""Open the console on a Snapshot written by hand: ``python -m tests.support.show [KIND]``."""
+"""Open the console on a Snapshot written by hand: ``python -m tests.support.show [KIND]``.
+
+``--fault`` lets a test see how the console leaves: ``busy`` blocks its loop for ever two seconds
+after the start, ``crash`` raises inside it.
+"""
 
 import argparse
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -21,9 +26,19 @@ def snapshot_of(kind: str, now: float) -> Snapshot:
     return sample_snapshot(now)
 
 
-def loaded(environment: str = "prod") -> Loaded:
-    settings = Settings(environment=environment)
-    return Loaded(settings, {}, Path("unused.toml"))
+class FaultyEngine(StubEngine):
+    """Brings a fault into the console's own loop, by way of what it reads there."""
+
+    fault = ""
+
+    @property
+    def latest(self) -> Snapshot | None:
+        if threading.current_thread() is threading.main_thread():
+            if self.fault == "crash":
+                raise RuntimeError("a fault on purpose")
+            while self.fault == "busy":
+                pass
+        return super().latest
 
 
 def main() -> int:
@@ -32,7 +47,7 @@ def main() -> int:
     parser.add_argument("--theme", default="dark")
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--title", default="")
-    parser.add_argument("--now", type=float, default=None)
+    parser.add_argument("--fault", default="", choices=["", "busy", "crash"])
     chosen = parser.parse_args()
     from console.app import run
 
@@ -42,8 +57,14 @@ def main() -> int:
         colour=not os.environ.get("NO_COLOR"),
         title=chosen.title,
     )
-    now = time.time() if chosen.now is None else chosen.now
-    return run(loaded(), options, lambda: StubEngine(snapshot_of(chosen.kind, now)))
+    loaded = Loaded(Settings(environment="prod"), {}, Path("unused.toml"))
+
+    def make() -> StubEngine:
+        engine = FaultyEngine(snapshot_of(chosen.kind, time.time()))
+        engine.fault = chosen.fault
+        return engine
+
+    return run(loaded, options, make)
 
 
 if __name__ == "__main__":
