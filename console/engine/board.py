@@ -78,10 +78,14 @@ class Board:
             self._labelled.pop(name, None)
             self._joins.drop(*name)
 
+    def planned(self, source: str) -> tuple[Query, ...]:
+        """Return the questions of one source."""
+        return self._plans.get(source, ())
+
     def drop(self, source: str) -> None:
         """Forget a source that left the configuration."""
         self.plan(source, ())
-        del self._plans[source]
+        self._plans.pop(source, None)
 
     def take(self, source: str, answers: Iterable[Answer]) -> None:
         """Keep what a source answered."""

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.engine.board import Board
-from console.engine.seats import seat_rows
+from console.engine.lineage import Lineage
+from console.engine.seats import Seating, seat_rows
 from console.fleet.roster import roster
 from console.signals.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from console.engine.seats import Seat
     from console.facts.model import ModelRow
     from console.facts.samples import Answer, SeenModel
     from console.fleet.observed import Observed
@@ -39,6 +41,7 @@ class Desk:
         self.settings = settings
         self.board = Board()
         self.warnings: dict[str, tuple[str, ...]] = {}
+        self._lineage = Lineage()
         self._on_problem = on_problem
         self._seen: dict[str, tuple[SeenModel, ...]] = {}
         self._away: frozenset[str] = frozenset()
@@ -82,6 +85,14 @@ class Desk:
     def answered(self, source: str, answers: Sequence[Answer]) -> None:
         """Take the answers of one round."""
         self.board.take(source, answers)
+        asked = {query.id: query for query in self.board.planned(source)}
+        learnt = [
+            self._lineage.take(source, asked[answer.query_id], answer)
+            for answer in answers
+            if answer.query_id in asked
+        ]
+        if any(learnt):
+            self._seat()
 
     def problem(self, sentence: str) -> None:
         """Tell the operator of a fault that is no source's."""
@@ -104,9 +115,17 @@ class Desk:
             for source in self.settings.sources
             if source.name in self._seen
         }
-        self.board.seat(seat_rows(self._rows, in_order, self.settings, self._away))
+        seating = seat_rows(self._rows, in_order, self.settings, self._away)
+        self.board.seat(Seating(tuple(map(self._told, seating.rows, seating.seats)), seating.seats))
         # Thresholds and objectives are written into the questions: new rows, new plans.
         self._plans.clear()
+
+    def _told(self, row: ModelRow, seat: Seat) -> ModelRow:
+        """Return a row with what its source says the model is made of."""
+        told = self._lineage.of(seat.source, seat.series_value)
+        if not told:
+            return row
+        return replace(row, info={**row.info, **told}, region=row.region or told.get("region", ""))
 
     def _plan(self, source: str, now: float) -> tuple[Query, ...]:
         seating = self.board.seating

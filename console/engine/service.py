@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.desk import Desk
@@ -209,7 +210,12 @@ class Engine:
         return snapshot
 
     def _statuses(self, now: float) -> tuple[SourceStatus, ...]:
-        return tuple(poller.status(now) for poller in self._pollers.values())
+        return tuple(self._status(poller, now) for poller in self._pollers.values())
+
+    def _status(self, poller: Poller, now: float) -> SourceStatus:
+        status = poller.status(now)
+        found = self._desk.warnings.get(poller.name, ())
+        return replace(status, warnings=tuple(dict.fromkeys((*status.warnings, *found))))
 
     def _problem(self, sentence: str) -> None:
         self.on_problem(sentence)

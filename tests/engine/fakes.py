@@ -78,6 +78,7 @@ class FakeSource:
     name: str = "one"
     models: tuple[SeenModel, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
+    labelled: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     kind: str = "scrape"
     down: str | None = None
     crash: Exception | None = None
@@ -111,6 +112,9 @@ class FakeSource:
             self.under_way -= 1
 
     def _answer(self, asked: Query, now: float) -> Answer:
+        if asked.column in self.labelled:
+            keys = self.labelled[asked.column]
+            return Answer(asked.id, keys, np.ones(len(keys)), now)
         value = self.values.get(asked.column)
         names = [] if value is None or asked.labelled else [m.series_value for m in self.models]
         return answer(asked, dict.fromkeys(names, value or 0.0), at=now)

@@ -123,6 +123,19 @@ async def test_without_a_fallback_the_last_values_stay_and_are_stale() -> None:
     await engine.close()
 
 
+async def test_rows_learn_what_their_source_says_they_are_made_of() -> None:
+    source = source_of()
+    facts = ("alpha", "v2", "eu", "2026-09-28", "9be2c1", "2026-10-02", "xgboost")
+    source.labelled["info"] = (facts, ("alpha", "v3", "eu", "", "77aa01", "", ""))
+    engine = Engine(loaded(settings_of("one")), sources=[source])
+    await engine.once()
+    row = (await engine.once()).rows[0]
+    assert row.region == "eu"
+    assert row.info["code"] == "9be2c1 + 77aa01"
+    assert row.info["data_snapshot"] == "2026-09-28"
+    await engine.close()
+
+
 async def test_once_without_memory_leaves_what_needs_it_pending() -> None:
     engine = Engine(loaded(settings_of("one")), sources=[source_of()])
     snapshot = await engine.once(remembers=False)
