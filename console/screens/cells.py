@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.facts.reading import Reading, ReadingState
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
-from console.screens.rowview import OPEN_STATES, RowView, off_primary
+from console.screens.rowview import OPEN_STATES, WITH_VALUE, RowView, off_primary
 from console.screens.values import (
     NO_DATA_TEXT,
     STALE_MARK,
@@ -46,11 +46,11 @@ def absent(view: RowView, reading: Reading, few: str = "few") -> Cell:
 
 def measured(view: RowView, signal: str, column: str, show: Show, few: str = "few") -> Cell:
     """Return a signal's cell in the level of the rule that is about its column."""
-    reading = view.reading(signal)
-    if reading.value is None:
-        return absent(view, reading, few)
-    text = show(reading.value)
-    if reading.state is ReadingState.STALE:
+    state, value = view.glance(signal)
+    if state not in WITH_VALUE:
+        return absent(view, view.reading(signal), few)
+    text = show(value)
+    if state == ReadingState.STALE:
         return Cell(text + STALE_MARK, "dim")
     return Cell(text, view.role_of(column))
 
@@ -125,8 +125,8 @@ def route_text(target: str, level: str) -> str:
 
 def burn(view: RowView, _glyphs: Glyphs) -> Cell:
     """Return the error budget's burn over one hour."""
-    reading = view.reading("burn_1h")
-    signal = "burn_1h" if reading.state is not ReadingState.NO_DATA else "burn_5m"
+    known = view.glance("burn_1h")[0] != ReadingState.NO_DATA
+    signal = "burn_1h" if known else "burn_5m"
     return measured(view, signal, "burn", lambda value: format_value(value, "x", 4))
 
 
@@ -160,9 +160,8 @@ def latency(view: RowView, _glyphs: Glyphs) -> Cell:
 
 def low_confidence(view: RowView, _glyphs: Glyphs) -> Cell:
     """Return the low-confidence share in percent, now and normal."""
-    reading = view.reading("low_confidence_ratio")
     base = view.base("low_confidence_ratio")
-    if reading.value is None or base is None:
+    if base is None:
         return measured(view, "low_confidence_ratio", "lowc", points)
     return measured(
         view, "low_confidence_ratio", "lowc", lambda value: f"{points(value)}/{points(base)}"
@@ -173,7 +172,7 @@ def drift(view: RowView, _glyphs: Glyphs) -> Cell:
     """Return the drift PSI, with ! where a rule holds."""
     suffix = "!" if view.holds("drift") and view.role_of("drift") != "s4" else ""
     signal = "drift_psi"
-    if view.reading(signal).state is ReadingState.NO_DATA:
+    if view.glance(signal)[0] == ReadingState.NO_DATA:
         signal = "prediction_drift"
     return measured(view, signal, "drift", lambda value: compact(value) + suffix, DRIFT_FEW)
 
@@ -201,7 +200,7 @@ def rps(view: RowView, _glyphs: Glyphs) -> Cell:
 def saturation(view: RowView, _glyphs: Glyphs) -> Cell:
     """Return the busy share of capacity, or the KV cache's where that is what fills up."""
     signal = "saturation"
-    if view.reading(signal).value is None and view.value("kv_cache") is not None:
+    if view.value(signal) is None and view.value("kv_cache") is not None:
         signal = "kv_cache"
     return measured(view, signal, "", lambda value: compact(value, 3))
 

@@ -136,10 +136,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             return
         if self.frozen_at is not None and self.shown is not None:
             ranked = arrange(snapshot, self.arrangement, BY_KEY, self._searcher)
-            names = [snapshot.rows[row].model for row in ranked]
-            self._held.pending = sum(
-                1 for old, new in zip(self._held.names, names, strict=False) if old != new
-            )
+            self._held.held_back(snapshot, ranked)
         else:
             self.shown = snapshot
             self._arrange()

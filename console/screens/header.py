@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from console.facts.reading import ReadingState
-from console.facts.severity import BreakerState
+from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
-from console.screens.rowview import off_primary
+from console.screens.rowview import ON_PRIMARY
 from console.screens.runs import Piece, RunLine, fitted, join_that_fit, piece, twins
 from console.screens.values import age_text, clock_text, compact, local_text, usd_text
 from widgets.lines import Run
@@ -184,24 +186,27 @@ def _counts(snapshot: Snapshot, state: HeaderState, glyphs: Glyphs) -> RunLine:
 
 
 def _level_counts(snapshot: Snapshot) -> dict[str, int]:
-    codes = snapshot.severities.tolist()
-    return {
-        name: codes.count(number) for number, name in zip((1, 2, 4, 5, 3), _LEVELS, strict=True)
-    }
+    import numpy as np
+
+    counts = np.bincount(snapshot.severities, minlength=len(Severity) + 1).tolist()
+    levels = (Severity.S1, Severity.S2, Severity.S3, Severity.S4, Severity.UNKNOWN)
+    return {name: counts[level] for name, level in zip(_LEVELS, levels, strict=True)}
 
 
 def _fleet_facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
-    states = [breaker.state for breaker in snapshot.breakers.values()]
+    # Counting by attribute stays out of Python's own loop: there may be thousands.
+    states = Counter(map(attrgetter("state"), snapshot.breakers.values()))
     words = {
-        "open": states.count(BreakerState.OPEN),
-        "half": states.count(BreakerState.HALF_OPEN),
-        "forced": states.count(BreakerState.FORCED_OPEN),
+        "open": states[BreakerState.OPEN],
+        "half": states[BreakerState.HALF_OPEN],
+        "forced": states[BreakerState.FORCED_OPEN],
     }
     said = " ".join(f"{word} {count}" for word, count in words.items() if count)
     if said:
         facts.append((f"breakers {said}", "s2" if words["open"] else "text"))
-    away = sum(1 for route in snapshot.routes.values() if off_primary(route))
+    levels = Counter(map(attrgetter("level"), snapshot.routes.values()))
+    away = sum(count for level, count in levels.items() if level not in ON_PRIMARY)
     if away:
         facts.append((f"off primary {away}", "s3"))
     waiting = _total(snapshot, "review_depth")

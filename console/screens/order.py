@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from operator import ne
 from typing import TYPE_CHECKING
 
 from console.facts.severity import Severity
@@ -162,24 +163,32 @@ class HeldOrder:
     """An order that stands still while somebody works in the table.
 
     Rows that go leave at once and new rows come in at the end; the others keep their places
-    until `release`. ``pending`` counts rows that would stand elsewhere.
+    until they are let go. ``pending`` counts rows that would stand elsewhere.
     """
 
-    names: list[str] = field(default_factory=list)
     pending: int = 0
+    _rows: tuple[ModelRow, ...] = ()
+    _shown: list[int] = field(default_factory=list)
 
-    def follow(self, snapshot: Snapshot, order: Sequence[int], *, held: bool) -> list[int]:
+    def follow(self, snapshot: Snapshot, order: list[int], *, held: bool) -> list[int]:
         """Take the newly arranged ``order`` and return the row indices to show."""
-        wanted = [snapshot.rows[row].model for row in order]
-        if not held or not self.names:
-            self.names = wanted
+        kept = self.held_back(snapshot, order) if held and self._shown else order
+        if kept is order:
             self.pending = 0
-            return list(order)
-        row_of = dict(zip(wanted, order, strict=True))
-        kept = [name for name in self.names if name in row_of]
-        if len(kept) != len(wanted):
+        self._rows, self._shown = snapshot.rows, kept
+        return kept
+
+    def held_back(self, snapshot: Snapshot, order: list[int]) -> list[int]:
+        """Return ``order`` with the rows in the places they have now, and count the pending."""
+        shown = self._shown
+        if snapshot.rows is not self._rows:
+            rows = self._rows
+            now = (snapshot.index.get(rows[row].model) for row in shown)
+            shown = [row for row in now if row is not None]
+        wanted = set(order)
+        kept = [row for row in shown if row in wanted]
+        if len(kept) != len(order):
             known = set(kept)
-            kept += [name for name in wanted if name not in known]
-        self.names = kept
-        self.pending = sum(1 for old, new in zip(kept, wanted, strict=True) if old != new)
-        return [row_of[name] for name in kept]
+            kept += [row for row in order if row not in known]
+        self.pending = sum(map(ne, kept, order))
+        return kept

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 class FleetRows:
     """A Snapshot's rows in a given order; cells are made only for rows that are on screen."""
 
-    __slots__ = ("_ascii", "_glyphs", "_order", "_places", "snapshot")
+    __slots__ = ("_ascii", "_glyphs", "_order", "snapshot")
 
     def __init__(self, snapshot: Snapshot, order: Sequence[int], glyphs: Glyphs) -> None:
         self.snapshot = snapshot
         self._order = order
         self._glyphs = glyphs
         self._ascii = glyphs.name == "ascii"
-        self._places: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self._order)
@@ -41,10 +40,13 @@ class FleetRows:
 
     def index(self, key: str) -> int | None:
         """Return where a model stands, None when it is not shown."""
-        if self._places is None:
-            rows = self.snapshot.rows
-            self._places = {rows[row].model: place for place, row in enumerate(self._order)}
-        return self._places.get(key)
+        row = self.snapshot.index.get(key)
+        if row is None:
+            return None
+        try:
+            return self._order.index(row)
+        except ValueError:
+            return None
 
     def cells(self, index: int, columns: Sequence[str]) -> Sequence[Cell]:
         """Return the cells of one row."""

@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
+from console.facts.model import OnCall
 from console.facts.options import ConsoleOptions
 from console.facts.samples import SourceStatus
 from console.facts.snapshot import Snapshot
@@ -380,7 +381,7 @@ async def test_no_configuration_shows_what_there_is() -> None:
     bare = replace(
         base,
         rows=tuple(
-            replace(row, configured=False, owner="", region="", tier=2, dependencies=())
+            replace(row, configured=False, owner="", region="", dependencies=(), oncall=OnCall())
             for row in base.rows
         ),
         breakers={},
