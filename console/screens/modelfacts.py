@@ -147,7 +147,7 @@ def _protection(view: RowView, now: float, glyphs: Glyphs) -> Iterable[RunLine]:
     if edge is not None:
         yield _row("threshold", f"{compact(edge)}: below it a person decides")
     if row.configured:
-        closed = "refuses when in doubt" if row.fails_closed else "answers when in doubt"
+        closed = "refuses (fails closed)" if row.fails_closed else "answers (fails open)"
         yield _row("in doubt", closed)
 
 

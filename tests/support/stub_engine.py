@@ -70,7 +70,7 @@ class StubEngine:
         if value is None:
             return Series(signal, np.empty(0), np.empty(0))
         base = None if row is None else latest.baseline(signal, row)
-        start = value * 0.9 if base is None else base
+        start = value * 0.45 if base is None else base * 0.92
         times = np.linspace(end - seconds, end, cells)
         # Calm for two thirds, then on its way to what is seen now; the same at every run.
         share = np.clip((np.arange(cells) / cells - 0.66) / 0.3, 0.0, 1.0) ** 1.5
