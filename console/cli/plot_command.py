@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from console.cli import exits
 from console.cli.exits import CommandError, UsageError
-from console.cli.loading import prepare
+from console.cli.loading import Prepared, prepare
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from console.engine.service import Engine
     from console.facts.samples import Series
+
+    Floats = NDArray[np.float64]
 
 _LIMIT_SECONDS = 60.0
 _ROWS = 18
@@ -43,8 +49,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     except DurationError as fault:
         raise UsageError(f"--range: {fault}") from fault
     width = max(40, min(160, shutil.get_terminal_size((100, 24)).columns))
-    engine = prepare(flags(shared)).engine()
-    series = asyncio.run(_fetch(engine, chosen.model, chosen.signal, seconds, width))
+    prepared = prepare(flags(shared))
+    series = asyncio.run(_fetch(prepared, chosen.model, chosen.signal, seconds, width))
     if series.error is not None:
         raise CommandError(visible(series.error))
     from console.reports.plots import chart
@@ -59,13 +65,63 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     return exits.OK
 
 
-async def _fetch(engine: Engine, model: str, signal: str, seconds: float, cells: int) -> Series:
+async def _fetch(prepared: Prepared, model: str, signal: str, seconds: float, cells: int) -> Series:
+    engine = prepared.engine()
     try:
         snapshot = await engine.once(remembers=False, limit_seconds=_LIMIT_SECONDS)
         if model not in snapshot.index:
             close = nearest(model, snapshot.index)
             raise CommandError(f"there is no model {visible(model)}; {close}".rstrip("; "))
-        found = await engine.series(model, (signal,), seconds, cells)
-        return found.series[0]
+        framed = await _framed(prepared, engine, model, signal, seconds, cells)
+        if framed is not None:
+            return framed
+        return (await engine.series(model, (signal,), seconds, cells)).series[0]
     finally:
         await engine.close()
+
+
+async def _framed(
+    prepared: Prepared, engine: Engine, model: str, signal: str, seconds: float, cells: int
+) -> Series | None:
+    """Return a measured signal as its Prometheus server keeps it, None for anything else."""
+    question = engine.question(model, signal)
+    if question is None:
+        return None
+    query, seat = question
+    declared = next(each for each in prepared.loaded.settings.sources if each.name == seat.source)
+    if declared.kind != "prometheus":
+        return None
+    import numpy as np
+    import pandas as pd
+
+    from console.facts.samples import Series
+    from console.sources.frames import Frames
+    from console.sources.protocol import SourceDown
+    from console.wire.endpoint import endpoint_of
+
+    end, step = time.time(), float(max(1, round(seconds / cells)))
+    frames = Frames(endpoint_of(declared), prepared.resolver)
+    try:
+        frame = await frames.ranged(query, seat.series_value, end - seconds, end, step)
+    except SourceDown as down:
+        return Series(signal, np.empty(0), np.empty(0), down.sentence)
+    return _on_a_grid(
+        signal,
+        pd.DatetimeIndex(frame.index).as_unit("ns").asi8 / 1e9,
+        frame["value"].to_numpy(dtype=np.float64),
+        step,
+    )
+
+
+def _on_a_grid(signal: str, times: Floats, values: Floats, step: float) -> Series:
+    """Return the points at every step, NaN where the server left one out: a gap stays a gap."""
+    import numpy as np
+
+    from console.facts.samples import Series
+
+    if not len(times):
+        return Series(signal, times, values)
+    places = np.rint((times - times[0]) / step).astype(np.intp)
+    grid = np.full(int(places[-1]) + 1, np.nan)
+    grid[places] = values
+    return Series(signal, times[0] + step * np.arange(len(grid)), grid)

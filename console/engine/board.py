@@ -94,9 +94,11 @@ class Board:
             if answer.query_id in planned:
                 self._answers[source, answer.query_id] = answer
 
-    def asked(self, row: int, column: str) -> tuple[Asked, ...]:
-        """Return the queries that fill this column of this row, an operator's own query last."""
-        seat = self.seating.seats[row]
+    def asked(self, seat: Seat, column: str) -> tuple[Asked, ...]:
+        """Return the queries that fill this column for a seat, an operator's own query last.
+
+        Takes a seat and no row, because rows may move while somebody else is thinking.
+        """
         found = [
             Asked(seat.source, query, self._answers.get((seat.source, query.id)))
             for query in self._plans.get(seat.source, ())

@@ -53,10 +53,10 @@ def _found(
     row = next((at for at, known in enumerate(seating.rows) if known.model == model), None)
     if row is None:
         return NO_DATA, (), "", ""
+    seat = seating.seats[row]
     asked = tuple(
-        item for column in BASES.get(signal, (signal,)) for item in desk.board.asked(row, column)
+        item for column in BASES.get(signal, (signal,)) for item in desk.board.asked(seat, column)
     )
     shown = None if snapshot is None else snapshot.index.get(model)
     reading = NO_DATA if snapshot is None or shown is None else snapshot.reading(signal, shown)
-    seat = seating.seats[row]
     return reading, asked, seat.source, seat.profile

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from console.engine.desk import Desk
     from console.engine.history import History
+    from console.engine.seats import Seat
     from console.facts.model import ModelRow
     from console.sources.protocol import Source
 
@@ -77,21 +78,23 @@ class Ranges:
         self, model: str, signal: str, start: float, end: float, step: float
     ) -> Series:
         seating = self._desk.board.seating
-        row = next((at for at, known in enumerate(seating.rows) if known.model == model), None)
+        row = next((at for at, each in enumerate(seating.rows) if each.model == model), None)
         if row is None:
             return _empty(signal, f"no model is named {visible(model)} any more")
         bases = BASES.get(signal, (signal,))
-        found = [await self._base(row, column, start, end, step) for column in bases]
+        known, seat = seating.rows[row], seating.seats[row]
+        found = [await self._base(seat, column, start, end, step) for column in bases]
         if signal not in BASES:
             return Series(signal, found[0].times, found[0].values, found[0].error)
-        return _derived(signal, seating.rows[row], dict(zip(bases, found, strict=True)))
+        return _derived(signal, known, dict(zip(bases, found, strict=True)))
 
-    async def _base(self, row: int, column: str, start: float, end: float, step: float) -> Series:
-        asked = self._desk.board.asked(row, column)
-        if not asked:
+    async def _base(self, seat: Seat, column: str, start: float, end: float, step: float) -> Series:
+        asked = self._desk.board.asked(seat, column)
+        if seat.source and not asked:
             title = SIGNALS[column].title if column in SIGNALS else column
             return _empty(column, f"nothing that is read here gives {title}")
-        seat = self._desk.board.seating.seats[row]
+        if not seat.source:
+            return _empty(column, "no source offers this model")
         source = self._source(seat.source)
         if source is None:
             return _empty(column, f"source {visible(seat.source)} is gone")

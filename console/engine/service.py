@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+    from console.engine.seats import Seat
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
+    from console.signals.query import Query
     from console.sources.protocol import Source
 
 log = logging.getLogger(__name__)
@@ -132,6 +134,15 @@ class Engine:
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
         return explain(self._desk, self.latest, model, signal, self._clock())
+
+    def question(self, model: str, signal: str) -> tuple[Query, Seat] | None:
+        """Return the query that fills a measured signal of a model, and whom it is asked about."""
+        seating = self._desk.board.seating
+        for row, seat in zip(seating.rows, seating.seats, strict=True):
+            asked = self._desk.board.asked(seat, signal) if row.model == model else ()
+            if asked:
+                return asked[-1].query, seat
+        return None
 
     async def reload(self) -> ReloadOutcome:
         """Read the configuration again; a faulty one leaves everything as it is."""

@@ -158,6 +158,37 @@ def test_status_loads_neither_textual_nor_pandas(told: Told) -> None:
     assert not loaded & {"textual", "pandas", "plotext", "keyring", "requests", "console.demo"}
 
 
+@pytest.mark.parametrize("signal", ["requests_rate", "burn_5m"])
+def test_a_chart_of_the_past_in_the_shell(server: PrometheusServer, signal: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m console plot chat-main {signal} --range 20m "
+        f"--prometheus {server.url}".split(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "chat-main" in lines[0]
+    assert len(lines) > 10
+
+
+def test_init_writes_down_what_the_server_has(server: PrometheusServer, tmp_path: Path) -> None:
+    target = tmp_path / "made.toml"
+    done = subprocess.run(
+        [sys.executable, "-m", "console", "init", "--prometheus", server.url, "-o", str(target)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    settings = load(Flags(config=target), {"HOME": str(tmp_path)}).settings
+    assert "chat-main" in settings.models
+    assert "job litellm: litellm" in target.read_text()
+
+
 class Watch:
     """Snapshots of a running engine, waited for by what they say."""
 
