@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -87,8 +88,22 @@ async def _watch(
         sys.stdout.write(show(snapshot, _rows(snapshot, chosen.models, told=False)))
         sys.stdout.flush()
 
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(engine))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, reload)
     await engine.run(publish)
     return exits.OK
+
+
+async def _reload(engine: Engine) -> None:
+    """Read the configuration again, as the console does on the same signal."""
+    outcome = await engine.reload()
+    _tell("\n".join([outcome.sentence, *outcome.problems]))
 
 
 def _form(chosen: argparse.Namespace) -> Callable[[Snapshot, Sequence[int] | None], str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.facts.snapshot import SignalColumn
 
 KEPT_SECONDS = 3600.0
-STEP_SECONDS = 15.0
+STEP_SECONDS = 30.0
 BUDGET_BYTES = 24 * 1024 * 1024
 
 KEPT_SIGNALS = (
@@ -50,7 +50,7 @@ KEPT_SIGNALS = (
 class History:
     """A ring of ticks per kept signal, indexed by time slot and row.
 
-    The step is 15 s where the rows fit the budget of bytes, else the next multiple that does.
+    The step is 30 s where the rows fit the budget of bytes, else the next multiple that does.
     A slot without a tick is NaN. Rings of signals that nobody measures are never allocated.
     Written by the engine's thread and read by the screens': a lock keeps rows and rings together.
     """

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0
 """How long a tick waits for sources before it shows what is there."""
 
+PROBLEM_SECONDS = 60.0
 AWAY = ("stale", "down")
 
 
@@ -58,6 +59,7 @@ class Engine:
         self.latest: Snapshot | None = None
         self.on_problem: Callable[[str], None] = _log_problem
         self._clock = clock
+        self._told: dict[str, float] = {}
         self._load_again = load_again
         self._make_source = make_source
         self._started: list[Poller] = []
@@ -229,6 +231,13 @@ class Engine:
         return replace(status, warnings=tuple(dict.fromkeys((*status.warnings, *found))))
 
     def _problem(self, sentence: str) -> None:
+        """Tell a problem, and a lasting one once a minute instead of at every tick."""
+        now = self._clock()
+        told = self._told.get(sentence)
+        if told is not None and 0 <= now - told < PROBLEM_SECONDS:
+            return
+        self._told = {text: at for text, at in self._told.items() if now - at < PROBLEM_SECONDS}
+        self._told[sentence] = now
         self.on_problem(sentence)
 
     async def _rest(self, seconds: float) -> None:

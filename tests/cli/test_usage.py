@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -129,8 +130,6 @@ def test_a_reader_that_leaves_is_no_fault(config: str) -> None:
 
 
 def test_an_interrupt_ends_a_watch_with_130(config: str) -> None:
-    import signal
-
     process = subprocess.Popen(
         [sys.executable, "-m", "console", "--config", config, "--plain"],
         stdout=subprocess.PIPE,
@@ -145,6 +144,32 @@ def test_an_interrupt_ends_a_watch_with_130(config: str) -> None:
     _, told = process.communicate(timeout=10)
     assert process.returncode == 130
     assert told == ""
+
+
+def test_a_watch_reads_its_configuration_again_on_sigusr1(config: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console", "--config", config, "--plain"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MIDWATCH_REFRESH": "1s"},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert " demo, " in process.stdout.readline()
+    path = Path(config)
+    whole = path.read_text()
+    path.write_text(f"{whole}\nnonsense = 1\n")
+    process.send_signal(signal.SIGUSR1)
+    assert "the old one stays" in process.stderr.readline()
+    path.write_text(whole.replace('environment = "demo"', 'environment = "renamed"'))
+    process.send_signal(signal.SIGUSR1)
+    give_up_at = time.monotonic() + 20
+    while " renamed, " not in process.stdout.readline():
+        assert time.monotonic() < give_up_at
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 143
 
 
 def test_an_inner_fault_is_a_sentence_and_a_log(

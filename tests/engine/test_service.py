@@ -81,6 +81,23 @@ async def test_a_fault_in_a_tick_is_told_and_the_loop_goes_on(
     await engine.close()
 
 
+async def test_a_lasting_problem_is_told_once_a_minute() -> None:
+    now = [1_790_000_000.0]
+    source = source_of()
+    source.crash = ValueError("wrong")
+    engine = Engine(loaded(settings_of("one")), sources=[source], clock=lambda: now[0])
+    problems: list[str] = []
+    engine.on_problem = problems.append
+    for _ in range(5):
+        await engine.once()
+        now[0] += 5.0
+    assert len(problems) == 1
+    now[0] += 60.0
+    await engine.once()
+    assert len(problems) == 2
+    await engine.close()
+
+
 async def test_a_source_that_goes_away_leaves_stale_values_and_its_fallback_steps_in() -> None:
     now = [1_790_000_000.0]
     settings = settings_of("one", "two")
