@@ -26,9 +26,10 @@ BASES: Mapping[str, tuple[str, ...]] = {
     **{f"burn_{name}": (f"error_ratio@{name}", f"slow_ratio@{name}") for name in BURN_WINDOWS},
     "budget_left": ("error_ratio@30d", "slow_ratio@30d"),
     "review_rho": ("review_rate", "review_capacity"),
-    "cost_pace": ("cost_today",),
+    "cost_today": ("cost_today", "cost_per_hour"),
+    "cost_pace": ("cost_today", "cost_per_hour"),
     "spend_burn": ("cost_per_hour",),
-    "cost_per_1k": ("cost_per_hour", "requests_rate"),
+    "cost_per_1k": ("cost_per_hour", "requests_count@1h"),
 }
 """The columns each derived signal is computed from."""
 
@@ -37,8 +38,8 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
     """Return a derived signal at ``times`` (Unix seconds) from its bases; NaN is not known.
 
     Burn = bad ratio / (1 - SLO), the worse of availability and latency; pace = spent today /
-    (daily budget x share of the day gone); spend burn = hourly spend / (budget / 720);
-    review load = arrivals / capacity; per 1k = 1000 x spend / requests.
+    (daily budget x share of the day gone), flat over the day; spend burn = hourly spend /
+    (budget / 720); review load = arrivals / capacity; per 1k = 1000 x spend / requests.
     """
     nothing = np.full(len(times), np.nan)
 
@@ -55,14 +56,37 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
             base("review_rate"), base("review_capacity") if capacity is None else capacity
         )
     if signal == "cost_per_1k":
-        return 1000.0 * _ratio(base("cost_per_hour") / 3600.0, base("requests_rate"))
+        return 1000.0 * _ratio(base("cost_per_hour"), base("requests_count@1h"))
+    if signal == "cost_today":
+        return _spent_today(times, base("cost_today"), base("cost_per_hour"))
     budget = row.budget_month_usd
     if not budget:
         return nothing
     if signal == "spend_burn":
         return base("cost_per_hour") / (budget / HOURS_A_MONTH)
     share = np.maximum((times % DAY_SECONDS) / DAY_SECONDS, LEAST_DAY_SHARE)
-    return base("cost_today") / (budget / DAYS_A_MONTH * share)
+    today = _spent_today(times, base("cost_today"), base("cost_per_hour"))
+    return today / (budget / DAYS_A_MONTH * share)
+
+
+def _spent_today(times: Floats, today: Floats, hourly: Floats) -> Floats:
+    """Return USD since midnight UTC at each time of the last day, walking back from the newest.
+
+    The question has the length of today, so that an hour ago it would reach into yesterday;
+    what was spent since then is taken off instead.
+    """
+    spent = np.full(len(times), np.nan)
+    known = np.flatnonzero(~np.isnan(today))
+    if not len(known):
+        return spent
+    last = known[-1]
+    steps = np.diff(times[: last + 1]) / 3600.0
+    rate = np.nan_to_num((hourly[1 : last + 1] + hourly[:last]) / 2.0)
+    since = np.concatenate([np.cumsum((rate * steps)[::-1])[::-1], [0.0]])
+    spent[: last + 1] = np.maximum(today[last] - since, 0.0)
+    spent[times < np.floor(times[last] / DAY_SECONDS) * DAY_SECONDS] = np.nan
+    spent[last:] = today[last]
+    return spent
 
 
 def _burn(row: ModelRow, error_ratio: Floats, slow_ratio: Floats) -> Floats:

@@ -18,7 +18,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "status.schema.json").
 
 
 def test_json_of_a_real_run_keeps_to_the_schema(run: Run, config: str, fleet: DemoFleet) -> None:
-    done = run("--config", config, "status", "--json")
+    done = run("--config", config, "status", "--json", MIDWATCH_REFRESH="3s")
     found = json.loads(done.out)
     jsonschema.Draft202012Validator(SCHEMA).validate(found)
     assert {model["model"] for model in found["models"]} == {model.name for model in fleet.models}
