@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 import time
@@ -115,7 +116,10 @@ def _form(chosen: argparse.Namespace) -> Callable[[Snapshot, Sequence[int] | Non
         return lambda snapshot, rows: f"{as_json(document(snapshot, rows), indent=indent)}\n"
     from console.reports.plain import plain, table
 
-    return plain if chosen.plain else table
+    if chosen.plain:
+        return plain
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return lambda snapshot, rows: table(snapshot, rows, width)
 
 
 def _rows(snapshot: Snapshot, models: Sequence[str], *, told: bool = True) -> list[int] | None:

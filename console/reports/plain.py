@@ -32,7 +32,9 @@ _TABLE_SIGNALS = (
     ("DRIFT", "drift_psi"),
     ("$/H", "cost_per_hour"),
 )
+_FIRST_TO_GO = ("TTFT", "$/H", "LOWC%", "RPS", "ERR%")
 _LONGEST_NAME = 40
+_SHOWN_PENDING = 10
 
 
 def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
@@ -52,21 +54,44 @@ def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
-    """Return one line a model under a heading, worst first."""
+def table(snapshot: Snapshot, rows: Sequence[int] | None = None, width: int | None = None) -> str:
+    """Return one line a model under a heading, worst first, then what is pending.
+
+    Columns that do not fit into ``width`` are left out; never the owner and the age.
+    """
     chosen = list(in_order(snapshot, rows))
-    body = [_cells(snapshot, row) for row in chosen]
-    heading = ["S", "MODEL", "T", "BRK", *(title for title, _ in _TABLE_SIGNALS), "OWNER", "AGE"]
+    signals = list(_TABLE_SIGNALS)
+    lines = _laid_out(snapshot, chosen, signals)
+    for title in _FIRST_TO_GO:
+        if width is None or max(map(len, lines)) <= width:
+            break
+        signals = [each for each in signals if each[0] != title]
+        lines = _laid_out(snapshot, chosen, signals)
+    waiting = [
+        f"pending {visible(snapshot.rows[row].model, _LONGEST_NAME)}: {visible(finding.text)}"
+        for row in chosen
+        for finding in snapshot.pending.get(row, ())
+    ]
+    if len(waiting) > _SHOWN_PENDING:
+        more = len(waiting) - _SHOWN_PENDING
+        waiting = [*waiting[:_SHOWN_PENDING], f"and {more} more pending"]
+    return "\n".join([_headline(snapshot), *lines, *waiting]) + "\n"
+
+
+def _laid_out(
+    snapshot: Snapshot, rows: Sequence[int], signals: Sequence[tuple[str, str]]
+) -> list[str]:
+    body = [_cells(snapshot, row, signals) for row in rows]
+    heading = ["S", "MODEL", "T", "BRK", *(title for title, _ in signals), "OWNER", "AGE"]
     widths = [max(len(line[at]) for line in [heading, *body]) for at in range(len(heading))]
     left = {0, 1, 3, len(heading) - 2}
-    lines = [
+    return [
         "  ".join(
             cell.ljust(width) if at in left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in [heading, *body]
     ]
-    return "\n".join([_headline(snapshot), *lines]) + "\n"
 
 
 def _headline(snapshot: Snapshot) -> str:
@@ -129,7 +154,7 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
     return facts
 
 
-def _cells(snapshot: Snapshot, row: int) -> list[str]:
+def _cells(snapshot: Snapshot, row: int, signals: Sequence[tuple[str, str]]) -> list[str]:
     known = snapshot.rows[row]
     severity = snapshot.severity(row)
     findings = snapshot.findings.get(row, ())
@@ -139,7 +164,7 @@ def _cells(snapshot: Snapshot, row: int) -> list[str]:
         visible(known.model, _LONGEST_NAME),
         str(known.tier),
         snapshot.breaker(row).state.code,
-        *(_value(snapshot, signal, row) for _, signal in _TABLE_SIGNALS),
+        *(_value(snapshot, signal, row) for _, signal in signals),
         visible(known.owner, 16) or "--",
         "" if since is None else format_age(snapshot.taken_at - since),
     ]

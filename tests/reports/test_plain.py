@@ -1,9 +1,11 @@
 """Words and tables: the facts of the sample night, in order, harmless."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from console.facts.severity import Finding, Severity
 from console.facts.snapshot import Snapshot
 from console.reports.plain import plain, table
 from tests.support.snapshots import hostile_snapshot, sample_snapshot
@@ -33,6 +35,22 @@ def test_the_table_has_one_line_a_model_and_tells_states_apart() -> None:
     assert len(lines) == 2 + len(snapshot.rows)
     assert lines[1].split()[:3] == ["S", "MODEL", "T"]
     assert "n=" in "".join(lines)
+
+
+def test_a_narrow_table_keeps_owner_and_age() -> None:
+    wide, narrow = table(sample_snapshot()), table(sample_snapshot(), None, 80)
+    heading = narrow.splitlines()[1]
+    assert max(map(len, narrow.splitlines()[1:])) <= 80 < max(map(len, wide.splitlines()[1:]))
+    assert heading.split()[-2:] == ["OWNER", "AGE"]
+
+
+def test_what_one_look_cannot_decide_is_shown() -> None:
+    snapshot = sample_snapshot()
+    waiting = Finding("no_data_tier1", Severity.S1, "no data from demo, for 3s", snapshot.taken_at)
+    row = snapshot.index["price-opt"]
+    found = replace(snapshot, pending={row: (waiting,)})
+    assert "pending price-opt: no data from demo, for 3s" in table(found)
+    assert "pending: no data from demo, for 3s (no_data_tier1)" in plain(found)
 
 
 @pytest.mark.parametrize("form", [plain, table])
