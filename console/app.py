@@ -8,17 +8,16 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 
 import themes
-from console.actions.gate import refusal
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, bindings_for
-from console.screens.curves import RANGES, next_range
 from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
@@ -90,6 +89,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.animation_level = "none"
         self._options = options
         self._make_engine = make_engine
+        self._keymap = loaded.settings.keymap
+        self._declared_theme = loaded.settings.theme
         self._theme_name = options.theme if options.colour else "mono"
         self.fault: Exception | None = None
         mode: Mode = "read_only" if options.read_only or not options.write else "armed"
@@ -101,6 +102,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             zone=zone,
             mode=mode,
             environment=loaded.settings.environment,
+            panes=loaded.settings.panes,
             title=options.title,
         )
         if options.ascii:
@@ -227,7 +229,14 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         screen = self.console_screen
         if screen is None:
             return
-        screen.say(outcome.sentence, "text" if outcome.applied else "error")
+        sentence = outcome.sentence
+        if outcome.applied and self.session.engine is not None:
+            now = self.session.engine.settings
+            self.session.panes = now.panes
+            if now.keymap != self._keymap or now.theme != self._declared_theme:
+                sentence += "; keys and theme change at the next start"
+            screen.show_look()
+        screen.say(sentence, "text" if outcome.applied else "error")
         if outcome.problems:
             self.show_box("The configuration was refused; the old one stays", outcome.problems)
 
@@ -239,7 +248,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         screen = self.console_screen
         if screen is None:
             return
-        reason = refusal(message.spec, self.session.mode, screen.context)
+        reason = screen.reason_against(message.spec, message.argument)
         if reason is not None:
             screen.say(reason, "s3")
             return
@@ -251,8 +260,10 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
             "range.longer": lambda: self._range(argument, 1, screen),
             "range.shorter": lambda: self._range(argument, -1, screen),
-            "help": lambda: self._help(screen),
-            "explain": lambda: self._explain(argument, screen),
+            **{
+                which: partial(self._box, which, argument, screen)
+                for which in ("help", "explain", "sources")
+            },
             "palette": self._palette,
             "theme.next": lambda: self._theme(argument, screen),
             "copy": lambda: self._copy(screen),
@@ -279,35 +290,15 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             self.push_screen(made)
 
     def _range(self, argument: str, step: int, screen: ConsoleScreen) -> None:
-        if argument and argument not in RANGES:
-            screen.say(f"ranges are {', '.join(RANGES)}", "s3")
-            return
-        wanted = argument or next_range(self.session.range_name, step)
-        if wanted == self.session.range_name:
-            screen.say(f"the range is {wanted}", "dim")
-            return
-        self.session.range_name = wanted
-        screen.say(f"range {wanted}")
-        screen.show_series()
+        changed, sentence = self.session.change_range(argument, step)
+        screen.say(sentence)
+        if changed:
+            screen.show_series()
 
-    def _help(self, screen: ConsoleScreen) -> None:
-        from console.screens.explaining import explanation_box
-        from console.screens.helptext import help_lines
+    def _box(self, which: str, argument: str, screen: ConsoleScreen) -> None:
+        from console.screens.boxes import box
 
-        # The box is at most 100 cells wide and keeps two beside it, a frame and a margin free.
-        width = max(30, min(self.size.width - 8, 96))
-        keys = help_lines(screen.PLACE, self.session.keys, self.session.glyphs, width)
-        title = f"Keys on the {screen.PLACE} screen"
-        if not (screen.chosen_signal or screen.chosen_fact):
-            self.show_box(title, keys)
-            return
-        about, lines = explanation_box(screen, "")
-        self.show_box(about, [*lines, "", title, "", *keys] if lines else keys)
-
-    def _explain(self, signal: str, screen: ConsoleScreen) -> None:
-        from console.screens.explaining import explanation_box
-
-        title, lines = explanation_box(screen, signal)
+        title, lines = box(which, argument, screen)
         if lines:
             self.show_box(title, lines)
         else:
@@ -359,12 +350,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         from console.screens.savedpicture import picture_path, save_picture
 
         path = picture_path(argument, screen.PLACE, self.session.clock())
-        try:
-            save_picture(self.export_screenshot(title="midwatch"), path)
-        except OSError as error:
-            screen.say(f"the picture was not saved: {error.strerror or error}", "error")
-        else:
-            screen.say(f"saved {path}")
+        screen.say(*save_picture(self.export_screenshot(title="midwatch"), path))
 
     def _refresh(self, screen: ConsoleScreen) -> None:
         if self.session.engine is not None:

@@ -44,3 +44,12 @@ def parse(line: str) -> Command | str:
 def words() -> tuple[str, ...]:
     """Return every command word with its argument, sorted, for completion and help."""
     return tuple(sorted(f"{word} {spec.argument}".strip() for word, spec in _BY_WORD.items()))
+
+
+def matching(line: str, count: int = 6) -> tuple[str, ...]:
+    """Return the commands that begin like what was typed so far, for a hint and completion."""
+    word = line.strip().removeprefix(":").lower()
+    if " " in word:
+        head = word.partition(" ")[0]
+        return tuple(one for one in words() if one.partition(" ")[0] == head)[:count]
+    return tuple(one for one in words() if one.startswith(word))[:count]

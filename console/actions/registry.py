@@ -26,7 +26,7 @@ def _needs_moves(context: ActionContext) -> str | None:
 
 
 def _needs_column(context: ActionContext) -> str | None:
-    if context.column or context.place == "model":
+    if context.column or context.argument or context.place == "model":
         return _needs_rows(context)
     return "choose a column with the left and right arrows first"
 
@@ -184,6 +184,14 @@ _CLOSER = (
         command="explain",
         argument="SIGNAL",
         disabled=_needs_column,
+    ),
+    ActionSpec(
+        "sources",
+        ("s",),
+        "Sources",
+        "Each source: its state, age, errors, warnings, and what its queries cost.",
+        "Looking closer",
+        command="sources",
     ),
     ActionSpec(
         "help",

@@ -22,7 +22,8 @@ class ActionContext:
     """What an action is judged by when somebody asks for it.
 
     ``model`` is the name under the cursor, empty when there is none. ``pending_moves`` counts
-    rows that a frozen order holds back. ``columns`` and ``lines`` are the screen's size in cells.
+    rows that a frozen order holds back. ``argument`` is what
+    was typed after a command. ``columns`` and ``lines`` are the screen's size in cells.
     """
 
     place: Place = "fleet"
@@ -31,6 +32,7 @@ class ActionContext:
     pending_moves: int = 0
     filtered: bool = False
     column: str = ""
+    argument: str = ""
     columns: int = 80
     lines: int = 24
     has_engine: bool = True

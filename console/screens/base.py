@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.screen import Screen
 
-from console.actions.commands import Command, parse
+from console.actions.commands import Command, matching, parse
 from console.actions.gate import refusal
 from console.actions.registry import ACTIONS, BY_ID
 from console.actions.spec import ActionContext, Place
 from console.facts.text import visible
+from console.screens.footer import footer_line
+from console.screens.layout import SMALLEST
 from console.screens.messages import ActionAsked
 from console.screens.session import Session
+from widgets.grid import Grid
+from widgets.lines import Lines, Run
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual import events
+
     from console.actions.keymap import Keymap
     from console.actions.spec import ActionSpec
+
+COMMAND_HINT = "a command; Tab completes, :help lists them"
 
 SAID_SECONDS = 6.0
 """How long an answer to a key stands in the bottom line."""
@@ -81,11 +90,15 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def ask(self, spec: ActionSpec, argument: str = "") -> None:
         """Run an action if nothing speaks against it; otherwise say what does."""
-        reason = refusal(spec, self.session.mode, self.context)
+        reason = self.reason_against(spec, argument)
         if reason is not None:
             self.say(reason, "s3")
         elif not self.perform(spec, argument):
             self.post_message(ActionAsked(spec, argument))
+
+    def reason_against(self, spec: ActionSpec, argument: str = "") -> str | None:
+        """Return why an action cannot run here and now, None when it can."""
+        return refusal(spec, self.session.mode, replace(self.context, argument=argument))
 
     def ask_line(self, line: str) -> None:
         """Run what was typed after ``:``."""
@@ -124,14 +137,64 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def show_look(self) -> None:
         """Take over the session's roles and glyphs, after a change of theme."""
-        raise NotImplementedError
+        roles = self.session.roles
+        for lines in self.query(Lines):
+            lines.show_roles(roles)
+        self.query_one(Grid).show_roles(roles)
+        self.query_one(Prompt).show_roles(roles)
 
     def show_footer(self) -> None:
-        """Show the bottom line."""
-        raise NotImplementedError
+        """Show an answer to the last key, or the keys."""
+        said, session = self.said, self.session
+        if said is not None:
+            line = [Run(*said)]
+        else:
+            line = footer_line(
+                self.context, session.mode, session.keys, self.size.width, session.glyphs
+            )
+        self.query_one("#footer", Lines).show_lines([line])
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there is room for one sentence only."""
+        return self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+
+    def show_part(self, selector: str, lines: int) -> None:
+        """Give a part so many lines of the screen, or hide it for none."""
+        part = self.query_one(selector)
+        part.display = lines > 0
+        part.styles.height = max(1, lines)
+
+    def show_size(self) -> None:
+        """Say that the screen is too small, and how small."""
+        width, height = self.size
+        self.query_one("#header", Lines).show_lines(
+            [
+                [Run(f"{SMALLEST[0]}x{SMALLEST[1]} is the least Midwatch can show itself in.")],
+                [Run(f"This terminal has {width}x{height}. q quits.")],
+            ]
+        )
 
     def show_series(self) -> None:
         """Ask again for what the charts show, after a change of range."""
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        """Hint at the commands that begin like what is typed."""
+        message.stop()
+        if message.label == ":":
+            found = matching(message.text)
+            message.prompt.show_hint("  ".join(found) if found else "no such command")
+
+    def on_key(self, event: events.Key) -> None:
+        """Complete a command with Tab."""
+        prompt = self.query_one(Prompt)
+        if event.key != "tab" or not prompt.is_open:
+            return
+        event.stop()
+        event.prevent_default()
+        found = matching(prompt.text, 1)
+        if prompt.label == ":" and found and " " not in prompt.text.strip():
+            prompt.replace_text(found[0].partition(" ")[0] + " ")
 
     def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Run a command line; a screen takes the labels it opened itself."""

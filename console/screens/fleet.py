@@ -13,16 +13,14 @@ from console.screens.columns import BY_KEY, choose, filled
 from console.screens.details import DETAIL_LINES, detail_lines
 from console.screens.fleetgrid import FleetGrid, with_sort_mark
 from console.screens.fleetkeys import FleetKeys
-from console.screens.footer import footer_line
-from console.screens.header import HeaderState, counts_line, header_lines
-from console.screens.layout import HEADER_LINES, SMALLEST, plan
+from console.screens.header import HeaderState, counts_line, header_lines, order_notes
+from console.screens.layout import HEADER_LINES, Layout, plan
 from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
 from console.screens.paneset import PaneSet
 from console.screens.rows import FleetRows
 from console.screens.rowview import RowView
 from console.screens.side import side_lines
-from console.screens.values import age_text
-from widgets.lines import Lines, Run
+from widgets.lines import Lines
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -104,16 +102,10 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def _lay_out(self) -> None:
         width, height = self.size
         count = len(self._rows) if self._rows is not None else 0
-        room = plan(width, height, count, self.pane, maximised=self.maximised)
-        shown = {
-            "#middle": 0 if room.too_small else room.table_lines,
-            "#panes": room.pane_lines,
-            "#detail": room.detail_lines,
-        }
-        for selector, lines in shown.items():
-            part = self.query_one(selector)
-            part.display = lines > 0
-            part.styles.height = max(1, lines)
+        room = self._plan(count)
+        self.show_part("#middle", room.table_lines)
+        self.show_part("#panes", room.pane_lines)
+        self.show_part("#detail", room.detail_lines)
         self.query_one("#header").styles.height = height if room.too_small else HEADER_LINES
         self.query_one("#footer").display = not room.too_small
         side = self.query_one("#side")
@@ -122,10 +114,14 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._panes.show_only(room.panes if room.pane_lines else ())
         self._show_columns(width - room.side_columns)
 
-    @property
-    def too_small(self) -> bool:
-        """Whether there is room for one sentence only."""
-        return self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+    def _plan(self, row_count: int = 0, *, maximised: bool | None = None) -> Layout:
+        return plan(
+            *self.size,
+            row_count,
+            self.pane,
+            maximised=self.maximised if maximised is None else maximised,
+            wanted=self.session.panes,
+        )
 
     # What is shown
 
@@ -154,11 +150,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def show_look(self) -> None:
         """Take over roles and glyphs."""
-        roles = self.session.roles
-        for lines in self.query(Lines):
-            lines.show_roles(roles)
-        self.grid.show_roles(roles)
-        self.prompt.show_roles(roles)
+        super().show_look()
         self._panes.show_look()
         self._lay_out()
         self._show_all()
@@ -223,7 +215,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def show_columns(self) -> None:
         """Show the header of the table anew, after sorting or choosing a column."""
-        room = plan(*self.size, 0, self.pane, maximised=self.maximised)
+        room = self._plan()
         self._show_columns(self.size.width - room.side_columns)
 
     @property
@@ -235,9 +227,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def _show_all(self) -> None:
         if self.too_small:
-            said = f"{SMALLEST[0]}×{SMALLEST[1]} is the least Midwatch can show itself in."
-            size = f"This terminal has {self.size.width}×{self.size.height}. q quits."
-            self.query_one("#header", Lines).show_lines([[Run(said)], [Run(size)]])
+            self.show_size()
             return
         self._show_header()
         self._show_side()
@@ -268,28 +258,19 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             environment=self.session.environment,
             title=self.session.title,
             problem=self.session.problem,
-            notes=tuple(self._notes()),
+            notes=self._notes(),
         )
 
-    def _notes(self) -> list[tuple[str, str]]:
-        notes: list[tuple[str, str]] = []
-        if self.frozen_at is not None:
-            age = age_text(self.session.clock() - self.frozen_at)
-            notes.append((f" FROZEN {age} ", "stale"))
-        if self.pending:
-            key = self.session.keys.first_key("order.apply")
-            plural = "s" if self.pending != 1 else ""
-            notes.append((f"{self.pending} move{plural} pending {key}", "s3"))
-        if self.arrangement.words:
-            shown = len(self._rows) if self._rows is not None else 0
-            notes.append((f"/{' '.join(self.arrangement.words)}: {shown} shown", "title"))
-        if self.arrangement.sort or self.arrangement.reverse:
-            title = BY_KEY[self.arrangement.sort].title if self.arrangement.sort else "rank"
-            turned = ", reversed" if self.arrangement.reverse else ""
-            notes.append((f"by {title}{turned}", "text"))
-        if self.arrangement.group != "none":
-            notes.append((f"grouped by {self.arrangement.group}", "text"))
-        return notes
+    def _notes(self) -> tuple[tuple[str, str], ...]:
+        frozen = None if self.frozen_at is None else self.session.clock() - self.frozen_at
+        shown = 0 if self._rows is None else len(self._rows)
+        return order_notes(
+            self.arrangement,
+            frozen,
+            self.pending,
+            self.session.keys.first_key("order.apply"),
+            shown,
+        )
 
     def _show_side(self) -> None:
         side = self.query_one("#side", Lines)
@@ -298,7 +279,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             lines = int(height.value) if height is not None else 0
             side.show_lines(
                 side_lines(
-                    self.shown, self.session.clock(), plan(*self.size, 0).side_columns, lines,
+                    self.shown, self.session.clock(), self._plan().side_columns, lines,
                     self.session.glyphs,
                 )
             )  # fmt: skip
@@ -309,23 +290,11 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         lines = detail_lines(
             self.view, self.shown, self.session.clock(), self.size.width, self.session.glyphs
         )
-        room = plan(*self.size, 0).detail_lines
+        room = self._plan().detail_lines
         if room < DETAIL_LINES:
             # Under 20 lines: the verdict, its reason, and the last change.
             lines = [lines[0], lines[1], lines[-1]]
         self.query_one("#detail", Lines).show_lines(lines)
-
-    def show_footer(self) -> None:
-        """Show an answer to the last key, or the keys."""
-        said = self.said
-        if said is not None:
-            line = [Run(said[0], said[1])]
-        else:
-            line = footer_line(
-                self.context, self.session.mode, self.session.keys, self.size.width,
-                self.session.glyphs,
-            )  # fmt: skip
-        self.query_one("#footer", Lines).show_lines([line])
 
     # What happens
 
@@ -367,7 +336,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def on_prompt_changed(self, message: Prompt.Changed) -> None:
         """Filter and jump while typing."""
-        message.stop()
+        super().on_prompt_changed(message)
         self._keys_of_screen.typed(message.label, message.text)
 
     def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
@@ -391,7 +360,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
         Where no pane has room it gets the middle at once.
         """
-        room = plan(*self.size, len(self._rows or ()), self.pane, maximised=False)
+        room = self._plan(len(self._rows or ()), maximised=False)
         visible_now = room.pane_lines > 0 and name in room.panes
         if self.maximised:
             self.maximised = name != self.pane

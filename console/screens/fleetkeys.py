@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.registry import PANES
 from console.facts.text import visible
+from console.screens.base import COMMAND_HINT
 from console.screens.columns import BY_KEY, COLUMNS
 from console.screens.order import GROUPS
 
@@ -40,7 +41,7 @@ class FleetKeys:
             "back": lambda _: self._back(),
             "filter": self._filter,
             "jump": self._jump,
-            "command": lambda _: self._open(":", "", "a command, Tab for help"),
+            "command": lambda _: self._open(":", "", COMMAND_HINT),
             "pane.latency": self._pane,
             "pane.confidence": lambda _: self._screen.choose_pane("confidence"),
             "pane.drift": lambda _: self._screen.choose_pane("drift"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from console.facts.reading import ReadingState
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.screens.columns import BY_KEY
 from console.screens.rowview import ON_PRIMARY
 from console.screens.runs import Piece, RunLine, fitted, join_that_fit, piece, twins
 from console.screens.values import age_text, clock_text, compact, local_text, usd_text
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Floats, Snapshot
+    from console.screens.order import Arrangement
     from themes.glyphs import Glyphs
 
 STALE_AFTER_SECONDS = 20.0
@@ -149,6 +151,9 @@ def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
         piece(f"{visible(one.name, 20)} slow: every {age_text(one.cadence_seconds)}", "s3", 4)
         for one in slow[:1]
     )
+    told = sum(len(one.warnings) + len(one.infos) for one in snapshot.sources)
+    if told:
+        out.append(piece(f"{told} warning{'s' if told != 1 else ''}, s", "s4", 4))
     failed = sum(one.failed_queries for one in snapshot.sources if one.state == "up")
     if failed:
         out.append(piece(f"{failed} queries failed", "s3", 4))
@@ -237,3 +242,26 @@ def _total(snapshot: Snapshot, signal: str) -> float:
 def _largest(snapshot: Snapshot, signal: str) -> float:
     known = _known_values(snapshot, signal)
     return 0.0 if known is None or not len(known) else float(known.max())
+
+
+def order_notes(
+    arrangement: Arrangement,
+    frozen_seconds: float | None,
+    pending: int,
+    apply_key: str,
+    shown: int,
+) -> tuple[tuple[str, str], ...]:
+    """Return what is said of the order: frozen, moves pending, filter, sorting, grouping."""
+    notes: list[tuple[str, str]] = []
+    if frozen_seconds is not None:
+        notes.append((f" FROZEN {age_text(frozen_seconds)} ", "stale"))
+    if pending:
+        notes.append((f"{pending} move{'s' if pending != 1 else ''} pending {apply_key}", "s3"))
+    if arrangement.words:
+        notes.append((f"/{visible(' '.join(arrangement.words), 60)}: {shown} shown", "title"))
+    if arrangement.sort or arrangement.reverse:
+        title = BY_KEY[arrangement.sort].title if arrangement.sort else "rank"
+        notes.append((f"by {title}{', reversed' if arrangement.reverse else ''}", "text"))
+    if arrangement.group != "none":
+        notes.append((f"grouped by {arrangement.group}", "text"))
+    return tuple(notes)

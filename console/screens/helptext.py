@@ -54,7 +54,7 @@ def help_lines(place: Place, keys: Keymap, glyphs: Glyphs, width: int = 76) -> l
                 lines.append([Run(label.ljust(KEY_WIDTH - 1) + " ", "key"), Run(text, "text")])
         lines.append("")
     lines += _legend(glyphs)
-    return _in_glyphs(lines, glyphs)
+    return in_glyphs(lines, glyphs)
 
 
 def _legend(glyphs: Glyphs) -> list[BoxLine]:
@@ -103,7 +103,7 @@ def explanation_lines(told: Explanation, glyphs: Glyphs) -> list[BoxLine]:
         lines += ["", [Run("query", "dim")], visible(told.promql, 4000)]
     if told.hint:
         lines += ["", [Run("to fill it", "dim")], visible(told.hint, 1000)]
-    return _in_glyphs(lines, glyphs)
+    return in_glyphs(lines, glyphs)
 
 
 def _measured(told: Explanation) -> str:
@@ -120,10 +120,11 @@ def _row(label: str, text: str) -> RunLine:
 def fact_lines(column: FleetColumn, glyphs: Glyphs) -> list[BoxLine]:
     """Return what a column shows that is not a measured signal."""
     lines: list[BoxLine] = [[Run(column.title, "title")], "", f"{column.meaning}."]
-    return _in_glyphs(lines, glyphs)
+    return in_glyphs(lines, glyphs)
 
 
-def _in_glyphs(lines: Sequence[BoxLine], glyphs: Glyphs) -> list[BoxLine]:
+def in_glyphs(lines: Sequence[BoxLine], glyphs: Glyphs) -> list[BoxLine]:
+    """Return the lines of a box in the characters of this set."""
     out: list[BoxLine] = []
     for line in lines:
         if isinstance(line, str):

@@ -40,9 +40,18 @@ class Layout:
 
 
 def plan(
-    columns: int, lines: int, row_count: int, pane: str = "", *, maximised: bool = False
+    columns: int,
+    lines: int,
+    row_count: int,
+    pane: str = "",
+    *,
+    maximised: bool = False,
+    wanted: tuple[str, ...] = PANES,
 ) -> Layout:
-    """Return the layout for a screen of this size; ``pane`` is the pane chosen last."""
+    """Return the layout for a screen of this size.
+
+    ``pane`` is the pane chosen last, ``wanted`` are those the operator wants side by side.
+    """
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
         return Layout(True, 0, 0, (), 0, 0)
     details = DETAIL_LINES if lines >= 20 else 3
@@ -50,21 +59,24 @@ def plan(
     if maximised and pane:
         return Layout(False, 0, middle, (pane,), 0, details)
     side = SIDE_COLUMNS if columns >= SIDE_FROM_COLUMNS else 0
-    if lines < PANES_FROM_LINES:
+    if lines < PANES_FROM_LINES or not wanted:
         return Layout(False, middle, 0, (), side, details)
     wanted_table = row_count + 2
     share = int(middle * 0.42)
     pane_lines = max(PANE_LINES_MIN, share, middle - wanted_table)
     pane_lines = min(pane_lines, PANE_LINES_MAX + max(0, lines - 45) // 2, middle - 5)
-    return Layout(False, middle - pane_lines, pane_lines, shown_panes(columns, pane), side, details)
+    return Layout(
+        False, middle - pane_lines, pane_lines, shown_panes(columns, pane, wanted), side, details
+    )
 
 
-def shown_panes(columns: int, pane: str = "") -> tuple[str, ...]:
-    """Return the panes that stand side by side: four, two, or the chosen one."""
-    if columns >= FOUR_FROM_COLUMNS:
-        return PANES
-    place = PANES.index(pane) if pane in PANES else 0
+def shown_panes(columns: int, pane: str = "", wanted: tuple[str, ...] = PANES) -> tuple[str, ...]:
+    """Return the panes that stand side by side: all that are wanted, two, or the chosen one."""
+    shown = tuple(name for name in PANES if name in wanted or name == pane)
+    if columns >= FOUR_FROM_COLUMNS or len(shown) == 1:
+        return shown
+    place = shown.index(pane) if pane in shown else 0
     if columns >= PAIR_FROM_COLUMNS:
         first = place // 2 * 2
-        return PANES[first : first + 2]
-    return (PANES[place],)
+        return shown[first : first + 2]
+    return shown[place : place + 1]

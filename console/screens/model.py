@@ -9,12 +9,12 @@ from textual.containers import Horizontal, Vertical
 from console.actions.registry import BY_ID, PANES
 from console.actions.spec import ActionContext, Place
 from console.facts.text import visible
-from console.screens.base import ConsoleScreen
+from console.screens.base import COMMAND_HINT, ConsoleScreen
 from console.screens.curves import Curves
+from console.screens.distribution import Distribution
 from console.screens.fleetgrid import FleetGrid
-from console.screens.footer import footer_line
 from console.screens.header import HeaderState, header_lines
-from console.screens.layout import FOOTER_LINES, SMALLEST, shown_panes
+from console.screens.layout import FOOTER_LINES, shown_panes
 from console.screens.messages import PlotDrawn, SeriesArrived, StripsArrived
 from console.screens.modelfacts import event_lines, lineage_in_two, lineage_lines, model_header
 from console.screens.paneset import RENEW_SECONDS, PaneSet
@@ -66,14 +66,14 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
         self._strips = Curves()
         self._strips_asked_at = float("-inf")
         self._panes = PaneSet(session, self)
-        self._plot: tuple[tuple[str, str, str, int, int], list[str]] | None = None
+        self._distribution = Distribution(session, self)
 
     def show_model(self, name: str) -> None:
         """Show this model from now on."""
         self.model = name
         self._strips = Curves(name)
         self._strips_asked_at = float("-inf")
-        self._plot = None
+        self._distribution.forget()
         if self.is_mounted:
             self.show_snapshot()
 
@@ -116,11 +116,6 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
         return self.size.width >= WIDE_FROM[0] and self.size.height >= WIDE_FROM[1]
 
     @property
-    def too_small(self) -> bool:
-        """Whether there is room for one sentence only."""
-        return self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
-
-    @property
     def lower_view(self) -> str:
         """What stands in the lower part of a wide screen, or alone on a small one."""
         if self.wide and self.current == "signals":
@@ -140,29 +135,24 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             lower = room - upper
         else:
             upper, lower = (room, 0) if view == "signals" else (0, room)
-        self._show_part("#upper", upper)
-        self._show_part("#lower", lower)
+        self.show_part("#upper", upper)
+        self.show_part("#lower", lower)
         side = self.query_one("#side")
         side.display = self.wide
         side.styles.width = SIDE_COLUMNS
         charts = lower > 0 and view == "charts"
-        self._show_part("#panes", lower if charts else 0)
-        self._show_part("#text", lower if lower and not charts else 0)
+        self.show_part("#panes", lower if charts else 0)
+        self.show_part("#text", lower if lower and not charts else 0)
         self._panes.show_only(self._panes_shown() if charts else ())
         self.query_one("#header").styles.height = height if self.too_small else HEADER_LINES
         self.query_one("#footer").display = not self.too_small
         table_width = width - (SIDE_COLUMNS if self.wide else 0)
         self.grid.show_columns(strip_columns(table_width))
 
-    def _show_part(self, selector: str, lines: int) -> None:
-        part = self.query_one(selector)
-        part.display = lines > 0
-        part.styles.height = max(1, lines)
-
     def _panes_shown(self) -> tuple[str, ...]:
         if self.pane and self.pane_alone:
             return (self.pane,)
-        return shown_panes(self.size.width, self.pane)
+        return shown_panes(self.size.width, self.pane, self.session.panes or PANES)
 
     # What is shown
 
@@ -191,11 +181,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
 
     def show_look(self) -> None:
         """Take over roles and glyphs."""
-        roles = self.session.roles
-        for lines in self.query(Lines):
-            lines.show_roles(roles)
-        self.grid.show_roles(roles)
-        self.query_one(Prompt).show_roles(roles)
+        super().show_look()
         self._panes.show_look()
         self._lay_out()
         self._show_all()
@@ -214,9 +200,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     def _show_header(self) -> None:
         header = self.query_one("#header", Lines)
         if self.too_small:
-            header.show_lines(
-                [[Run(f"{SMALLEST[0]}×{SMALLEST[1]} is the least Midwatch can show itself in.")]]
-            )
+            self.show_size()
             return
         session, width = self.session, self.size.width
         state = HeaderState(
@@ -290,50 +274,15 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
 
     def _distribution_lines(self) -> list[list[Run]]:
         signal = self.chosen_signal or "latency_p95"
-        text = self.query_one("#text")
-        height = text.styles.height
-        size = (self.size.width, int(height.value) if height is not None else 12)
-        made_for = (self.model, signal, self.session.range_name, *size)
-        if self._plot is None or self._plot[0] != made_for:
-            self._plot = (made_for, [f"fetching {self.session.range_name} of {signal}"])
-            engine = self.session.engine
-            if engine is not None:
-                engine.request_series(
-                    self.model, (signal,), self.session.range_seconds, 400, self._deliver_plot
-                )
-        return [[Run(line, "text")] for line in self._plot[1]]
-
-    def _deliver_plot(self, answer: SeriesSet) -> None:
-        # In the engine's thread on purpose: plotext takes longer than a frame may.
-        made_for = self._plot[0] if self._plot is not None else None
-        if made_for is None or not answer.series:
-            return
-        from console.reports.plots import distribution_of
-
-        width, height = max(20, min(100, made_for[3])), max(6, min(24, made_for[4]))
-        drawn = distribution_of(answer.series[0], width=width, height=height)
-        lines = drawn.splitlines() or [f"no values of {made_for[1]} in the last {made_for[2]}"]
-        self.post_message(PlotDrawn(made_for, lines))
+        height = self.query_one("#text").styles.height
+        lines = int(height.value) if height is not None else 12
+        return self._distribution.lines(self.model, signal, self.size.width, lines)
 
     def on_plot_drawn(self, message: PlotDrawn) -> None:
         """Show a distribution, unless something else is wanted by now."""
         message.stop()
-        if self.ready and self._plot is not None and self._plot[0] == message.made_for:
-            self._plot = (message.made_for, message.lines)
+        if self.ready and self._distribution.take(message):
             self._show_lower()
-
-    def show_footer(self) -> None:
-        """Show an answer to the last key, or the keys."""
-        said = self.said
-        session = self.session
-        line = (
-            [Run(*said)]
-            if said is not None
-            else footer_line(
-                self.context, session.mode, session.keys, self.size.width, session.glyphs
-            )
-        )
-        self.query_one("#footer", Lines).show_lines([line])
 
     # What happens
 
@@ -371,7 +320,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             "cursor.first": lambda: self._move(-(10**6), grid.action_cursor_first),
             "cursor.last": lambda: self._move(10**6, grid.action_cursor_last),
             "back": self._back,
-            "command": lambda: self.query_one(Prompt).open(":", "", "a command"),
+            "command": lambda: self.query_one(Prompt).open(":", "", COMMAND_HINT),
             "view.next": lambda: self._step_view(1, argument),
             "view.previous": lambda: self._step_view(-1),
             "pane.latency": lambda: self._pane(argument or "latency"),
@@ -433,7 +382,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     def show_series(self) -> None:
         """Ask for the charts' curves again."""
         self._panes.forget()
-        self._plot = None
+        self._distribution.forget()
         self._show_all()
 
     def on_series_arrived(self, message: SeriesArrived) -> None:

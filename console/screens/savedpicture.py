@@ -20,7 +20,11 @@ def picture_path(argument: str, place: str, now: float) -> Path:
     return Path(state).expanduser() / "midwatch" / "pictures" / f"{place}-{stamp}.svg"
 
 
-def save_picture(svg: str, path: Path) -> None:
-    """Write a picture; raises OSError with the reason when that cannot be done."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(svg, encoding="utf-8")
+def save_picture(svg: str, path: Path) -> tuple[str, str]:
+    """Write a picture; return the sentence about it and the role it is said in."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        return f"the picture was not saved: {error.strerror or error}", "error"
+    return f"saved {path}", "text"

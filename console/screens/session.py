@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from console.screens.curves import DEFAULT_RANGE, RANGES
+from console.actions.registry import PANES
+from console.screens.curves import DEFAULT_RANGE, RANGES, next_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,8 @@ class Session:
     """The state of one console; only the app changes it.
 
     ``clock`` returns Unix seconds, ``zone`` None is this machine's own time zone. ``roles`` maps
-    a role to its style. ``engine`` and ``snapshot`` are None until the first of each is there.
+    a role to its style; ``panes`` are the live panes the operator wants, in their fixed order.
+    ``engine`` and ``snapshot`` are None until the first of each is there.
     """
 
     keys: Keymap
@@ -35,6 +37,7 @@ class Session:
     environment: str = ""
     title: str = ""
     problem: str = ""
+    panes: tuple[str, ...] = PANES
     range_name: str = DEFAULT_RANGE
     engine: EngineHandle | None = field(default=None)
     snapshot: Snapshot | None = field(default=None)
@@ -43,3 +46,13 @@ class Session:
     def range_seconds(self) -> float:
         """The time range of charts, in seconds."""
         return RANGES[self.range_name]
+
+    def change_range(self, name: str, step: int) -> tuple[bool, str]:
+        """Take another range, by name or ``step`` places on; return whether it did, in words."""
+        if name and name not in RANGES:
+            return False, f"ranges are {', '.join(RANGES)}"
+        wanted = name or next_range(self.range_name, step)
+        if wanted == self.range_name:
+            return False, f"the range is {wanted}"
+        self.range_name = wanted
+        return True, f"range {wanted}"

@@ -12,8 +12,6 @@ from console.screens.values import age_text, clock_text, percent_text
 from widgets.lines import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Dependency, Snapshot
     from themes.glyphs import Glyphs
@@ -103,13 +101,3 @@ def _source(source: SourceStatus, now: float, width: int) -> RunLine:
     if source.failed_queries:
         parts += f" {source.failed_queries}/{source.queries} failed"
     return _ends(parts, age, width, role)
-
-
-def source_words(sources: Sequence[SourceStatus]) -> list[str]:
-    """Return what sources said beside their answers: errors, warnings and infos, as sentences."""
-    return [
-        f"{visible(source.name, 40)}: {visible(text, 300)}"
-        for source in sources
-        for text in (source.error, *source.warnings, *source.infos)
-        if text
-    ]

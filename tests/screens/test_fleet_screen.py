@@ -319,7 +319,7 @@ async def test_the_smallest_screens() -> None:
     app, _ = make_app()
     async with app.run_test(size=(59, 16)) as pilot:
         await settle(pilot)
-        assert "60×16 is the least" in picture(app)[0]
+        assert "60x16 is the least" in picture(app)[0]
         await pilot.resize_terminal(60, 16)
         await pilot.pause()
         text = "\n".join(picture(app))

@@ -277,3 +277,11 @@ def test_filled_columns_follow_the_data() -> None:
     assert {"rg", "brk", "route", "burn", "pace"} <= filled(snapshot)
     bare = replace(snapshot, columns={}, breakers={}, routes={})
     assert filled(bare) == {"s", "model", "age", "tier", "who", "rg"}
+
+
+def test_only_wanted_panes_stand_side_by_side() -> None:
+    wanted = ("latency", "cost")
+    assert plan(160, 45, 11, wanted=wanted).panes == wanted
+    assert plan(160, 45, 11, "drift", wanted=wanted).panes == ("latency", "drift", "cost")
+    assert plan(160, 45, 11, wanted=()).panes == ()
+    assert plan(160, 45, 11, "drift", maximised=True, wanted=()).panes == ("drift",)

@@ -1,4 +1,4 @@
-"""From "where does this number come from?" to the box that says it."""
+"""The boxes that answer a question: help, an explanation, the sources."""
 
 from __future__ import annotations
 
@@ -8,11 +8,32 @@ from typing import TYPE_CHECKING
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
 from console.screens.columns import BY_KEY
-from console.screens.helptext import explanation_lines, fact_lines
+from console.screens.helptext import explanation_lines, fact_lines, help_lines
+from console.screens.sourcebox import source_lines
 
 if TYPE_CHECKING:
     from console.screens.base import ConsoleScreen
     from console.screens.helptext import BoxLine
+
+
+def box(which: str, argument: str, screen: ConsoleScreen) -> tuple[str, list[BoxLine]]:
+    """Return title and lines of the box ``which`` (help, explain, sources).
+
+    Without lines the title is a sentence that says why there are none.
+    """
+    session = screen.session
+    if which == "sources":
+        return "Sources", source_lines(session.snapshot, session.clock(), session.glyphs)
+    if which == "explain":
+        return explanation_box(screen, argument)
+    # A box is at most 100 cells wide and keeps two beside it, a frame and a margin free.
+    width = max(30, min(screen.size.width - 8, 96))
+    keys = help_lines(screen.PLACE, session.keys, session.glyphs, width)
+    title = f"Keys on the {screen.PLACE} screen"
+    if not (screen.chosen_signal or screen.chosen_fact):
+        return title, keys
+    about, lines = explanation_box(screen, "")
+    return about, [*lines, "", title, "", *keys] if lines else keys
 
 
 def explanation_box(screen: ConsoleScreen, asked: str) -> tuple[str, list[BoxLine]]:
