@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.engine.pauses import settling, yield_often
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
@@ -61,6 +62,7 @@ class EngineThread:
         if self._thread is not None:
             return
         self._on_problem = on_problem
+        yield_often()
         # A daemon thread: a source that hangs in a system call must not keep the process alive.
         self._thread = threading.Thread(
             target=self._run, args=(on_snapshot,), name="midwatch engine", daemon=True
@@ -133,7 +135,7 @@ class EngineThread:
         self._engine = engine
         try:
             if not self._stopping:
-                await engine.run(on_snapshot)
+                await engine.run(settling(on_snapshot))
         finally:
             self._loop = None
             for task in self._tasks:
