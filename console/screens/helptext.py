@@ -100,9 +100,11 @@ def explanation_lines(told: Explanation, glyphs: Glyphs) -> list[BoxLine]:
     ]
     lines += [_row(label, text) for label, text in rows if text]
     if told.promql:
-        lines += ["", [Run("query", "dim")], visible(told.promql, 4000)]
+        lines += ["", [Run("query", "dim")]]
+        lines += [visible(line, 4000) for line in told.promql.splitlines()[:40]]
     if told.hint:
-        lines += ["", [Run("to fill it", "dim")], visible(told.hint, 1000)]
+        lines += ["", [Run("to fill it", "dim")]]
+        lines += [visible(line, 1000) for line in told.hint.splitlines()[:10]]
     return in_glyphs(lines, glyphs)
 
 

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from console.facts.reading import Reading, ReadingState
+from console.facts.signals import SIGNALS
 from console.screens.rowview import ROLE_OF, subject_of
-from console.screens.values import NO_DATA_TEXT, STALE_MARK, age_text, percent_text, when_text
+from console.screens.values import (
+    NO_DATA_TEXT,
+    STALE_MARK,
+    age_text,
+    percent_text,
+    seconds_text,
+    when_text,
+)
 from console.signals.units import format_signal
 from themes.glyphs import to_ascii
 from widgets.grid import Cell, Column
@@ -113,17 +121,22 @@ def _line(
     )
 
 
+def _shown(signal: str, value: float) -> str:
+    """Return a value as the fleet table writes it: 85ms where format_signal says .09s."""
+    return seconds_text(value) if SIGNALS[signal].unit == "s" else format_signal(signal, value)
+
+
 def now_text(view: RowView, signal: str, reading: Reading) -> str:
     """Return the value with what is normal: 1.9s (.4s); burn with its short window."""
     if reading.value is None:
         return NO_DATA_TEXT
-    text = format_signal(signal, reading.value)
+    text = _shown(signal, reading.value)
     if signal == "burn_1h":
         short = view.value("burn_5m")
         text += "/1h" + ("" if short is None else f" {format_signal('burn_5m', short)}/5m")
     base = view.base(signal)
     if base is not None:
-        text += f" ({format_signal(signal, base)})"
+        text += f" ({_shown(signal, base)})"
     if reading.n is not None and signal == "drift_psi":
         text += f" n={reading.n:.0f}"
     return text + (STALE_MARK if reading.state is ReadingState.STALE else "")
