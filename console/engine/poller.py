@@ -67,6 +67,7 @@ class Poller:
         self._down: str | None = None
         self._polls = 0
         self._busy_seconds = 0.0
+        self._steady_seconds = 0.0
         self.cadence_seconds = refresh_seconds
 
     @property
@@ -114,8 +115,15 @@ class Poller:
         await self.source.aclose()
 
     def status(self, now: float) -> SourceStatus:
-        """Return the source's own status, judged by how long it has been silent."""
-        status = replace(self.source.status(), cadence_seconds=self.cadence_seconds)
+        """Return the source's own status, judged by how long it has been silent.
+
+        ``server_seconds`` is what the cadence is judged by: see `_stretch`.
+        """
+        status = replace(
+            self.source.status(),
+            cadence_seconds=self.cadence_seconds,
+            server_seconds=self._steady_seconds,
+        )
         if self._down is not None and status.state in ("up", "starting"):
             state: SourceState = "down" if status.answered_at is None else "stale"
             status = replace(status, state=state, error=status.error or self._down)
@@ -177,9 +185,10 @@ class Poller:
         cost the server more than its own length on each of its cores.
         """
         busy_seconds = min(self.source.status().server_seconds, ASSUMED_SERVER_CORES * took_seconds)
-        steady_seconds = min(busy_seconds, self._busy_seconds)
+        self._steady_seconds = min(busy_seconds, self._busy_seconds)
         self._busy_seconds = busy_seconds
         factor = 1
-        if steady_seconds > BUSY_SERVER_SECONDS:
-            factor = min(LONGEST_STRETCH, 1 + math.ceil(steady_seconds / self._refresh_seconds))
+        if self._steady_seconds > BUSY_SERVER_SECONDS:
+            longer = 1 + math.ceil(self._steady_seconds / self._refresh_seconds)
+            factor = min(LONGEST_STRETCH, longer)
         self.cadence_seconds = self._refresh_seconds * factor

@@ -112,6 +112,7 @@ async def test_requests_that_wait_for_one_another_make_no_server_busy(source: Fa
     for seconds in (0, 5, 10):
         await poll(poller, NOW + seconds)
     assert poller.cadence_seconds == 5.0
+    assert poller.status(NOW + 10).server_seconds < 1.0
 
 
 async def test_silence_makes_a_source_stale_whatever_it_says_itself(source: FakeSource) -> None:
