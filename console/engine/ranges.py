@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +60,9 @@ class Ranges:
         # Whole steps keep a redraw a second later on the same points.
         end = np.floor(end / step) * step
         start = end - seconds
-        found = [await self._one(model, signal, start, float(end), step) for signal in signals]
+        found = await asyncio.gather(
+            *(self._one(model, signal, start, float(end), step) for signal in signals)
+        )
         return SeriesSet(model, float(start), float(end), tuple(found))
 
     async def _one(self, model: str, signal: str, start: float, end: float, step: float) -> Series:
