@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from console.actions.registry import ACTIONS, BY_ID
 from console.actions.spec import ActionSpec
@@ -13,8 +14,7 @@ _BY_WORD = {spec.command: spec for spec in ACTIONS if spec.command}
 _SHORT = {"q": "quit", "h": "help", "o": "open", "r": "reload"}
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command line understood: what to do and with which words (empty for none)."""
 
     spec: ActionSpec

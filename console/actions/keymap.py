@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.actions.registry import ACTIONS, BY_ID
 from console.facts.text import visible
@@ -32,8 +33,7 @@ class KeymapError(Exception):
         super().__init__("; ".join(problems))
 
 
-@dataclass(frozen=True, slots=True)
-class Keymap:
+class Keymap(Struct, frozen=True):
     """The keys in force: action id to keys, and back by place."""
 
     keys: Mapping[str, tuple[str, ...]]

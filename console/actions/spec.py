@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,10 @@ Mode = Literal["read_only", "armed", "open"]
 """Whether this session may change the world: never, while armed, or always."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionContext:
+ANYWHERE: frozenset[Place] = frozenset({"anywhere"})
+
+
+class ActionContext(Struct, frozen=True):
     """What an action is judged by when somebody asks for it.
 
     ``model`` is the name under the cursor, empty when there is none. ``pending_moves`` counts
@@ -43,8 +46,7 @@ def always(_context: ActionContext) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
+class ActionSpec(Struct, frozen=True):
     """One action: the single source of its key, footer, help, palette entry, command and docs.
 
     ``keys`` are named as people write them (``q``, ``ctrl+q``, ``enter``, ``?``). ``command`` is
@@ -59,14 +61,14 @@ class ActionSpec:
     title: str
     tooltip: str
     group: str
-    places: frozenset[Place] = frozenset({"anywhere"})
+    places: frozenset[Place] = ANYWHERE
     danger: Danger = "none"
     command: str = ""
     argument: str = ""
     footer: int | None = None
     footer_title: str = ""
     footer_places: frozenset[Place] | None = None
-    disabled: Callable[[ActionContext], str | None] = field(default=always, compare=False)
+    disabled: Callable[[ActionContext], str | None] = always
 
     @property
     def writes(self) -> bool:

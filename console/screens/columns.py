@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.screens import cells
 from widgets.grid import Cell, Column
@@ -24,8 +25,7 @@ WIDE = 150
 MODEL_MIN, MODEL_MAX = 13, 32
 
 
-@dataclass(frozen=True, slots=True)
-class FleetColumn:
+class FleetColumn(Struct, frozen=True):
     """One column: what it shows, from which width on, and which signal ``?`` explains.
 
     ``signals`` fill it: when no model has data for any of them it is left out (an empty tuple:

@@ -16,7 +16,6 @@ from console.screens.fleetkeys import FleetKeys
 from console.screens.header import HeaderState, counts_line, header_lines, order_notes
 from console.screens.layout import HEADER_LINES, Layout, plan
 from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
-from console.screens.paneset import PaneSet
 from console.screens.rows import FleetRows
 from console.screens.rowview import RowView
 from console.screens.side import side_lines
@@ -26,10 +25,12 @@ from widgets.prompt import Prompt
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from console.actions.spec import ActionSpec
     from console.facts.snapshot import Snapshot
     from console.screens.messages import SeriesArrived
+    from console.screens.paneset import PaneSet
     from console.screens.runs import RunLine
     from console.screens.session import Session
 
@@ -60,7 +61,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._filled: frozenset[str] = frozenset()
         self._rows: FleetRows | None = None
         self._counts: tuple[tuple[object, ...], RunLine] | None = None
-        self._panes = PaneSet(session, self)
+        self._panes: PaneSet | None = None
+        self._size_shown: Size | None = None
 
     # Parts
 
@@ -70,8 +72,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         with Horizontal(id="middle"):
             yield FleetGrid(id="table")
             yield Lines(id="side")
-        with Horizontal(id="panes"):
-            yield from self._panes.charts()
+        # Their widgets come with the first Snapshot: the first frame does not wait for charts.
+        yield Horizontal(id="panes")
         yield Lines(id="detail")
         yield Lines(id="footer")
         yield Prompt(id="prompt")
@@ -86,16 +88,29 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         """The line to type into."""
         return self.query_one(Prompt)
 
+    @property
+    def panes(self) -> PaneSet:
+        """The live panes; made when they are first needed."""
+        if self._panes is None:
+            from console.screens.paneset import PaneSet
+
+            self._panes = PaneSet(self.session, self)
+            self.query_one("#panes").mount(*self._panes.charts())
+            self._panes.show_look()
+            self._lay_out()
+        return self._panes
+
     def on_mount(self) -> None:
         """Show what is there at once: an empty frame is better than a late one."""
-        self.query_one("#header").styles.height = HEADER_LINES
         self.query_one("#footer").styles.height = 1
+        self._size_shown = self.size
         self.show_look()
 
     def on_resize(self, event: events.Resize) -> None:
         """Divide the room anew."""
-        if not self.ready:
+        if not self.ready or event.size == self._size_shown:
             return
+        self._size_shown = event.size
         self._lay_out()
         self._show_all()
 
@@ -111,7 +126,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         side = self.query_one("#side")
         side.display = room.side_columns > 0
         side.styles.width = max(1, room.side_columns)
-        self._panes.show_only(room.panes if room.pane_lines else ())
+        if self._panes is not None:
+            self._panes.show_only(room.panes if room.pane_lines else ())
         self._show_columns(width - room.side_columns)
 
     def _plan(self, row_count: int = 0, *, maximised: bool | None = None) -> Layout:
@@ -136,7 +152,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         else:
             self.shown = snapshot
             self._arrange()
-            self._panes.add_tick(snapshot)
+            self.panes.add_tick(snapshot)
         self._show_all()
 
     def show_clock(self) -> None:
@@ -151,7 +167,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def show_look(self) -> None:
         """Take over roles and glyphs."""
         super().show_look()
-        self._panes.show_look()
+        if self._panes is not None:
+            self._panes.show_look()
         self._lay_out()
         self._show_all()
 
@@ -232,7 +249,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._show_header()
         self._show_side()
         self._show_detail()
-        self._panes.show(self.view)
+        if self._panes is not None:
+            self._panes.show(self.view)
         self.show_footer()
 
     def _show_header(self) -> None:
@@ -348,7 +366,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         """Show the lines and panes of the row now under the cursor."""
         message.stop()
         self._show_detail()
-        self._panes.show(self.view)
+        self.panes.show(self.view)
 
     def filter_by(self, text: str) -> None:
         """Keep the rows that hold every word of ``text``."""
@@ -378,16 +396,16 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def show_series(self) -> None:
         """Ask for the charts' curves again."""
-        self._panes.forget()
-        self._panes.show(self.view)
+        self.panes.forget()
+        self.panes.show(self.view)
 
     def on_series_arrived(self, message: SeriesArrived) -> None:
         """Draw the curves that the source gave."""
         message.stop()
         if not self.ready:
             return
-        self._panes.take(message.answer)
-        self._panes.show(self.view)
+        self.panes.take(message.answer)
+        self.panes.show(self.view)
 
     def on_screen_resume(self) -> None:
         """Catch up when this screen comes back to the top."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.facts.reading import ReadingState
 from console.facts.severity import BreakerState, Severity
@@ -30,8 +31,7 @@ STALE_AFTER_SECONDS = 20.0
 _LEVELS = ("s1", "s2", "s3", "s4", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderState:
+class HeaderState(Struct, frozen=True):
     """What the header says beside the Snapshot.
 
     ``title`` replaces the environment's name (the demo says so). ``problem`` is a sentence of the

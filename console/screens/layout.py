@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from console.actions.registry import PANES
 from console.screens.details import DETAIL_LINES
@@ -18,8 +18,7 @@ SIDE_COLUMNS = 38
 PANE_LINES_MIN, PANE_LINES_MAX = 9, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What gets how much room, in cells; ``too_small`` leaves room for one sentence only.
 
     ``panes`` names the panes that are shown, ``pane_lines`` their height. A maximised pane takes

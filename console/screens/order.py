@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from operator import ne
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from console.facts.severity import Severity
 
@@ -23,8 +25,7 @@ GROUPS = ("none", "tier", "region", "owner", "dependency")
 _LEVEL_WORDS = {level.label.lower(): level for level in Severity}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(Struct, frozen=True):
     """How the operator wants to see the rows; ``sort`` empty is by rank."""
 
     sort: str = ""
@@ -37,8 +38,7 @@ class Arrangement:
         return replace(self, words=tuple(text.lower().split()))
 
 
-@dataclass(slots=True)
-class Searcher:
+class Searcher(Struct):
     """Finds rows by words; keeps the text of static rows while they stay the same object."""
 
     _rows: tuple[ModelRow, ...] = ()
@@ -158,8 +158,7 @@ def _text_key(snapshot: Snapshot, key: str) -> Callable[[int], tuple[bool, str]]
     return text
 
 
-@dataclass(slots=True)
-class HeldOrder:
+class HeldOrder(Struct):
     """An order that stands still while somebody works in the table.
 
     Rows that go leave at once and new rows come in at the end; the others keep their places

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from console.actions.registry import PANES
 from console.screens.curves import DEFAULT_RANGE, RANGES, next_range
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct, eq=False):
     """The state of one console; only the app changes it.
 
     ``clock`` returns Unix seconds, ``zone`` None is this machine's own time zone. ``roles`` maps
@@ -39,8 +39,8 @@ class Session:
     problem: str = ""
     panes: tuple[str, ...] = PANES
     range_name: str = DEFAULT_RANGE
-    engine: EngineHandle | None = field(default=None)
-    snapshot: Snapshot | None = field(default=None)
+    engine: EngineHandle | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def range_seconds(self) -> float:

@@ -3,10 +3,10 @@
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console.actions.gate import allowed, refusal
 from console.actions.keys_doc import document
