@@ -51,7 +51,7 @@ def _slow_drawing() -> None:
         time.sleep(SLOWED_BY_SECONDS)
         original(self, *arguments, **named)  # type: ignore[arg-type]
 
-    Grid.show_rows = show_rows  # type: ignore[method-assign,assignment]
+    Grid.show_rows = show_rows  # type: ignore[method-assign]
 
 
 def main() -> int:
