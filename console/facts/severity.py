@@ -65,12 +65,50 @@ _BREAKER_VERBS = {
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaShare:
+    """How many of a breaker's replicas are in the state that is shown; breakers live per process.
+
+    The two open states count as one, because either refuses. ``noun`` names what is counted: in
+    front of a shared dependency stand the breakers of all its callers.
+    """
+
+    alike: int = 0
+    replicas: int = 0
+    noun: str = "replicas"
+
+    def extent(self, verb: str) -> str:
+        """Return "2 of 4 replicas refusing" where replicas disagree, else an empty text."""
+        if self.alike >= self.replicas:
+            return ""
+        return f"{self.alike} of {self.replicas} {self.noun} {verb}"
+
+
+@dataclass(frozen=True, slots=True)
 class Breaker:
-    """A breaker as last seen; ``since`` is Unix seconds of the first sight of this state."""
+    """A breaker as last seen, its worst replica where there are several.
+
+    ``since`` is Unix seconds of the first sight of this state.
+    """
 
     state: BreakerState = BreakerState.UNKNOWN
     since: float | None = None
     at: float | None = None
+    share: ReplicaShare = ReplicaShare()
+
+    @property
+    def extent(self) -> str:
+        """Return "2 of 4 replicas refusing" where replicas disagree, else an empty text."""
+        verb = _BREAKER_VERBS[BreakerState.OPEN if _refuses(self.state) else self.state]
+        return self.share.extent(verb)
+
+    @property
+    def said(self) -> str:
+        """Return code and verb, "OPN refusing", or who refuses: "OPN 2 of 4 replicas refusing"."""
+        return f"{self.state.code} {self.extent or self.state.verb}"
+
+
+def _refuses(state: BreakerState) -> bool:
+    return state in (BreakerState.OPEN, BreakerState.FORCED_OPEN)
 
 
 @dataclass(frozen=True, slots=True)

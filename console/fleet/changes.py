@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.severity import BreakerState, Severity
+from console.facts.severity import Breaker, BreakerState, Severity
 from console.facts.snapshot import Change
 from console.fleet.culprit import CULPRIT_ERROR_RATIO
 from console.fleet.words import a_minute, name
@@ -72,12 +72,19 @@ def breaker_changes(evidence: Evidence, before: Codes, no_answer: Mask) -> list[
     found = []
     for row in moved.tolist():
         model = evidence.statics.rows[row].model
-        text = f"{name(model)}'s breaker {_BREAKER_VERBS[evidence.breaker(row)]}"
+        state, share = evidence.breaker(row), evidence.breaker_share(row)
+        text = f"{name(model)}'s breaker {_moved(Breaker(state, share=share))}"
         if no_answer[row]:
             refused = a_minute(evidence.value("bad_rate", row))
-            text += f"; nothing answers for it; {refused} requests a minute fail"
+            whom = "them" if share.alike < share.replicas else "it"
+            text += f"; nothing answers for {whom}; {refused} requests a minute fail"
         found.append(Change(evidence.now, model, text))
     return _few(found, "breakers of models moved")
+
+
+def _moved(breaker: Breaker) -> str:
+    extent = f" ({breaker.extent})" if breaker.extent else ""
+    return f"{_BREAKER_VERBS[breaker.state]}{extent}"
 
 
 def dependency_changes(
@@ -94,7 +101,7 @@ def dependency_changes(
         state = dependency.breaker.state
         moved = was is not None and was[0] is not state and state is not BreakerState.UNKNOWN
         if moved:
-            text = f"{shown_name}'s breaker {_BREAKER_VERBS[state]}"
+            text = f"{shown_name}'s breaker {_moved(dependency.breaker)}"
             found.append(Change(now, dependency.name, text))
         only_breaker = not (dependency.error_ratio.value or 0.0) > CULPRIT_ERROR_RATIO
         if dependency.since is not None and dependency.name not in bad_before:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.severity import UNKNOWN_BREAKER, Breaker, BreakerState, Severity
 from console.facts.snapshot import Dependency
-from console.fleet.labels import OPEN_STATES, worse
+from console.fleet.breakers import OPEN_STATES, UNJUDGED, Judged, worse
 from console.fleet.words import clock, name, shown
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class DependencyFacts:
     error_ratio: Mapping[str, LabelledValue]
     timeout_ratio: Mapping[str, LabelledValue]
     latency_p95: Mapping[str, LabelledValue]
-    breakers: Mapping[str, BreakerState]
+    breakers: Mapping[str, Judged]
 
 
 def aliases(settings: Settings) -> dict[str, str]:
@@ -59,6 +59,17 @@ def by_name(
     return {renamed.get(item.labels[0], item.labels[0]): item for item in labelled}
 
 
+def renamed_breakers(
+    breakers: Mapping[str, Judged], renamed: Mapping[str, str]
+) -> dict[str, Judged]:
+    """Return breakers by the configured name; of two labels of one dependency the worse."""
+    found: dict[str, Judged] = {}
+    for label, judged in breakers.items():
+        dependency = renamed.get(label, label)
+        found[dependency] = worse(found.get(dependency, UNJUDGED), judged)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the evaluation before found of dependencies: bad since, and breakers since (seconds)."""
@@ -73,7 +84,7 @@ class Chain:
     def __init__(self, evidence: Evidence, renamed: Mapping[str, str]) -> None:
         self.callers: dict[str, frozenset[str]] = dict(evidence.statics.callers)
         self.attempts: dict[str, float] = {}
-        self.breakers: dict[str, BreakerState] = {}
+        self.breakers = renamed_breakers(evidence.breakers.by_dependency, renamed)
         for callers in (evidence.attempts.places.callers, evidence.breakers.callers):
             for label, models in callers.items():
                 dependency = renamed.get(label, label)
@@ -81,9 +92,6 @@ class Chain:
         for label, value in evidence.attempts.by_dependency.items():
             dependency = renamed.get(label, label)
             self.attempts[dependency] = max(value, self.attempts.get(dependency, value))
-        for label, state in evidence.breakers.by_dependency.items():
-            dependency = renamed.get(label, label)
-            self.breakers[dependency] = worse(self.breakers.get(dependency, state), state)
 
 
 def dependencies(
@@ -173,21 +181,15 @@ def _breaker(
     chain: Chain,
     before: Mapping[str, tuple[BreakerState, float]],
 ) -> Breaker:
-    state = _worse(facts.breakers.get(dependency), chain.breakers.get(dependency))
+    seen = worse(facts.breakers.get(dependency, UNJUDGED), chain.breakers.get(dependency, UNJUDGED))
     row = evidence.statics.index.get(dependency)
-    if state is None and row is not None:
-        state = evidence.breaker(row)
-    if state is None or state is BreakerState.UNKNOWN:
+    if seen is UNJUDGED and row is not None:
+        seen = Judged(evidence.breaker(row), evidence.breaker_share(row))
+    if seen.state is BreakerState.UNKNOWN:
         return UNKNOWN_BREAKER
     known = before.get(dependency)
-    since = known[1] if known is not None and known[0] is state else evidence.now
-    return Breaker(state, since, evidence.now)
-
-
-def _worse(one: BreakerState | None, other: BreakerState | None) -> BreakerState | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return worse(one, other)
+    since = known[1] if known is not None and known[0] is seen.state else evidence.now
+    return Breaker(seen.state, since, evidence.now, seen.share)
 
 
 def _state(errors: Reading, breaker: Breaker, attempts: float | None) -> str:
@@ -211,7 +213,8 @@ def _text(
     since: float,
 ) -> str:
     if errors.value is None or errors.value <= CULPRIT_ERROR_RATIO:
-        return f"{name(dependency)} breaker {breaker.state.code} since {clock(since)}"
+        extent = f" ({breaker.extent})" if breaker.extent else ""
+        return f"{name(dependency)} breaker {breaker.state.code}{extent} since {clock(since)}"
     timeouts = facts.timeout_ratio.get(dependency)
     mostly_timeouts = timeouts is not None and timeouts.value >= errors.value / 2.0
     kind = "timeouts" if mostly_timeouts else "errors"

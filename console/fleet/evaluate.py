@@ -10,7 +10,7 @@ from console.facts.severity import BreakerState, Severity
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
-from console.fleet.labels import times_of
+from console.fleet.breakers import times_of
 from console.fleet.look import Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
 from console.fleet.rank import rank
@@ -95,7 +95,7 @@ def evaluate(
             order=_order(seen.evidence, severities, streaks),
             findings=findings,
             breakers=BreakerView(
-                seen.evidence.breakers.states,
+                seen.evidence.breakers,
                 breaker_since,
                 times_of(observed.labelled.get("breaker_state", ()), seen.evidence.breakers),
             ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.facts.reading import ReadingState
-from console.facts.severity import UNKNOWN_ROUTE, BreakerState, Route
+from console.facts.severity import UNKNOWN_ROUTE, BreakerState, ReplicaShare, Route
 from console.facts.signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.derive import Asked, Derived
-    from console.fleet.labels import Attempts, BreakerFacts
+    from console.fleet.labels import Attempts
     from console.fleet.routes import RouteFacts
     from console.fleet.statics import Statics
     from console.fleet.truth import Truth
@@ -54,7 +55,7 @@ class Evidence:
     routes: RouteFacts
     versions: Mapping[int, tuple[str, ...]]
     attempts: Attempts
-    dependency_breakers: Mapping[str, BreakerState]
+    dependency_breakers: Mapping[str, Judged]
     has_data: Mask
     doubtful: Mask
     absent_since: Floats
@@ -92,6 +93,10 @@ class Evidence:
     def breaker(self, row: int) -> BreakerState:
         """Return the state of a row's own breaker."""
         return BreakerState(int(self.breakers.states[row]))
+
+    def breaker_share(self, row: int) -> ReplicaShare:
+        """Return how many replicas of a row's own breaker are in its state."""
+        return self.breakers.shares.get(row, ReplicaShare())
 
     def mask(self, rows: Iterable[int]) -> Mask:
         """Return a mask that is true for ``rows``."""

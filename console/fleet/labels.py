@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import numpy as np
 
-from console.facts.severity import BreakerState
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -19,28 +17,11 @@ if TYPE_CHECKING:
     from console.fleet.statics import Statics
 
     Labelled = tuple[LabelledValue, ...]
-    Codes = NDArray[np.uint8]
     Floats = NDArray[np.float64]
-    Mask = NDArray[np.bool_]
 
 T = TypeVar("T")
 Reads = Literal["value", "presence", "nothing"]
 
-_WORST_FIRST = (
-    BreakerState.FORCED_OPEN,
-    BreakerState.OPEN,
-    BreakerState.HALF_OPEN,
-    BreakerState.DISABLED,
-    BreakerState.METRICS_ONLY,
-    BreakerState.CLOSED,
-    BreakerState.UNKNOWN,
-)
-WORSE = {state: rank for rank, state in enumerate(_WORST_FIRST)}
-"""How alarming a breaker state is, 0 the most; replicas are shown by their worst."""
-
-OPEN_STATES = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
-
-_BY_CODE = {float(int(state)): state for state in BreakerState}
 _CODE_LABEL = 4
 _PAIR = 2
 
@@ -81,78 +62,6 @@ def fold(
     ):
         return previous
     return Fold(labels, values, statics, make(labelled, statics))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BreakerFacts:
-    """Breakers as seen from models.
-
-    ``states`` are `BreakerState` codes of each row's own breaker, ``places`` the row of each
-    labelled value (-1: not an own breaker of a row). ``of_dependencies[model][dependency]`` is
-    the worst state of the model's breaker on it, ``dependency_open`` the rows with an open one;
-    ``callers`` and ``by_dependency`` (worst state) are the same by dependency.
-    """
-
-    states: Codes
-    places: NDArray[np.int64]
-    of_dependencies: Mapping[str, Mapping[str, BreakerState]]
-    dependency_open: Mask
-    callers: Mapping[str, frozenset[str]]
-    by_dependency: Mapping[str, BreakerState]
-
-
-def breaker_state(value: float) -> BreakerState:
-    """Return the state behind a gauge value; what no state has is UNKNOWN."""
-    return _BY_CODE.get(value, BreakerState.UNKNOWN)
-
-
-def worse(one: BreakerState, other: BreakerState) -> BreakerState:
-    """Return the more alarming of two states."""
-    return one if WORSE[one] <= WORSE[other] else other
-
-
-def breaker_facts(labelled: Labelled, statics: Statics) -> BreakerFacts:
-    """Fold ``breaker_state`` (model, dependency); an empty dependency is the model itself."""
-    states = [BreakerState.UNKNOWN] * len(statics)
-    places = np.full(len(labelled), -1, dtype=np.int64)
-    dependencies: dict[str, dict[str, BreakerState]] = {}
-    is_open = np.zeros(len(statics), dtype=np.bool_)
-    for number, item in enumerate(labelled):
-        model = item.labels[0]
-        dependency = item.labels[1] if len(item.labels) > 1 else ""
-        row = statics.index.get(model)
-        if row is None:
-            continue
-        found = breaker_state(item.value)
-        if dependency and dependency != model:
-            of_model = dependencies.setdefault(model, {})
-            of_model[dependency] = worse(of_model.get(dependency, found), found)
-            is_open[row] |= found in OPEN_STATES
-        else:
-            places[number] = row
-            states[row] = worse(states[row], found)
-    callers: dict[str, set[str]] = {}
-    worst: dict[str, BreakerState] = {}
-    for model, of_model in dependencies.items():
-        for dependency, found in of_model.items():
-            callers.setdefault(dependency, set()).add(model)
-            worst[dependency] = worse(worst.get(dependency, found), found)
-    return BreakerFacts(
-        states=np.array([int(state) for state in states], dtype=np.uint8),
-        places=places,
-        of_dependencies=dependencies,
-        dependency_open=is_open,
-        callers={dependency: frozenset(models) for dependency, models in callers.items()},
-        by_dependency=worst,
-    )
-
-
-def times_of(labelled: Labelled, facts: BreakerFacts) -> Floats:
-    """Return Unix seconds of each row's own breaker reading, NaN where there is none."""
-    at = np.full(len(facts.states), np.nan)
-    own = facts.places >= 0
-    at[facts.places[own]] = np.array([item.at for item in labelled], dtype=np.float64)[own]
-    return at
 
 
 def several_versions(labelled: Labelled, statics: Statics) -> Mapping[int, tuple[str, ...]]:
@@ -253,12 +162,3 @@ def attempts(labelled: Labelled, places: CallPlaces, rows: int) -> Attempts:
         if not isnan(value)
     }
     return Attempts(places, worst, worst_place, by_dependency)
-
-
-def worst_by_first(labelled: Iterable[LabelledValue]) -> Mapping[str, BreakerState]:
-    """Fold breaker gauges to the worst state of each first label."""
-    states: dict[str, BreakerState] = {}
-    for item in labelled:
-        found = breaker_state(item.value)
-        states[item.labels[0]] = worse(states.get(item.labels[0], found), found)
-    return states

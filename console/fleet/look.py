@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.fleet import changes, culprit
+from console.fleet.breakers import breaker_facts, shared_breakers
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.fleet.labels import (
     attempts,
-    breaker_facts,
     call_places,
     fold,
     identities,
     several_versions,
-    worst_by_first,
 )
 from console.fleet.memory import Folds, Memory, RowsBefore, Streaks, follow
 from console.fleet.routes import route_facts
@@ -66,7 +65,6 @@ def look(
     changed_at = before.changed_at.copy()
     changed_at[[statics.index[model] for model in changed_models]] = now
     renamed = culprit.aliases(settings)
-    breakers = worst_by_first(observed.labelled.get("dependency_breaker", ()))
     evidence = Evidence(
         now=now,
         statics=statics,
@@ -78,7 +76,7 @@ def look(
         attempts=attempts(
             observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
         ),
-        dependency_breakers={renamed.get(label, label): state for label, state in breakers.items()},
+        dependency_breakers=culprit.renamed_breakers(folds.shared_breakers.result, renamed),
         has_data=has_data,
         doubtful=rows_in_doubt(asked, len(rows)),
         absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
@@ -102,6 +100,12 @@ def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
             statics,
             kept.breakers if kept else None,
             breaker_facts,
+        ),
+        shared_breakers=fold(
+            labelled.get("dependency_breaker", ()),
+            statics,
+            kept.shared_breakers if kept else None,
+            shared_breakers,
         ),
         routes=fold(labelled.get("route", ()), statics, kept.routes if kept else None, route_facts),
         versions=fold(

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.snapshot import Change
+    from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.evidence import Evidence
-    from console.fleet.labels import BreakerFacts, CallPlaces, Fold
+    from console.fleet.labels import CallPlaces, Fold
     from console.fleet.routes import RouteFacts
     from console.fleet.statics import Statics
 
@@ -62,6 +63,7 @@ class Folds:
     """The last folds of labelled facts, taken again while nothing changed."""
 
     breakers: Fold[BreakerFacts]
+    shared_breakers: Fold[Mapping[str, Judged]]
     routes: Fold[RouteFacts]
     versions: Fold[Mapping[int, tuple[str, ...]]]
     identities: Fold[Mapping[int, tuple[str, str]]]

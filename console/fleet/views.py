@@ -13,6 +13,7 @@ from console.facts.severity import Breaker, BreakerState, Finding, Severity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from console.fleet.breakers import BreakerFacts
     from console.fleet.evidence import Evidence
     from console.fleet.rules.rule import Rule
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 class BreakerView(Mapping[int, Breaker]):
     """Each row's own breaker, where one is known."""
 
-    def __init__(self, states: Codes, since: Floats, at: Floats) -> None:
-        self._states, self._since, self._at = states, since, at
+    def __init__(self, facts: BreakerFacts, since: Floats, at: Floats) -> None:
+        states = facts.states
+        self._states, self._since, self._at, self._shares = states, since, at, facts.shares
         self._rows: list[int] = np.flatnonzero(states != int(BreakerState.UNKNOWN)).tolist()
         self._known = frozenset(self._rows)
 
@@ -33,7 +35,8 @@ class BreakerView(Mapping[int, Breaker]):
         if row not in self._known:
             raise KeyError(row)
         state = BreakerState(int(self._states[row]))
-        return Breaker(state, _or_none(self._since[row]), _or_none(self._at[row]))
+        since, at = _or_none(self._since[row]), _or_none(self._at[row])
+        return Breaker(state, since, at, self._shares[row])
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._rows)

@@ -41,10 +41,12 @@ def why(snapshot: Snapshot, row: int) -> str:
     breaker, route = snapshot.breaker(row), snapshot.route(row)
     if breaker.state in _OPEN:
         since = f" since {clock(breaker.since)}" if breaker.since is not None else ""
-        links.append(f"breaker {breaker.state.code}{since}")
+        extent = f" ({breaker.extent})" if breaker.extent else ""
+        links.append(f"breaker {breaker.state.code}{extent}{since}")
     bad = snapshot.reading("bad_rate", row)
     if breaker.state in _OPEN and route.level not in _LADDER and bad.value:
-        links.append(f"nothing answers, {a_minute(bad.value)} bad requests a minute")
+        who = "nothing answers for them" if breaker.extent else "nothing answers"
+        links.append(f"{who}, {a_minute(bad.value)} bad requests a minute")
         return " → ".join(links)
     if route.level in _LADDER:
         links.append(f"{name(route.target)} ({route.level}) answers")

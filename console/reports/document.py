@@ -52,10 +52,15 @@ class SignalReport(Struct, frozen=True, kw_only=True):
 
 
 class BreakerReport(Struct, frozen=True, kw_only=True):
-    """A model's own breaker; state UNKNOWN where nobody says."""
+    """A model's own breaker, its worst replica; state UNKNOWN where nobody says.
+
+    ``replicas_alike`` of ``replicas`` are in that state; open and forced open count as one.
+    """
 
     state: BreakerName
     since: str | UnsetType = UNSET
+    replicas_alike: int | UnsetType = UNSET
+    replicas: int | UnsetType = UNSET
 
 
 class RouteReport(Struct, frozen=True, kw_only=True):

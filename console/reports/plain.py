@@ -140,7 +140,8 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
     breaker = snapshot.breaker(row)
     if breaker.state not in (BreakerState.CLOSED, BreakerState.UNKNOWN):
         facts.append(
-            f"breaker {breaker.state.name.lower().replace('_', ' ')}, {breaker.state.verb}"
+            f"breaker {breaker.state.name.lower().replace('_', ' ')}, "
+            f"{breaker.extent or breaker.state.verb}"
         )
     if not findings:
         facts.append("no data" if snapshot.severity(row) is Severity.UNKNOWN else "nothing wrong")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from console.facts.samples import SourceStatus
-    from console.facts.severity import BreakerState, Finding
+    from console.facts.severity import Breaker, BreakerState, Finding
     from console.facts.snapshot import Dependency, Snapshot
     from console.reports.document import (
         BreakerName,
@@ -116,7 +116,7 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         signals={
             name: _signal(snapshot.reading(name, row), fact.unit) for name, fact in SIGNALS.items()
         },
-        breaker=BreakerReport(state=_breaker(breaker.state), since=_when(breaker.since)),
+        breaker=_own_breaker(breaker),
         route=RouteReport(
             active=route.target or None, level=route.level or None, region=route.region or UNSET
         ),
@@ -125,6 +125,15 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
 
 def _level(severity: Severity) -> LevelName:
     return cast("LevelName", severity.label)
+
+
+def _own_breaker(breaker: Breaker) -> BreakerReport:
+    return BreakerReport(
+        state=_breaker(breaker.state),
+        since=_when(breaker.since),
+        replicas_alike=breaker.share.alike or UNSET,
+        replicas=breaker.share.replicas or UNSET,
+    )
 
 
 def _breaker(state: BreakerState) -> BreakerName:

@@ -60,7 +60,7 @@ def test_an_open_breaker_is_enough() -> None:
     features = _named(_seen(facts, SLOW), "features")
     assert features.culprit
     assert features.breaker.state is BreakerState.OPEN
-    assert features.text == "features breaker OPN since 02:47"
+    assert features.text == "features breaker OPN (1 of 2 breakers refusing) since 02:47"
 
 
 def test_a_dependency_nobody_measures_is_unknown_and_one_without_calls_is_idle() -> None:

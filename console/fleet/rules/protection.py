@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.severity import BreakerState, Severity
-from console.fleet.labels import OPEN_STATES
+from console.facts.severity import Breaker, BreakerState, Severity
+from console.fleet.breakers import OPEN_STATES, UNJUDGED, Judged
 from console.fleet.routes import served_region
 from console.fleet.rules.rule import Rule
 from console.fleet.truth import Truth, above, certain
@@ -33,9 +34,14 @@ def _no_answer(evidence: Evidence) -> Truth:
 
 
 def _no_answer_text(evidence: Evidence, row: int) -> str:
-    state = evidence.breaker(row)
+    breaker = Breaker(evidence.breaker(row), share=evidence.breaker_share(row))
     refused = a_minute(evidence.value("bad_rate", row))
-    return f"breaker {state.code} ({state.verb}), nothing answers, {refused} bad requests a minute"
+    whom = " for them" if breaker.extent else ""
+    return f"breaker {_state(breaker)}, nothing answers{whom}, {refused} bad requests a minute"
+
+
+def _state(breaker: Breaker) -> str:
+    return f"{breaker.state.code} ({breaker.extent or breaker.state.verb})"
 
 
 def _outside_regions(evidence: Evidence) -> Truth:
@@ -61,7 +67,7 @@ def _off_primary_text(evidence: Evidence, row: int) -> str:
     return f"off primary: {name(route.target)}{level}"
 
 
-def open_dependencies(evidence: Evidence, row: int) -> list[tuple[str, BreakerState]]:
+def open_dependencies(evidence: Evidence, row: int) -> list[tuple[str, Judged]]:
     """Return the dependencies of a row whose breaker is open.
 
     What the row itself sees of a dependency counts before what others see of it: their breaker
@@ -70,18 +76,19 @@ def open_dependencies(evidence: Evidence, row: int) -> list[tuple[str, BreakerSt
     model = evidence.statics.rows[row]
     own = evidence.breakers.of_dependencies.get(model.model, {})
     shared = {
-        dependency: evidence.dependency_breakers.get(dependency, BreakerState.UNKNOWN)
+        dependency: evidence.dependency_breakers.get(dependency, UNJUDGED)
         for dependency in model.dependencies
     }
     found = {**shared, **own}
-    return sorted(pair for pair in found.items() if pair[1] in OPEN_STATES)
+    opened = (pair for pair in found.items() if pair[1].state in OPEN_STATES)
+    return sorted(opened, key=itemgetter(0))
 
 
 def _dependency_open(evidence: Evidence) -> Truth:
     opened = evidence.breakers.dependency_open.copy()
     rows, seen = evidence.statics.rows, evidence.breakers.of_dependencies
-    for dependency, state in evidence.dependency_breakers.items():
-        if state in OPEN_STATES:
+    for dependency, judged in evidence.dependency_breakers.items():
+        if judged.state in OPEN_STATES:
             for row in evidence.statics.users.get(dependency, ()):
                 opened[row] |= dependency not in seen.get(rows[row].model, {})
     return certain(opened) & ~_no_answer_known(evidence)
@@ -96,9 +103,10 @@ def _dependency_open_text(evidence: Evidence, row: int) -> str:
     opened = open_dependencies(evidence, row)
     if not opened:
         return "a dependency's breaker was open"
-    dependency, state = opened[0]
+    dependency, judged = opened[0]
+    state = _state(Breaker(judged.state, share=judged.share))
     more = f" and {len(opened) - 1} more" if len(opened) > 1 else ""
-    return f"breaker of {name(dependency)} {state.code} ({state.verb}){more}"
+    return f"breaker of {name(dependency)} {state}{more}"
 
 
 def worst_attempts(evidence: Evidence, row: int) -> tuple[float, str]:
