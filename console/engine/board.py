@@ -160,7 +160,7 @@ class Board:
             rows,
             answer.values[entries],
             at=answer.at,
-            window_seconds=query.window_seconds,
+            window_seconds=answer.window_seconds or query.window_seconds,
             method=query.method,
             stale=stale,
         )
@@ -246,7 +246,9 @@ def _count(
             continue
         fact = SIGNALS.get(query.n_column or "")
         is_rate = fact is not None and fact.unit == "1/s"
-        scale = (query.window_seconds or _RATE_WINDOW_SECONDS) if is_rate else 1.0
-        n[rows] = counts[rows] * scale
+        # A source with a short history covers less than was asked for: n is what it did cover.
+        covered = builder.window_seconds[rows]
+        covered = np.where(np.isnan(covered), query.window_seconds or _RATE_WINDOW_SECONDS, covered)
+        n[rows] = counts[rows] * (covered if is_rate else 1.0)
         least[rows] = query.min_n
     builder.count(n, least)

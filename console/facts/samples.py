@@ -22,6 +22,8 @@ class Answer:
     same length) may hold NaN (0/0). A source hands out the identical ``keys`` object again
     while the set and order of series does not change, so that a reader can keep its join.
     ``error`` is a sentence when this question failed; then there are no keys.
+    ``window_seconds`` is the span the values cover where that is shorter than was asked for,
+    because the source has no longer history; None means as asked.
     """
 
     query_id: str
@@ -32,6 +34,7 @@ class Answer:
     infos: tuple[str, ...] = ()
     error: str | None = None
     elapsed_seconds: float = 0.0
+    window_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,7 +288,17 @@ class ScrapeSource:
         if fitted is None:
             return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
         answer = evaluate(fitted, self._samples, now, self._memory)
-        return replace(answer, keys=self._same_keys(query, answer.keys), infos=infos)
+        return replace(
+            answer,
+            keys=self._same_keys(query, answer.keys),
+            infos=infos,
+            window_seconds=None if info is None else self._span_seconds(query, now),
+        )
+
+    def _span_seconds(self, query: Query, at: float) -> float | None:
+        """Return the history behind a shortened answer; None while there is no second sample."""
+        covered = self._covered_seconds(query, at)
+        return covered if covered is not None and covered > 0 else None
 
     def _fitted(self, query: Query, at: float) -> tuple[Query | None, str | None]:
         """Fit a query to the history there is, and say so where that is shorter than its window.

@@ -1,5 +1,7 @@
 """The board: six states told apart, joins kept, own queries in front."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,23 @@ def test_few_samples_void_a_value_but_not_an_unknown_count() -> None:
     assert column.reading(1).n == pytest.approx(15.0)
     assert column.reading(1).value is None
     assert column.reading(2).n is None
+
+
+def test_n_and_the_window_are_those_of_the_span_that_was_covered() -> None:
+    counting = query("requests_rate")
+    asked = query("latency_p95", n_column="requests_rate", min_n=30.0)
+    board = board_of(counting, asked)
+    board.take(
+        "one",
+        [
+            replace(answer(counting, {"alpha": 10.0, "beta": 1.0}), window_seconds=20.0),
+            replace(answer(asked, {"alpha": 0.4, "beta": 0.4}), window_seconds=20.0),
+        ],
+    )
+    column = board.observe(()).columns["latency_p95"]
+    assert states(board, "latency_p95")[:2] == ["ok", "too_few"]
+    assert (column.reading(0).n, column.reading(0).window_seconds) == (200.0, 20.0)
+    assert column.reading(1).n == 20.0
 
 
 def test_a_count_column_is_n_itself() -> None:

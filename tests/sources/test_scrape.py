@@ -310,7 +310,7 @@ async def test_history_is_there_from_the_first_second() -> None:
     assert [seen.model for seen in found.models] == ["a"]
     wanted = [2.0, 7200.0, 2.0 * 86400, 2.0 * 30 * 86400]
     assert [by_key(answer)["a"] for answer in answers] == pytest.approx(wanted, rel=0.02)
-    assert all(answer.infos == () for answer in answers)
+    assert all(answer.infos == () and answer.window_seconds is None for answer in answers)
     assert source.samples.series_count == 1
     np.testing.assert_allclose(series.values, 2.0, rtol=0.01)
     assert series.times[-1] == START
@@ -349,6 +349,7 @@ async def test_minutes_after_the_start_a_rate_is_that_of_the_time_so_far() -> No
 
     assert by_key(rate) == {"a": pytest.approx(10.0)}
     assert rate.infos == ("history 15s, the window is 5m",)
+    assert [each.window_seconds for each in (rate, errors, mean, count)] == [15.0] * 4
     assert by_key(errors) == {"a": pytest.approx(0.2)}
     assert by_key(mean) == {"a": pytest.approx(0.1)}
     assert by_key(count) == {"a": pytest.approx(150.0, rel=0.2)}
