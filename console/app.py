@@ -72,7 +72,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(QUIT_KEY, "leave", "Quit", show=False, priority=True)
+        Binding(QUIT_KEY, "quit", "Quit", show=False, priority=True)
     ]
 
     def __init__(
@@ -159,10 +159,6 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         if self._own_loop is not None and not self._own_loop.is_closed():
             self._own_loop.call_soon_threadsafe(does, *arguments)
 
-    def action_leave(self) -> None:
-        """Quit."""
-        self.exit()
-
     def _every_second(self) -> None:
         if not self.is_headless and terminal_lost():
             if self.guard is not None:
@@ -171,7 +167,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
                 self.exit(return_code=HANGUP_CODE)
             return
         screen = self.console_screen
-        if screen is not None and screen is self.screen:
+        if screen is not None:
+            # Under a box as well: help is not read over a clock that stands still.
             screen.show_clock()
 
     def on_unmount(self) -> None:
@@ -204,8 +201,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.session.snapshot = message.snapshot
         self.session.environment = message.snapshot.environment
         self.session.problem = ""
-        screen = self.console_screen
-        if screen is not None:
+        if (screen := self.console_screen) is not None:
             screen.show_snapshot()
 
     def on_problem_arrived(self, message: ProblemArrived) -> None:

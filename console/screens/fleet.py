@@ -115,20 +115,19 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._show_all()
 
     def _lay_out(self) -> None:
-        width, height = self.size
-        count = len(self._rows) if self._rows is not None else 0
-        room = self._plan(count)
+        room = self._plan(len(self._rows or ()))
         self.show_part("#middle", room.table_lines)
         self.show_part("#panes", room.pane_lines)
         self.show_part("#detail", room.detail_lines)
-        self.query_one("#header").styles.height = height if room.too_small else HEADER_LINES
+        lines = self.size.height if room.too_small else HEADER_LINES
+        self.query_one("#header").styles.height = lines
         self.query_one("#footer").display = not room.too_small
         side = self.query_one("#side")
         side.display = room.side_columns > 0
         side.styles.width = max(1, room.side_columns)
         if self._panes is not None:
             self._panes.show_only(room.panes if room.pane_lines else ())
-        self._show_columns(width - room.side_columns)
+        self.show_columns()
 
     def _plan(self, row_count: int = 0, *, maximised: bool | None = None) -> Layout:
         return plan(
@@ -220,20 +219,17 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             # Nobody holds the cursor: it stays on the worst row, whichever that is.
             self.grid.move_cursor_to(self._rows.key(0))
 
-    def _show_columns(self, width: int) -> None:
+    def show_columns(self) -> None:
+        """Show the header of the table anew, after a resize, sorting or choosing a column."""
         if self.shown is None:
             return
+        width = self.size.width - self._plan().side_columns
         longest = max((len(row.model) for row in self.shown.rows), default=0)
         columns = choose(width, self._filled, longest)
         marks = SORT_MARKS_ASCII if self.session.glyphs.name == "ascii" else SORT_MARKS
         mark = marks[self.arrangement.reverse]
         self.grid.show_columns(with_sort_mark(columns, self.arrangement.sort, mark))
         self.grid.choose_column(self._keys_of_screen.column)
-
-    def show_columns(self) -> None:
-        """Show the header of the table anew, after sorting or choosing a column."""
-        room = self._plan()
-        self._show_columns(self.size.width - room.side_columns)
 
     @property
     def view(self) -> RowView | None:
@@ -269,38 +265,28 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self.query_one("#header", Lines).show_lines(lines)
 
     def _header_state(self) -> HeaderState:
+        now, keys = self.session.clock(), self.session.keys
+        frozen = None if self.frozen_at is None else now - self.frozen_at
+        shown = 0 if self._rows is None else len(self._rows)
         return HeaderState(
-            now=self.session.clock(),
+            now=now,
             zone=self.session.zone,
             width=self.size.width,
             environment=self.session.environment,
             title=self.session.title,
             problem=self.session.problem,
-            notes=self._notes(),
-        )
-
-    def _notes(self) -> tuple[tuple[str, str], ...]:
-        frozen = None if self.frozen_at is None else self.session.clock() - self.frozen_at
-        shown = 0 if self._rows is None else len(self._rows)
-        return order_notes(
-            self.arrangement,
-            frozen,
-            self.pending,
-            self.session.keys.first_key("order.apply"),
-            shown,
+            notes=order_notes(
+                self.arrangement, frozen, self.pending, keys.first_key("order.apply"), shown
+            ),
         )
 
     def _show_side(self) -> None:
-        side = self.query_one("#side", Lines)
+        side, room = self.query_one("#side", Lines), self._plan(len(self._rows or ()))
         if self.shown is not None and side.display:
-            height = self.query_one("#middle").styles.height
-            lines = int(height.value) if height is not None else 0
+            now, glyphs = self.session.clock(), self.session.glyphs
             side.show_lines(
-                side_lines(
-                    self.shown, self.session.clock(), self._plan().side_columns, lines,
-                    self.session.glyphs,
-                )
-            )  # fmt: skip
+                side_lines(self.shown, now, room.side_columns, room.table_lines, glyphs)
+            )
 
     def _show_detail(self) -> None:
         if self.too_small:
@@ -368,6 +354,10 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._show_detail()
         self.panes.show(self.view)
 
+    def on_click(self) -> None:
+        """Hold the order for somebody who works with the mouse."""
+        self.touched_at = self.session.clock()
+
     def filter_by(self, text: str) -> None:
         """Keep the rows that hold every word of ``text``."""
         self.arrangement = self.arrangement.with_filter(text)
@@ -385,12 +375,6 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         elif visible_now or room.pane_lines == 0:
             self.maximised = True
         self.pane = name if name in PANES else ""
-        self._lay_out()
-        self._show_all()
-
-    def close_pane(self) -> None:
-        """Give the table its place back."""
-        self.maximised = False
         self._lay_out()
         self._show_all()
 

@@ -95,7 +95,7 @@ class FleetKeys:
     def _back(self) -> None:
         screen = self._screen
         if screen.maximised:
-            screen.close_pane()
+            screen.choose_pane(screen.pane)
         elif self.column:
             self.column = ""
             screen.grid.choose_column("")

@@ -31,7 +31,7 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
 async def _draw(size: tuple[int, int], keys: tuple[str, ...]) -> str:
     app, _ = make_app()
     async with app.run_test(size=size) as pilot:
-        await settle(pilot)
+        await settle(pilot, panes=True)
         for key in keys:
             await pilot.press(key)
             await pilot.pause(0.5)

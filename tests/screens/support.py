@@ -47,16 +47,18 @@ def make_app(
     return app, engine
 
 
-async def settle(pilot: Pilot[None]) -> None:
-    """Wait until the engine has started and what it told is on screen."""
+async def settle(pilot: Pilot[None], *, panes: bool = False) -> None:
+    """Wait until the engine has started and what it told is on screen.
+
+    With ``panes`` also until their curves are there: they are asked for when the cursor rests.
+    """
     app = pilot.app
     assert isinstance(app, MidwatchApp)
     for _ in range(200):
         await pilot.pause()
         if app.session.engine is not None and app.session.snapshot is not None:
             break
-    # Panes ask for their curves a moment after the cursor came to rest.
-    await pilot.pause(0.3)
+    await pilot.pause(0.3 if panes else None)
 
 
 def fleet(app: MidwatchApp) -> FleetScreen:

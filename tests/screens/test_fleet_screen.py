@@ -93,7 +93,7 @@ async def test_every_state_has_a_text_of_its_own() -> None:
 async def test_panes_follow_the_size(size: tuple[int, int], shown: int) -> None:
     app, engine = make_app()
     async with app.run_test(size=size) as pilot:
-        await settle(pilot)
+        await settle(pilot, panes=True)
         charts = [chart for chart in app.screen.query(Chart) if chart.display]
         assert len(charts) == shown
         if shown:
@@ -224,16 +224,16 @@ async def test_sorting_by_columns() -> None:
     app, _ = make_app()
     async with app.run_test(size=(160, 45)) as pilot:
         await settle(pilot)
-        await pilot.press("colon", *"sort", "space", *"rps", "enter")
+        fleet(app).ask_line("sort rps")
         await pilot.pause()
         assert names(app)[:3] == ["embedder", "search-rerank", "toxicity"]
         assert "by RPS" in part(app, "#header")
         await pilot.press("equals_sign")
         assert names(app)[0] == "lead-score"
-        await pilot.press("colon", *"sort", "space", *"rank", "enter")
+        fleet(app).ask_line("sort rank")
         await pilot.pause()
         assert names(app)[0] == "fraud-scorer"
-        await pilot.press("colon", *"sort", "space", *"rpz", "enter")
+        fleet(app).ask_line("sort rpz")
         await pilot.pause()
         assert "did you mean rps?" in part(app, "#footer")
 
@@ -242,7 +242,7 @@ async def test_rows_without_a_value_sort_last_either_way() -> None:
     app, _ = make_app()
     async with app.run_test(size=(160, 45)) as pilot:
         await settle(pilot)
-        await pilot.press("colon", *"sort", "space", *"att", "enter")
+        fleet(app).ask_line("sort att")
         await pilot.pause()
         last = set(names(app)[-3:])
         await pilot.press("equals_sign")
@@ -399,3 +399,13 @@ async def test_no_configuration_shows_what_there_is() -> None:
         titles = [column.title for column in fleet(app).grid.columns]
         assert not {"T", "RG", "BRK", "ROUTE", "BURN", "LOWC%", "DRIFT", "PACE"} & set(titles)
         assert {"RPS", "ERR%", "LAT/base", "P50", "P99", "TTFT", "TOK/s", "QUEUE"} <= set(titles)
+
+
+async def test_a_click_chooses_a_row_and_holds_the_order() -> None:
+    app, _ = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.click("#table", offset=(5, 3))
+        await pilot.pause()
+        assert fleet(app).grid.cursor_key == "doc-extract"
+        assert fleet(app).holding

@@ -56,14 +56,11 @@ async def test_every_state_is_told_apart() -> None:
             ("lead-score", "low_confidence_ratio", "idle, no traffic"),
             ("lead-score", "ttft_p95", "no data"),
         ):
-            await pilot.press("colon", *"open", "space", *_keys(name), "enter")
+            app.screen.ask_line(f"open {name}")  # type: ignore[attr-defined]
+            await pilot.pause()
             await pilot.pause()
             states = {line.signal: line.state.text for line in model(app)._lines}
             assert states[signal] == state
-
-
-def _keys(text: str) -> list[str]:
-    return ["minus" if character == "-" else character for character in text]
 
 
 async def test_large_screens_show_people_and_lineage_beside_the_signals() -> None:
