@@ -15,6 +15,7 @@ from console.journal.chain import tail_of
 from console.journal.errors import JournalError, JournalUncertainError, TargetTouchedError
 from console.journal.sqlite_errors import explained
 from console.journal.sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, TRIGGERS, statements
+from console.journal.touched import touched
 from console.settings.permissions import readable_by_others, writable_by_others
 
 if TYPE_CHECKING:
@@ -256,17 +257,6 @@ class SqliteStore:
         except OSError:
             return (0, 0)
         return (status.st_dev, status.st_ino)
-
-
-def touched(row: Row) -> TargetTouchedError:
-    """Return the refusal that names who wrote about the target meanwhile."""
-    entry = row.entry()
-    return TargetTouchedError(
-        entry,
-        f"{visible(entry.who.name, 64)} wrote {visible(entry.kind, 40)} "
-        f"{visible(entry.action, 40)} about {visible(entry.target, 80)} at {row.at} meanwhile; "
-        "nothing was written, look again",
-    )
 
 
 def _make_private_file(path: Path, place: str) -> None:
