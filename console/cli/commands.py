@@ -22,6 +22,7 @@ COMMANDS = {
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),
+        Command("journal", "journal_command", "list, show, verify, export or prune the record"),
         Command("lint-metrics", "lint_command", "say which signals a /metrics endpoint gives"),
         Command("secret", "secret_command", "set, test or list secrets; never prints a value"),
     )

@@ -9,7 +9,7 @@ from console.journal.errors import (
 )
 from console.journal.identity import gather_who, is_shared_login, same_person
 from console.journal.ids import new_ulid
-from console.journal.opening import config_digest_of, open_journal
+from console.journal.opening import config_digest_of, declared_name, open_configured, open_journal
 from console.journal.protocol import KEEP_SECONDS, Journal, Pruned, Question
 
 __all__ = [
@@ -23,9 +23,11 @@ __all__ = [
     "Question",
     "TargetTouchedError",
     "config_digest_of",
+    "declared_name",
     "gather_who",
     "is_shared_login",
     "new_ulid",
+    "open_configured",
     "open_journal",
     "same_person",
 ]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from console.facts.entry import Entry, JournalHead
 from console.journal import archive
 from console.journal.chain import SEGMENT_SECONDS, Author, compose
-from console.journal.errors import JournalError
+from console.journal.errors import BrokenEntryError, JournalError
 from console.journal.export import line_of
 from console.journal.protocol import KEEP_SECONDS, Pruned, Question
 from console.journal.verify import ChainReader
@@ -81,11 +81,19 @@ class ChainedJournal:
 
     def entries(self, question: Question = Question()) -> tuple[Entry, ...]:  # noqa: B008  # frozen
         """Return matching entries, oldest first."""
-        if question.newest is not None:
-            wanted = question.newest
-            newest = self._thread.run(lambda store: store.rows(question, wanted))
-            return tuple(row.entry() for row in reversed(newest))
-        return tuple(row.entry() for row in self._rows(question))
+        return tuple(row.entry() for row in self._matching(question))
+
+    def listing(
+        self,
+        question: Question = Question(),  # noqa: B008  # frozen
+    ) -> tuple[Entry | BrokenEntryError, ...]:
+        """Return matching entries, oldest first, with an error in the place of an edited one."""
+        return tuple(_entry_or_error(row) for row in self._matching(question))
+
+    def _matching(self, question: Question) -> Iterable[Row]:
+        if question.newest is None:
+            return self._rows(question)
+        return reversed(self._chunk(question, question.newest))
 
     def _rows(self, question: Question) -> Iterator[Row]:
         """Yield matching rows in chunks, so that no writer waits for a long read."""
@@ -185,6 +193,13 @@ class ChainedJournal:
     def close(self) -> None:
         """Let the store go."""
         self._thread.close()
+
+
+def _entry_or_error(row: Row) -> Entry | BrokenEntryError:
+    try:
+        return row.entry()
+    except BrokenEntryError as fault:
+        return fault
 
 
 class _Composer:

@@ -6,12 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from console.facts.entry import Entry
+from console.facts.text import visible
 from console.journal.canonical import from_body, iso
 from console.journal.chain import Row
-from console.journal.errors import BrokenEntryError
+from console.journal.errors import BrokenEntryError, JournalError
+from console.journal.verify import ChainReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from console.facts.entry import JournalHead, Verification
 
 _LINE = re.compile(rb'\{"entry":(?P<body>\{.*\}),"hash":"(?P<hash>[0-9a-f]{64})"\}\n?')
 
@@ -21,15 +26,39 @@ def line_of(row: Row) -> bytes:
     return b'{"entry":' + row.body.encode() + b',"hash":"' + row.hash.encode() + b'"}\n'
 
 
-def rows_in(lines: Iterable[bytes]) -> Iterator[Row]:
+def verify_files(paths: Sequence[Path], anchors: Sequence[JournalHead] = ()) -> Verification:
+    """Check exports and archives, in the order given, as one chain; needs no journal.
+
+    Raises `JournalError` where a file cannot be read.
+    """
+    reader = ChainReader(anchors=anchors, from_anywhere=True)
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                _read_file(file, reader)
+        except OSError as error:
+            raise JournalError(
+                f"{visible(str(path), 200)} cannot be read: {visible(error.strerror or '')}"
+            ) from error
+    return reader.result()
+
+
+def _read_file(lines: Iterable[bytes], reader: ChainReader) -> None:
+    try:
+        reader.read(rows_in(lines, (reader.last_seq or 0) + 1))
+    except BrokenEntryError as fault:
+        reader.fail(fault.seq, fault.problem)
+
+
+def rows_in(lines: Iterable[bytes], first_seq: int = 1) -> Iterator[Row]:
     """Yield the rows that `line_of` wrote; raise `BrokenEntryError` at a line that is not such.
 
-    The numbers in errors are entries, counted on from the last one that could be read.
+    The numbers in errors are entries, counted on from ``first_seq`` or the last one read.
     """
-    last_seq = 0
+    expected = first_seq
     for line in lines:
-        row = _row(line, last_seq + 1)
-        last_seq = row.seq
+        row = _row(line, expected)
+        expected = row.seq + 1
         yield row
 
 

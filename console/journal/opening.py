@@ -11,14 +11,20 @@ from console.facts.version import VERSION
 from console.journal.chain import SEGMENT_SECONDS, Author
 from console.journal.chained import ChainedJournal
 from console.journal.errors import JournalError
+from console.journal.identity import gather_who
 from console.journal.writer import StoreThread
+from console.settings.load import operator_name
+from console.settings.resolving import SecretError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from console.facts.entry import Who
     from console.journal.protocol import Journal, Store
     from console.settings.hidden import SecretValue
+    from console.settings.load import Loaded
+    from console.settings.schema import Settings
+    from console.settings.secrets import SecretResolver
 
 LIMIT_SECONDS = 20.0  # opening, waiting for a lock (5 s) and writing, on a slow but living disk
 
@@ -66,6 +72,45 @@ def open_journal(
         archives=archives,
         segment_seconds=segment_seconds,
     )
+
+
+def open_configured(
+    loaded: Loaded,
+    resolver: SecretResolver,
+    environ: Mapping[str, str],
+    *,
+    read_only: bool = False,
+) -> Journal:
+    """Open the journal that the configuration names, for its operator; raise `JournalError`.
+
+    Blocks until the database's password is there, at most a few seconds.
+    """
+    declared = loaded.settings.journal
+    try:
+        password = None if declared.secret is None else resolver.get(declared.secret)
+    except SecretError as error:
+        raise JournalError(f"the journal's password: {error}") from error
+    name, name_source = declared_name(loaded.settings, environ)
+    state = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return open_journal(
+        declared.url,
+        who=gather_who(name, name_source, environ),
+        environment=loaded.settings.environment,
+        config_digest=config_digest_of(loaded.path),
+        password=password,
+        secrets=resolver.known,
+        read_only=read_only,
+        state_directory=state / "midwatch",
+    )
+
+
+def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the operator's name and where it was declared, for the record."""
+    declared = settings.operator.name
+    if not declared.startswith("env:"):
+        return declared, "operator.name"
+    known = bool(environ.get(declared.removeprefix("env:")))
+    return operator_name(settings, environ), declared if known else "login"
 
 
 def _sqlite(path: Path, read_only: bool) -> Callable[[], Store]:

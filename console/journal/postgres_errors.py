@@ -29,6 +29,12 @@ _SENTENCES = {
 _BUSY = frozenset({"55P03", "57014", "40P01", "40001"})
 
 
+def _connection_lost() -> type[psycopg.Error]:
+    from psycopg import OperationalError
+
+    return OperationalError
+
+
 def explained(error: psycopg.Error, place: str, wait_seconds: float) -> JournalError:
     """Return the error as a sentence about the journal at ``place``."""
     code = error.sqlstate or ""
@@ -38,6 +44,9 @@ def explained(error: psycopg.Error, place: str, wait_seconds: float) -> JournalE
             "nothing was written, try again"
         )
     why = _SENTENCES.get(code)
+    if why is None and not code and isinstance(error, _connection_lost()):
+        told = visible(" ".join(str(error).split()), 240)
+        why = f"the server cannot be reached or went away ({told}); nothing was written"
     if why is None:
         told = visible(" ".join(str(error).split()), 240)
         why = f"PostgreSQL says: {told or type(error).__name__}; nothing was written"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Verification,
     )
     from console.journal.chain import Row, Tail
+    from console.journal.errors import BrokenEntryError
 
 KEEP_SECONDS = 183 * 86400.0
 
@@ -37,6 +38,7 @@ class Question(Struct, frozen=True, kw_only=True):
     op_id: str | None = None
     incident: str | None = None
     after_seq: int = 0
+    before_seq: int | None = None
     newest: int | None = None
     limit: int | None = None
 
@@ -77,6 +79,9 @@ class Journal(Protocol):
 
     def entries(self, question: Question = ...) -> tuple[Entry, ...]:
         """Return matching entries, oldest first; raise `BrokenEntryError` for an edited one."""
+
+    def listing(self, question: Question = ...) -> tuple[Entry | BrokenEntryError, ...]:
+        """Like `entries`, with the error in the place of an edited entry instead of raising it."""
 
     def tail(self, after_seq: int, limit: int = 500) -> tuple[Entry, ...]:
         """Return what was written after ``after_seq``, oldest first, at most ``limit``."""

@@ -71,6 +71,9 @@ def select(question: Question, limit: int) -> tuple[str, tuple[object, ...]]:
     if question.until is not None:
         conditions.append("at < ?")
         parameters.append(iso(max(0.0, question.until)))
+    if question.before_seq is not None:
+        conditions.append("seq < ?")
+        parameters.append(question.before_seq)
     if question.kinds:
         conditions.append(f"kind IN ({', '.join('?' * len(question.kinds))})")
         parameters.extend(question.kinds)

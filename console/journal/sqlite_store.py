@@ -50,7 +50,9 @@ class SqliteStore:
                 raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
         else:
             _make_private_file(path, self.place)
-        uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rw'}"
+        # A reader too must be able to undo what a crashed writer left half done.
+        mode = "rw" if not read_only or os.access(path, os.W_OK) else "ro"
+        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
         with self._told():
             self._base = sqlite3.connect(
                 uri, uri=True, timeout=wait_seconds, isolation_level=None, cached_statements=64
@@ -70,6 +72,7 @@ class SqliteStore:
         self._base.execute("PRAGMA cell_size_check = ON")
         fresh = self._check_format(read_only)
         if read_only:
+            self._base.execute("PRAGMA query_only = ON")
             return
         mode = self._base.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
         if mode != "delete":

@@ -23,11 +23,18 @@ class ChainReader:
     """Takes rows in order and stops being ``sound`` at the first that does not belong."""
 
     def __init__(
-        self, archived: Sequence[Segment] = (), anchors: Sequence[JournalHead] = ()
+        self,
+        archived: Sequence[Segment] = (),
+        anchors: Sequence[JournalHead] = (),
+        *,
+        from_anywhere: bool = False,
     ) -> None:
+        """Expect entry 1, or what follows the last archive, or (``from_anywhere``) any entry."""
+        self._from_anywhere = from_anywhere
         self._archived = archived
-        self._anchors = {anchor.seq: anchor for anchor in anchors}
-        self._last_anchor = max(anchors, key=lambda anchor: anchor.seq, default=None)
+        self._anchors: dict[tuple[str, int], set[str]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault((anchor.chain, anchor.seq), set()).add(anchor.hash)
         self._previous: Entry | None = None
         self._pruned: set[object] = set()
         self._remarks: list[str] = []
@@ -87,12 +94,16 @@ class ChainReader:
     def _expected_seq(self, row: Row) -> int:
         if self._previous is not None:
             return self._previous.seq + 1
-        if self._archived:
-            return self._archived[-1].last_seq + 1
-        return 1 if row.seq >= 1 else row.seq
+        if self._from_anywhere:
+            return row.seq
+        return self._archived[-1].last_seq + 1 if self._archived else 1
 
     def _check_link(self, entry: Entry) -> None:
         before = self._previous
+        if before is None and self._from_anywhere:
+            if entry.seq > 1:
+                self.remark(f"what stood before entry {entry.seq} is not in what was read")
+            return
         if before is None:
             linked = self._archived[-1].head_hash if self._archived else NO_HASH
         else:
@@ -134,11 +145,12 @@ class ChainReader:
             raise BrokenEntryError(entry.seq, "what it is found by was edited")
 
     def _check_anchor(self, entry: Entry) -> None:
-        anchor = self._anchors.get(entry.seq)
-        if anchor is None:
+        held = self._anchors.get((entry.chain, entry.seq))
+        if held is None:
             return
-        self._met += 1
-        if anchor.hash != entry.hash:
+        self._met = entry.seq
+        # An anchor that only grows keeps the old hash too when a rewritten chain is anchored.
+        if held != {entry.hash}:
             raise BrokenEntryError(
                 entry.seq, "the anchor holds another hash for it: the chain was written anew"
             )
@@ -163,13 +175,13 @@ class ChainReader:
         if self._archived and self._archived[-1].head_hash not in self._pruned:
             self.fail(self.first_seq, "entries before it went away, and no entry says so")
         self._check_end(head)
-        archived = sum(1 for seq in self._anchors if self.first_seq and seq < self.first_seq)
-        if archived:
-            self.remark(f"{archived} anchored entries are in archives and were not read here")
+        unread = sum(1 for _, seq in self._anchors if self.first_seq and seq < self.first_seq)
+        if unread:
+            self.remark(f"{unread} anchored entries before {self.first_seq} were not read here")
         if self._unsaid:
             self._remarks.append(f"and {self._unsaid} more remarks")
         ok = not self.problem
-        proven = ok and head is not None and self._anchors.get(head.seq) is not None
+        proven = ok and head is not None and self._met == head.seq
         return Verification(
             ok=ok,
             entries=self.entries,
@@ -190,16 +202,17 @@ class ChainReader:
 
     def _check_end(self, head: JournalHead | None) -> None:
         """Compare the end with the newest anchor, unless the chain broke before it."""
-        anchor = self._last_anchor
-        if anchor is None or self.problem:
+        if not self._anchors or self.problem:
             return
-        if head is not None and anchor.chain != head.chain:
-            self.fail(head.seq, "the anchor belongs to another journal")
-        elif head is None or anchor.seq > head.seq:
-            last = 0 if head is None else head.seq
+        chain = next(iter(self._anchors))[0] if head is None else head.chain
+        anchored = [seq for of_chain, seq in self._anchors if of_chain == chain]
+        last = 0 if head is None else head.seq
+        if not anchored:
+            self.fail(self.first_seq, "the anchor belongs to another journal")
+        elif max(anchored) > last:
             self.fail(
                 last + 1,
-                f"the anchor knows entry {anchor.seq}, the journal ends at {last}: "
+                f"the anchor knows entry {max(anchored)}, the journal ends at {last}: "
                 "its end was cut off",
             )
 
@@ -212,7 +225,6 @@ class ChainReader:
         counted = f"{self.entries} entries, {self.first_seq} to {head.seq}, are one whole chain"
         if proven:
             return f"{counted}; end proven by the anchor"
-        anchor = self._last_anchor
-        if anchor is not None and self._met:
-            return f"{counted}; proven to entry {anchor.seq}, end not proven after it"
+        if self._met:
+            return f"{counted}; proven to entry {self._met}, end not proven after it"
         return f"{counted}; end not proven (no anchor outside the journal names it)"
