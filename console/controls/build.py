@@ -105,11 +105,7 @@ async def check_control(control: Control, now: float) -> CheckedControl:
     if state.error:
         return CheckedControl(control.name, False, f"{state.error}; look at targets and auth")
     count = f"{len(state.targets)} targets" if len(state.targets) != 1 else state.targets[0].target
-    lacking = [
-        each
-        for each in state.targets
-        if each.exists is False and not _may_be_absent(control, each.text)
-    ]
+    lacking = [each for each in state.targets if each.exists is False]
     if lacking:
         return CheckedControl(
             control.name,
@@ -118,7 +114,3 @@ async def check_control(control: Control, now: float) -> CheckedControl:
         )
     proof = f", unproven: {control.proof.sentence}" if control.proof.unproven else ""
     return CheckedControl(control.name, True, f"{count}: {state.text}{proof}")
-
-
-def _may_be_absent(control: Control, text: str) -> bool:
-    return any(text in offer.from_states for offer in control.offers.values())

@@ -29,6 +29,7 @@ from console.settings.problems import SettingsError
 from console.settings.spots import LineIndex, Spot
 
 FILE_PREFIX = "file:"
+MATCH_PREFIX = "jmespath:"
 LARGEST_PRESET_BYTES = 256 * 1024
 
 

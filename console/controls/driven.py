@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from console.controls.declaration import Change, Declared
+from console.controls.declaration import MATCH_PREFIX, Change, Declared
 from console.controls.planning import desired_of, needs_of, offer_of, way_back
 from console.controls.protocol import ControlError, Driver
 from console.facts.control import (
@@ -28,6 +28,7 @@ REQUIRED = ("op_id", "by", "reason")
 OPTIONAL = ("ttl_seconds", "until", "incident")
 MAX_CONCURRENT_TARGETS = 8
 LATER_VERSION = "(the version read then)"
+LATER = "as-read-then"
 
 
 class DrivenControl:
@@ -159,14 +160,17 @@ class DrivenControl:
         desired: tuple[str, ...],
         seen: TargetState,
     ) -> PreparedCall:
-        shown, payload = self._driver.render(action, values, seen)
+        already = seen.known and bool(desired) and same_value(seen.value, desired[0])
         objection, impossible = _objection(change, action, seen)
+        shown, payload = "", None
+        if not already and not impossible:
+            shown, payload = self._driver.render(action, values, seen)
         inverse, problem = self._inverse(action, values, seen)
         return PreparedCall(
             target=seen.target,
             shown=shown,
             seen=seen,
-            already=seen.known and bool(desired) and same_value(seen.value, desired[0]),
+            already=already,
             objection=objection,
             impossible=impossible,
             inverse=inverse,
@@ -186,7 +190,11 @@ class DrivenControl:
         verb, added = found
         again = {**values, **dict.fromkeys(OPTIONAL), **added}
         try:
-            then = replace(seen, etag=LATER_VERSION) if seen.etag else seen
+            then = replace(
+                seen,
+                etag=LATER_VERSION if seen.etag else "",
+                matches=tuple((each, LATER) for each in self._declared.actions),
+            )
             shown, _ = self._driver.render(verb, again, then)
         except ControlError as error:
             return None, f"the way back cannot be written: {error}"
@@ -241,7 +249,7 @@ def _objection(change: Change, action: str, seen: TargetState) -> tuple[str, boo
     starts = change.from_states
     if seen.error:
         return f"its state is not known: {seen.error}", False
-    if seen.exists is False and not any(same_value(seen.value, each) for each in starts):
+    if seen.exists is False:
         what = f" ({seen.text})" if seen.value is not None else ""
         return (
             f"{seen.target} says that this is not there{what}; is its name right in vars?",
@@ -249,6 +257,8 @@ def _objection(change: Change, action: str, seen: TargetState) -> tuple[str, boo
         )
     if starts and not any(same_value(seen.value, each) for each in starts):
         return f"{seen.target} is {seen.text}; {action} starts from {', '.join(starts)}", False
+    if change.if_match.startswith(MATCH_PREFIX) and dict(seen.matches).get(action) is None:
+        return f"{seen.target} answered without what {action} needs to aim at", True
     if change.if_match == "etag" and not seen.etag:
         return (
             f"{seen.target} gave no ETag, so a change in between could not be noticed by it",

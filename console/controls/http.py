@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from console.controls.calling import Caller, CallFailed, Reply, Request
-from console.controls.declaration import Change, Declared, Probe, Read
+from console.controls.declaration import MATCH_PREFIX, Change, Declared, Probe, Read
 from console.controls.protocol import ControlError
 from console.controls.query import Query, QueryFailed
 from console.controls.template import Variables, fill, fill_entries, fill_path, header_text
@@ -21,7 +21,6 @@ from console.facts.control import (
 )
 from console.wire.endpoint import shown
 
-MATCH_PREFIX = "jmespath:"
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -47,6 +46,11 @@ class _Reading:
         self.declared = read
         self.request = _request(
             read.method, read.path, read.query, read.headers, read.json, variables
+        )
+        self.states = frozenset(
+            state
+            for change in declared.actions.values()
+            for state in (*change.desired, *change.from_states)
         )
         self.exists = Query(read.exists, variables, f"{place}.exists") if read.exists else None
         self.value = Query(read.value, variables, f"{place}.value") if read.value else None
@@ -118,8 +122,10 @@ class HttpDriver:
         read = self._reading.declared
         excerpt = self._caller.clean(reply.body.decode("utf-8", "replace").strip())
         if read.missing is not None and reply.status in read.missing.status:
+            # An absence that actions start from or lead to is a state like any other.
+            there = read.missing.means in self._reading.states
             return TargetState(
-                target, now, read.missing.means, exists=False, etag=reply.etag, excerpt=excerpt
+                target, now, read.missing.means, exists=there, etag=reply.etag, excerpt=excerpt
             )
         if reply.status not in read.ok:
             return TargetState(

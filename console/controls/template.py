@@ -1,6 +1,7 @@
 """Filling variables into requests: structure by structure, so that no value can leave its place.
 
-``${name}`` takes a variable that must be there; ``${name?}`` leaves the entry out when it is not.
+``${name}`` takes a variable that must be there; ``${name?}`` leaves the entry out when it is not;
+``${name:text}`` makes a text of it where a JSON body would else keep its type.
 ``{name}`` stands in paths only. Nothing is ever formatted as text and parsed again.
 """
 
@@ -15,7 +16,7 @@ from console.facts.text import visible
 
 Variables = Mapping[str, JsonValue]
 
-_PLACE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(\?)?\}")
+_PLACE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(\?|:text)?\}")
 _PATH_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TOKEN = re.compile(
     r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\$\{[A-Za-z_][A-Za-z0-9_]*\}""",
@@ -43,7 +44,7 @@ def _places(template: object) -> Iterator[tuple[str, bool]]:
     match template:
         case str():
             for found in _PLACE.finditer(template):
-                yield found.group(1), found.group(2) is not None
+                yield found.group(1), found.group(2) == "?"
         case dict():
             for key, value in template.items():
                 yield from _places(key)
@@ -70,9 +71,10 @@ def _filled(template: object, variables: Variables) -> object:
             whole = _PLACE.fullmatch(template)
             if whole is None:
                 return fill_text(template, variables)
-            if whole.group(2) and variables.get(whole.group(1)) is None:
+            name, how = whole.groups()
+            if how == "?" and variables.get(name) is None:
                 return _LEFT_OUT
-            return _value(whole.group(1), variables)
+            return _plain(name, variables) if how == ":text" else _value(name, variables)
         case dict():
             made = {
                 fill_text(str(key), variables): _filled(value, variables)
@@ -92,7 +94,7 @@ def fill_text(template: str, variables: Variables) -> str:
     """Return a text with its places filled by plain values; raises ``ControlError``."""
 
     def replaced(found: re.Match[str]) -> str:
-        if found.group(2) and variables.get(found.group(1)) is None:
+        if found.group(2) == "?" and variables.get(found.group(1)) is None:
             return ""
         return _plain(found.group(1), variables)
 
@@ -104,7 +106,7 @@ def fill_entries(entries: Mapping[str, str], variables: Variables) -> dict[str, 
     made: dict[str, str] = {}
     for key, template in entries.items():
         whole = _PLACE.fullmatch(template)
-        if whole and whole.group(2) and variables.get(whole.group(1)) is None:
+        if whole and whole.group(2) == "?" and variables.get(whole.group(1)) is None:
             continue
         made[fill_text(key, variables)] = fill_text(template, variables)
     return made
