@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.settings.schema import Settings
     from console.settings.secrets import SecretResolver
 
+WAIT_SECONDS = 5.0
 LIMIT_SECONDS = 20.0  # opening, waiting for a lock (5 s) and writing, on a slow but living disk
 
 
@@ -45,20 +46,25 @@ def open_journal(
     read_only: bool = False,
     state_directory: Path | None = None,
     segment_seconds: float = SEGMENT_SECONDS,
+    wait_seconds: float = WAIT_SECONDS,
     limit_seconds: float = LIMIT_SECONDS,
 ) -> Journal:
     """Open the journal at ``sqlite:///PATH`` or ``postgresql://…``; raise `JournalError`.
 
     A file that is not there is made unless ``read_only``. ``secrets`` gives every secret value
-    known so far; none of them is ever written. Archives go beside a file, and to
+    known so far; none of them is ever written. A write waits ``wait_seconds`` for other writers,
+    and a caller ``limit_seconds`` for a store that hangs. Archives go beside a file, and to
     ``state_directory`` (or the working directory) for a database.
     """
     author = Author(who=who, environment=environment, version=version, config_digest=config_digest)
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///")).expanduser()
-        open_store, archives = _sqlite(path, read_only), path.parent / "journal-archive"
+        open_store, archives = (
+            _sqlite(path, read_only, wait_seconds),
+            path.parent / "journal-archive",
+        )
     elif url.startswith(("postgresql://", "postgres://")):
-        open_store = _postgres(url, password, read_only, version)
+        open_store = _postgres(url, password, read_only, version, wait_seconds)
         archives = (state_directory or Path.cwd()) / "journal-archive"
     else:
         raise JournalError(
@@ -113,22 +119,28 @@ def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, 
     return operator_name(settings, environ), declared if known else "login"
 
 
-def _sqlite(path: Path, read_only: bool) -> Callable[[], Store]:
+def _sqlite(path: Path, read_only: bool, wait_seconds: float) -> Callable[[], Store]:
     def opened() -> Store:
         from console.journal.sqlite_store import SqliteStore
 
-        return SqliteStore(path, read_only=read_only)
+        return SqliteStore(path, read_only=read_only, wait_seconds=wait_seconds)
 
     return opened
 
 
 def _postgres(
-    url: str, password: SecretValue | None, read_only: bool, version: str
+    url: str,
+    password: SecretValue | None,
+    read_only: bool,
+    version: str,
+    wait_seconds: float,
 ) -> Callable[[], Store]:
     def opened() -> Store:
         from console.journal.postgres_store import PostgresStore
 
-        return PostgresStore(url, password, read_only=read_only, version=version)
+        return PostgresStore(
+            url, password, read_only=read_only, version=version, wait_seconds=wait_seconds
+        )
 
     return opened
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5
-WAIT_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 
 
@@ -50,6 +49,7 @@ class PostgresStore:
         *,
         read_only: bool = False,
         version: str = "",
+        wait_seconds: float = 5.0,
     ) -> None:
         """Connect, and make the tables if they are not there; raise `JournalError`."""
         self.place = shown(url)
@@ -57,6 +57,7 @@ class PostgresStore:
         self._password = password
         self._read_only = read_only
         self._version = version
+        self._wait_seconds = wait_seconds
         self._base = self._connect()
         try:
             with self._told():
@@ -85,7 +86,7 @@ class PostgresStore:
                 application_name=f"midwatch {self._version}".strip(),
                 client_encoding="UTF8",
             )
-            base.execute(f"SET lock_timeout = {int(WAIT_SECONDS * 1000)}")
+            base.execute(f"SET lock_timeout = {int(self._wait_seconds * 1000)}")
             base.execute(f"SET statement_timeout = {int(STATEMENT_SECONDS * 1000)}")
             setting = base.execute("SHOW synchronous_commit").fetchone()
             if setting is not None and setting[0] in ("off", "local"):
@@ -310,7 +311,7 @@ class PostgresStore:
         try:
             yield
         except psycopg.Error as error:
-            raise explained(error, self.place, WAIT_SECONDS) from self._harmless(error)
+            raise explained(error, self.place, self._wait_seconds) from self._harmless(error)
 
     def _harmless(self, error: BaseException) -> BaseException | None:
         """Return the cause for the log, unless its text holds the password."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from console.journal.chain import Row, Tail
     from console.journal.protocol import Question
 
-WAIT_SECONDS = 5.0
-
 
 class SqliteStore:
     """One connection to the file, for one thread.
@@ -38,9 +36,7 @@ class SqliteStore:
 
     kind: Literal["sqlite"] = "sqlite"
 
-    def __init__(
-        self, path: Path, *, read_only: bool = False, wait_seconds: float = WAIT_SECONDS
-    ) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 5.0) -> None:
         """Open the file, and make it if it is not there and may be; raise `JournalError`."""
         self._path = path
         self._wait_seconds = wait_seconds

@@ -25,6 +25,8 @@ host all postgres 127.0.0.1/32 trust
 host all {OWNER} 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 """
+_INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"]
+_FLAGS = ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=40"]
 
 
 def _program(name: str) -> str:
@@ -50,8 +52,7 @@ class PostgresServer:
 
     def prepare(self) -> None:
         subprocess.run(
-            [self._initdb, "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-            + ["--locale=C.UTF-8", "--no-instructions"],
+            [self._initdb, "-D", self._data, *_INITDB],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=self.directory,
@@ -76,8 +77,16 @@ class PostgresServer:
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._server, "-D", self._data, "-p", str(self.port), "-k", self.directory]
-                + ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=40"],
+                [
+                    self._server,
+                    "-D",
+                    self._data,
+                    "-p",
+                    str(self.port),
+                    "-k",
+                    self.directory,
+                    *_FLAGS,
+                ],
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
