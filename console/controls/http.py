@@ -344,10 +344,11 @@ def _request(
 
 def _document(body: bytes) -> object:
     """Return the answer as JSON, or as text where it is none."""
+    text = body.decode("utf-8-sig", "replace").strip()
     try:
-        return json.loads(body)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace").strip()
+        return text
 
 
 def _agrees(accept: Query, reply: Reply) -> bool:

@@ -202,4 +202,9 @@ def _plain(name: str, variables: Variables) -> str:
         raise ControlError(f'the variable "{name}" has no value, and its place needs one')
     if isinstance(value, (list, dict)):
         raise ControlError(f'the variable "{name}" is a list or table, and its place takes a text')
-    return scalar_text(value)
+    text = scalar_text(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ControlError(f'the variable "{name}" holds bytes that are no text') from error
+    return text
