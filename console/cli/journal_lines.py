@@ -105,6 +105,7 @@ def verification_lines(judged: Verification) -> Iterator[str]:
     """Yield the judgement, the end of the chain, and what else was seen."""
     yield f"{'ok' if judged.ok else 'FAILED'}: {visible(judged.sentence, _LONGEST)}"
     if judged.head is not None:
-        yield f"head: entry {judged.head.seq} {judged.head.hash} {iso(judged.head.at)}"
+        place = "head: entry" if judged.ok else "sound up to entry"
+        yield f"{place} {judged.head.seq} {judged.head.hash} {iso(judged.head.at)}"
     for remark in judged.remarks:
         yield f"note: {visible(remark)}"

@@ -164,7 +164,11 @@ class Verification(Struct, frozen=True, kw_only=True):
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """One run of the chain that is archived as a whole; ``archive`` is the file once it is."""
+    """One run of the chain that is archived as a whole; ``archive`` is the file once it is.
+
+    ``last_at`` is the latest time of any of its entries (seconds UTC), also where a clock went
+    back, so that no young entry counts as old.
+    """
 
     number: int
     first_seq: int

@@ -46,7 +46,13 @@ def explained(error: psycopg.Error, place: str, wait_seconds: float) -> JournalE
     why = _SENTENCES.get(code)
     if why is None and not code and isinstance(error, _connection_lost()):
         told = visible(" ".join(str(error).split()), 240)
-        why = f"the server cannot be reached or went away ({told}); nothing was written"
+        # libpq gives no code for what goes wrong before a connection stands, only words.
+        refused = "password authentication failed" in told
+        why = (
+            f"{_SENTENCES['28P01']} ({told})"
+            if refused
+            else f"the server cannot be reached or went away ({told}); nothing was written"
+        )
     if why is None:
         told = visible(" ".join(str(error).split()), 240)
         why = f"PostgreSQL says: {told or type(error).__name__}; nothing was written"

@@ -123,4 +123,8 @@ LOCK = (
     "x'4d57524a'::bigint << 32 | 'midwatch_entry'::regclass::oid::bigint)"
 )
 MAKING_LOCK = "SELECT pg_advisory_xact_lock(x'4d57524a4d616b65'::bigint)"
+MADE = (
+    "SELECT count(*) FROM pg_class WHERE relname = 'midwatch_entry' "
+    "AND relnamespace = current_schema()::regnamespace"
+)
 CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"

@@ -14,6 +14,7 @@ from console.journal.postgres_schema import (
     CLOCK,
     ENABLED_TRIGGERS,
     LOCK,
+    MADE,
     MAKING_LOCK,
     SCHEMA_VERSION,
     STATEMENTS,
@@ -114,8 +115,9 @@ class PostgresStore:
         if self._read_only:
             raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
         with self._transaction(MAKING_LOCK):
-            # Another console may have made them while this one waited for the lock.
-            if self._one("SELECT to_regclass('midwatch_entry')") is None:
+            # Another console may have made them while this one waited for the lock, and only a
+            # look into the catalogue itself sees that: to_regclass may answer from a cache.
+            if self._one(MADE) == 0:
                 for statement in STATEMENTS:
                     self._base.execute(statement)
 

@@ -29,8 +29,9 @@ UNSETTLED = _ENTRIES + (
     "AND told.kind = 'outcome' AND told.seq > asked.seq) ORDER BY seq"
 )
 SEGMENTS = (
-    "SELECT edge.number, edge.first_seq, edge.last_seq, opening.at, closing.at, closing.hash FROM ("
-    "SELECT segment AS number, min(seq) AS first_seq, max(seq) AS last_seq "
+    "SELECT edge.number, edge.first_seq, edge.last_seq, opening.at, edge.latest, closing.hash "
+    "FROM ("
+    "SELECT segment AS number, min(seq) AS first_seq, max(seq) AS last_seq, max(at) AS latest "
     "FROM midwatch_entry GROUP BY segment) AS edge "
     "JOIN midwatch_entry AS opening ON opening.seq = edge.first_seq "
     "JOIN midwatch_entry AS closing ON closing.seq = edge.last_seq ORDER BY edge.number"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 from tests.conftest import free_port, require_binary
 
@@ -33,6 +34,12 @@ def _program(name: str) -> str:
     # Debian keeps the server's programs beside its version, not on PATH.
     others = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     return require_binary(name, *map(str, others))
+
+
+class Lent(TypedDict):
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
 
 
 class PostgresServer:
@@ -60,9 +67,9 @@ class PostgresServer:
         )
         (self._data / "pg_hba.conf").write_text(_HBA)
 
-    def _lent(self) -> dict[str, object]:
+    def _lent(self) -> Lent:
         if self._account is None:
-            return {}
+            return {"user": None, "group": None, "extra_groups": None}
         return {
             "user": self._account.pw_uid,
             "group": self._account.pw_gid,
@@ -107,10 +114,17 @@ class PostgresServer:
             return False
         return True
 
+    @property
+    def died(self) -> bool:
+        """Whether it ended without being told to."""
+        return self._process is not None and self._process.poll() is not None
+
     def url(self, database: str, user: str = OWNER) -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def run(self, database: str, *statements: str, user: str = "postgres") -> list[tuple]:
+    def run(
+        self, database: str, *statements: str, user: str = "postgres"
+    ) -> list[tuple[object, ...]]:
         """Run statements, each by itself, and return the rows of the last."""
         import psycopg
 
@@ -150,5 +164,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.run("postgres", f"CREATE ROLE {OWNER} LOGIN")
         yield server
     finally:
+        if server.died:
+            print((server.directory / "log").read_text()[-6000:])
         server.stop()
         shutil.rmtree(server.directory, ignore_errors=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from console.facts.entry import EntryDraft, Who
+from msgspec.structs import replace
+
+from console.facts.entry import EntryDraft, JournalHead, Who
 from console.journal import Journal, new_ulid, open_journal
 from console.journal.chain import Author
 
@@ -52,6 +54,17 @@ def url_of(path: Path) -> str:
 
 def opened(path: Path, **changes: object) -> Journal:
     return open_journal(url_of(path), who=WHO, environment="prod", **changes)  # type: ignore[arg-type]
+
+
+def head_of(journal: Journal) -> JournalHead:
+    head = journal.head()
+    assert head is not None
+    return head
+
+
+def gossip() -> EntryDraft:
+    """A draft of a kind there is not."""
+    return replace(note(), kind="gossip")
 
 
 def tamper(path: Path, *statements: str) -> None:

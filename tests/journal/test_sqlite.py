@@ -25,7 +25,17 @@ from console.journal import (
     new_ulid,
 )
 from console.settings.hidden import SecretValue
-from tests.journal.records import NOW, intent, note, opened, outcome, tamper, url_of
+from tests.journal.records import (
+    NOW,
+    gossip,
+    head_of,
+    intent,
+    note,
+    opened,
+    outcome,
+    tamper,
+    url_of,
+)
 from tests.journal.writers import ROOT, Writer, acknowledged, run_together
 
 
@@ -80,15 +90,9 @@ def test_several_entries_are_written_together_or_not_at_all(path: Path) -> None:
     journal = opened(path)
     journal.append(note())
     with pytest.raises(JournalError, match="no entry of kind"):
-        journal.append_all([note(), _gossip()])
-    assert journal.head().seq == 2
+        journal.append_all([note(), gossip()])
+    assert head_of(journal).seq == 2
     assert len(journal.append_all([note("a"), note("b")])) == 2
-
-
-def _gossip():
-    from msgspec.structs import replace
-
-    return replace(note(), kind="gossip")
 
 
 def test_more_entries_than_one_read_takes_come_back_whole(path: Path) -> None:
@@ -133,7 +137,7 @@ def test_an_untouched_target_is_written_whatever_happened_to_others(path: Path) 
     with pytest.raises(TargetTouchedError, match="ana wrote intent trip about kyc") as told:
         journal.append(intent(target="kyc"), untouched_since=seen)
     assert told.value.entry.seq == 4
-    assert journal.head().seq == 4
+    assert head_of(journal).seq == 4
 
 
 def test_killed_while_appending_every_entry_that_was_told_is_there(path: Path) -> None:
@@ -149,7 +153,9 @@ def test_killed_while_appending_every_entry_that_was_told_is_there(path: Path) -
         judged = journal.verify()
         assert judged.ok, judged.sentence
         for seq, digest in told:
-            assert journal.entry(seq).hash == digest
+            entry = journal.entry(seq)
+            assert entry is not None
+            assert entry.hash == digest
         journal.append(note("after the crash"))
         journal.close()
 
@@ -218,7 +224,7 @@ def test_swapped_entries_are_named(path: Path) -> None:
 def test_a_rewritten_chain_is_named_under_an_anchor_and_only_there(path: Path) -> None:
     journal = opened(path)
     journal.append_all([note("a"), note("b")])
-    anchor = journal.head()
+    anchor = head_of(journal)
     tamper(path, "DELETE FROM midwatch_entry WHERE seq > 1")
     journal.append_all([note("A"), note("b")])
     assert journal.verify().ok
