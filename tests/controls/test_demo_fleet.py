@@ -13,13 +13,18 @@ from tests.controls.acting import WHO, acted, prepared, preset, settled, undone
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[str]:
-    fleet = DemoFleet(scenario="calm")
-    fleet.start()
+def fleet() -> Iterator[DemoFleet]:
+    running = DemoFleet(scenario="calm")
+    running.start()
     try:
-        yield next(each.url for each in fleet.services if each.name == "fraud-scorer")
+        yield running
     finally:
-        fleet.stop()
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def service(fleet: DemoFleet) -> str:
+    return next(each.url for each in fleet.services if each.name == "fraud-scorer")
 
 
 def control(service: str, kind: str, **variables: object) -> Control:
@@ -61,6 +66,22 @@ async def test_the_breaker_of_a_dependency_is_another_one(service: str) -> None:
     change, _, _ = await acted(shared, "trip")
     assert (await own.read(time.time())).value == "CLOSED"
     assert (await undone(shared, change)).value == "CLOSED"
+
+
+async def test_a_shared_dependency_is_tripped_in_every_service_that_calls_it(
+    fleet: DemoFleet,
+) -> None:
+    name = "feature-store-eu"
+    callers = {model.name for model in fleet.models if name in model.dependencies}
+    urls = [each.url for each in fleet.services if each.name in callers]
+    assert len(urls) > 1
+    shared = preset("midwatch-dependency", *urls, dependency=name)
+    change, result, state = await acted(shared, "trip", ttl_seconds=600)
+    assert (result.verdict, state.value) == ("accepted", "FORCED_OPEN")
+    assert len(result.results) == len(urls)
+    assert (await undone(shared, change)).value == "CLOSED"
+    misspelt = preset("midwatch-dependency", *urls, dependency="feature-store-ue")
+    assert not (await check_control(misspelt, time.time())).well
 
 
 @pytest.mark.parametrize(
