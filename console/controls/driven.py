@@ -163,8 +163,12 @@ class DrivenControl:
         already = seen.known and bool(desired) and same_value(seen.value, desired[0])
         objection, impossible = _objection(change, action, seen)
         shown, payload = "", None
-        if not already and not impossible:
+        try:
+            # Also where it is so already: whoever renews an end sends the same request again.
             shown, payload = self._driver.render(action, values, seen)
+        except ControlError:
+            if not already and not impossible:
+                raise
         inverse, problem = self._inverse(action, values, seen)
         return PreparedCall(
             target=seen.target,
@@ -218,21 +222,24 @@ class DrivenControl:
         """Ask the service what it would do; raises ``ControlError`` where none is offered."""
         if not self._offers[change.action].has_dry_run:
             raise ControlError(f"{change.action} on {self.name} offers no dry run")
+        asked = [call for call in change.calls if call.payload is not None and not call.impossible]
         return SendResult(
             tuple(
                 await asyncio.gather(
-                    *(self._driver.dry_run(change.action, call, now) for call in change.calls)
+                    *(self._driver.dry_run(change.action, call, now) for call in asked)
                 )
             )
         )
 
     async def lookup(self, change: PreparedChange, now: float) -> tuple[Lookup, ...]:
         """Look for the operation's marker at each target."""
-        return tuple(
-            await asyncio.gather(
-                *(self._driver.lookup(change.action, call, now) for call in change.calls)
-            )
-        )
+
+        async def one(call: PreparedCall) -> Lookup:
+            if call.payload is None:
+                return Lookup(call.target, None, f"{call.target} was not to be sent to")
+            return await self._driver.lookup(change.action, call, now)
+
+        return tuple(await asyncio.gather(*(one(call) for call in change.calls)))
 
 
 def _seen(seen: ControlState, target: str, name: str) -> TargetState:
@@ -248,7 +255,8 @@ def _objection(change: Change, action: str, seen: TargetState) -> tuple[str, boo
     """Return what speaks against sending to this target, and whether it forbids it."""
     starts = change.from_states
     if seen.error:
-        return f"its state is not known: {seen.error}", False
+        aims = change.if_match.startswith(MATCH_PREFIX)
+        return f"its state is not known: {seen.error}", aims
     if seen.exists is False:
         what = f" ({seen.text})" if seen.value is not None else ""
         return (

@@ -169,7 +169,7 @@ class HttpDriver:
         headers = dict(change.headers)
         if change.idempotency_header:
             headers[change.idempotency_header] = "${op_id}"
-        if change.if_match == "etag":
+        if change.if_match == "etag" and seen.etag:
             headers["If-Match"] = header_text(seen.etag)
         if change.content_type:
             headers["Content-Type"] = change.content_type

@@ -1,6 +1,7 @@
 """What real services do wrong, and what a control makes of it: read-back first, codes second."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -177,6 +178,26 @@ async def test_a_change_in_between_is_refused_by_a_version_in_the_body() -> None
         _, change = await prepared(control, "trip")
         assert (await sent(control, change))[1] == ["wanted"]
         assert world.changes[-1].json == {"updateState": "FORCE_OPEN", "version": 2}
+
+
+async def test_what_is_already_so_can_be_sent_again_by_who_asks_for_it() -> None:
+    with service(breakers={"risk-model": "FORCED_OPEN"}) as world:
+        control = resilience4j(world.url)
+        _, change = await prepared(control, "trip")
+        again = replace(change, calls=(replace(change.calls[0], already=False, objection=""),))
+        assert (await control.send(again, time.time())).verdict == "accepted"
+        assert len(world.changes) == 1
+
+
+async def test_an_unread_target_gets_no_empty_precondition_and_no_blind_aim() -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    control = built(own(gone, trip=trip(if_match="etag")))
+    _, change = await prepared(control, "trip")
+    assert "If-Match" not in change.calls[0].shown
+    assert not change.calls[0].impossible
+    aimed = trip(if_match="jmespath:version", path="/breaker/{match}")
+    _, change = await prepared(built(own(gone, trip=aimed)), "trip")
+    assert change.calls[0].impossible
 
 
 async def test_three_of_four_targets() -> None:
