@@ -133,13 +133,25 @@ class ChainedJournal:
 
     def verify(self, anchors: Sequence[JournalHead] = ()) -> Verification:
         """Read the whole chain; a store that cannot be read on breaks it where that happens."""
-        reader = ChainReader(self._thread.run(lambda store: store.archived()), anchors)
+        while True:
+            archived = self._archived()
+            judged = self._read_through(ChainReader(archived, anchors))
+            # Entries that went to an archive while they were read must not look like a gap.
+            if judged.ok or self._archived() == archived:
+                return judged
+
+    def _archived(self) -> list[Segment]:
+        return self._thread.run(lambda store: store.archived())
+
+    def _read_through(self, reader: ChainReader) -> Verification:
         try:
             for row in self._rows(Question(after_seq=-(2**62))):
                 if not reader.read((row,)):
                     break
             for complaint in self._thread.run(lambda store: store.complaints()):
                 reader.fail(None, complaint)
+            for remark in self._thread.run(lambda store: store.remarks()):
+                reader.remark(remark)
         except JournalError as fault:
             last = reader.last_seq
             reader.fail(None if last is None else last + 1, f"it cannot be read: {fault.sentence}")

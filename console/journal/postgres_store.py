@@ -257,21 +257,20 @@ class PostgresStore:
         self._again_if_lost(lambda: self._execute(sql.DROP_LEASE, (name, holder)))
 
     def complaints(self) -> list[str]:
-        """Return guards that somebody took away, and a server that does not flush to disk."""
+        """Return guards that somebody took away."""
 
         def go() -> list[str]:
             present = {str(name) for (name,) in self._execute(ENABLED_TRIGGERS)}
-            missing = sorted(TRIGGERS - present)
-            found = (
-                [f"triggers that guard the journal are gone: {', '.join(missing)}"]
-                if missing
-                else []
-            )
-            if self._one("SHOW fsync") != "on":
-                found.append("the server runs with fsync off, so a crash can lose entries")
-            return found
+            missing = ", ".join(sorted(TRIGGERS - present))
+            return [f"triggers that guard the journal are gone: {missing}"] if missing else []
 
         return self._again_if_lost(go)
+
+    def remarks(self) -> list[str]:
+        """Return that the server does not flush to disk, where it does not."""
+        if self._again_if_lost(lambda: self._one("SHOW fsync")) == "on":
+            return []
+        return ["the server runs with fsync off, so a crash of its host can lose entries"]
 
     def close(self) -> None:
         """Close the connection."""

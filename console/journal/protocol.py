@@ -171,7 +171,10 @@ class Store(Protocol):
         """Give back."""
 
     def complaints(self) -> list[str]:
-        """Return what is wrong with the store itself: damaged pages, guards taken away."""
+        """Return what breaks the store itself: damaged pages, guards taken away."""
+
+    def remarks(self) -> list[str]:
+        """Return what is worth knowing about the store and breaks nothing."""
 
     def close(self) -> None:
         """Let go."""

@@ -35,9 +35,10 @@ class Writer:
         return out.splitlines()
 
 
-def run_together(url: str, writers: int, count: int) -> list[list[str]]:
+def run_together(url: str, writers: int, count: int, pause_seconds: float = 0.0) -> list[list[str]]:
     """Return what each of ``writers`` processes printed while all of them appended at once."""
-    started = [Writer(url, count, f"w{number}") for number in range(writers)]
+    more = ("slow", str(pause_seconds)) if pause_seconds else ()
+    started = [Writer(url, count, f"w{number}", *more) for number in range(writers)]
     for writer in started:
         writer.wait_ready()
     for writer in started:
@@ -49,3 +50,9 @@ def acknowledged(lines: list[str]) -> list[tuple[int, str]]:
     """Return number and hash of every entry a writer was told is durable."""
     pairs = [line.split(" ") for line in lines if line[:1].isdigit()]
     return [(int(seq), digest) for seq, digest in (p for p in pairs if len(p) == 2)]
+
+
+def seconds_of(told: list[list[str]]) -> tuple[float, float]:
+    """Return how long the slowest writer took for all its entries, and the slowest entry of any."""
+    ends = [lines[-1].split(" ") for lines in told]
+    return max(float(end[1]) for end in ends), max(float(end[2]) for end in ends)
