@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.actions.targets import DEPENDENCY_PREFIX
 from console.facts.action import Blast, Measure
 from console.facts.severity import Severity
 
@@ -34,13 +35,11 @@ def blast_of(
         moved_per_minute=moved,
         fleet_share=_share(moved, list(sight.rows), sight),
         tier=target.tier,
-        tier_share=_share(
-            moved, [each.model for each in sight.rows.values() if each.tier == target.tier], sight
-        ),
+        tier_share=_tier_share(target, sight),
         dependants=tuple(
             dict.fromkeys(name for model in target.models for name in sight.dependants(model))
         ),
-        effect=_effect(verb, request, moved),
+        effect=_effect(verb, target, request, moved),
         room_name=rung.name if rung is not None else "",
         room_per_minute=room,
         room_enough=enough,
@@ -63,8 +62,17 @@ def _share(moved: Measure, models: list[str], sight: Sight) -> Measure:
     return Measure(moved.value / (whole * 60.0), "1", moved.age_seconds, moved.n)
 
 
-def _effect(verb: Verb, request: ActionRequest, moved: Measure) -> str:
+def _tier_share(target: Target, sight: Sight) -> Measure:
+    tier = [each.model for each in sight.rows.values() if each.tier == target.tier]
+    touched = [model for model in target.models if model in tier]
+    return _share(sight.total(touched, "requests_rate", PER_MINUTE, 60.0), tier, sight)
+
+
+def _effect(verb: Verb, target: Target, request: ActionRequest, moved: Measure) -> str:
     rate = "an unknown number of" if moved.value is None else f"{moved.value:,.0f}"
+    if target.is_dependency:
+        name = target.name.removeprefix(DEPENDENCY_PREFIX)
+        return f"calls to {name}: {verb.effect}; {rate} requests a minute rest on it"
     match verb.name:
         case "trip":
             return f"refuses {rate} requests a minute"

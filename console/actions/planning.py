@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.actions.verbs import verb_of_action
+from console.actions.verbs import slot_of, verb_of_action
 from console.controls.protocol import ControlError
 from console.facts.action import Step
 from console.facts.control import same_value
@@ -87,13 +87,14 @@ def undo_steps(
 
 def end_steps(
     verb: Verb,
+    target: str,
     changes: Sequence[PreparedChange],
     undo: tuple[Step, ...],
     overrides: Sequence[Override],
 ) -> tuple[Step, ...]:
     """Return how a held state ends: safely, and where an override lay under it, as that would."""
-    controls = {change.control for change in changes}
-    under = next((each for each in overrides if controls & set(each.controls)), None)
+    held = (target, slot_of(verb.name))
+    under = next((each for each in overrides if (each.target, slot_of(each.verb)) == held), None)
     if under is not None and under.end:
         return under.end
     if verb.safe_end:

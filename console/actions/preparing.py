@@ -107,7 +107,7 @@ async def prepare(
     case = Case(verb, target, request, changes, states, blast, sight, enforced_by, lenient=lenient)
     guards = (*_standing_guards(standing), *guards_of(case))
     undo, undo_problem = undo_steps(changes, bench.controls)
-    end = _end(verb, changes, undo, standing, bench) if ttl_seconds is not None else ()
+    end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()
     return PreparedAction(
         op_id=op_id,
         request=request,
@@ -187,12 +187,13 @@ def _enforcer(
 
 def _end(
     verb: Verb,
+    target: Target,
     changes: Sequence[PreparedChange],
     undo: tuple[Step, ...],
     standing: Standing,
     bench: Bench,
 ) -> tuple[Step, ...]:
-    planned = end_steps(verb, changes, undo, standing.overrides)
+    planned = end_steps(verb, target.name, changes, undo, standing.overrides)
     return planned if possible_end(planned, bench.controls) else undo
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, cast
 
+from console.actions.verbs import slot_of
 from console.facts.action import Step
 from console.facts.entry import EntryDraft
 
@@ -309,13 +310,13 @@ def consequences(
         return tuple(drafts)
     if mine is not None and outcome.kind in ("applied", "no_op"):
         drafts.append(ended_of(mine, intent.why, outcome.at, intent.op_id))
-    changes = [each for each in _list(kept.get("changes")) if isinstance(each, dict)]
-    controls = {str(each.get("control")) for each in changes}
     if outcome.kind == "applied":
         drafts += [
             ended_of(each, f"replaced by {intent.action}", outcome.at, intent.op_id)
             for each in overrides
-            if each is not mine and controls & set(each.controls) and each.op_id != intent.op_id
+            if each is not mine
+            and each.target == intent.target
+            and slot_of(each.verb) == slot_of(intent.action)
         ]
     if kept.get("holds") is True and outcome.in_force:
         drafts.append(override_of(intent, outcome))

@@ -98,7 +98,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             ),
             Verb(
                 "fallback",
-                "Switch over",
+                "Switch",
                 ("route",),
                 "fallback",
                 "C1",
@@ -145,6 +145,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
 """Every verb by name; the names are the commands."""
 
 _ACTION_VERBS = {verb.action: verb for verb in VERBS.values()}
+
+
+def slot_of(verb: str) -> str:
+    """Return what a verb holds by hand; two overrides of one slot of a target exclude each other.
+
+    People are one more place that traffic goes to, so ``human`` holds the route.
+    """
+    found = VERBS.get(verb)
+    role = found.roles[0] if found is not None else verb
+    return "route" if role == "human" else role
 
 
 def verb_of_action(action: str) -> Verb | None:
