@@ -7,6 +7,7 @@ from console.controls.broken import BrokenControl
 from console.controls.calling import Caller, plaintext_problem
 from console.controls.declaration import Declared, declared
 from console.controls.driven import DrivenControl
+from console.controls.finding import TargetFinder, whereabouts
 from console.controls.protocol import Control, ControlError, Driver
 from console.facts.control import CheckedControl
 from console.facts.text import visible
@@ -23,10 +24,14 @@ def build_controls(
     resolver: "SecretLookup | None",
     *,
     local_store: "LocalStore | None" = None,
+    finder: TargetFinder | None = None,
 ) -> Mapping[str, Control]:
-    """Return every declared control by name; one that cannot work says so in its ``problem``."""
+    """Return every declared control by name; one that cannot work says so in its ``problem``.
+
+    ``finder`` asks a source where the targets of ``targets_from.promql`` are.
+    """
     return {
-        name: build_control(name, each, resolver, local_store=local_store)
+        name: build_control(name, each, resolver, local_store=local_store, finder=finder)
         for name, each in settings.controls.items()
     }
 
@@ -37,12 +42,13 @@ def build_control(
     resolver: "SecretLookup | None",
     *,
     local_store: "LocalStore | None" = None,
+    finder: TargetFinder | None = None,
 ) -> Control:
     """Return one control; a faulty declaration gives one that refuses with the reason."""
     try:
         made = declared(name, settings)
         _check_variables(made)
-        return DrivenControl(made, _driver(made, resolver, local_store))
+        return DrivenControl(made, _driver(made, resolver, local_store, finder))
     except ControlError as error:
         return BrokenControl(name, settings.kind or "", settings.driver, str(error))
 
@@ -54,10 +60,13 @@ def _check_variables(made: Declared) -> None:
 
 
 def _driver(
-    made: Declared, resolver: "SecretLookup | None", local_store: "LocalStore | None"
+    made: Declared,
+    resolver: "SecretLookup | None",
+    local_store: "LocalStore | None",
+    finder: TargetFinder | None,
 ) -> Driver:
     makers: Mapping[str, Callable[[], Driver]] = {
-        "http": lambda: _http(made, resolver),
+        "http": lambda: _http(made, resolver, finder),
         "exec": lambda: _exec(made),
         "local": lambda: _local(made, local_store),
     }
@@ -70,19 +79,17 @@ def _driver(
     return maker()
 
 
-def _http(made: Declared, resolver: "SecretLookup | None") -> Driver:
+def _http(made: Declared, resolver: "SecretLookup | None", finder: TargetFinder | None) -> Driver:
     from console.controls.http import HttpDriver
 
     settings = made.settings
-    if settings.targets_from:
-        raise ControlError(
-            f"controls.{made.name}.targets_from is not looked up by this version; list the "
-            "targets in targets"
-        )
-    problem = plaintext_problem(settings.targets, settings.allow_plaintext)
-    if problem:
-        raise ControlError(problem)
-    return HttpDriver(made, Caller(settings, resolver))
+    where = whereabouts(
+        made.name,
+        settings,
+        finder,
+        lambda urls: plaintext_problem(urls, settings.allow_plaintext),
+    )
+    return HttpDriver(made, Caller(settings, resolver), where)
 
 
 def _exec(made: Declared) -> Driver:

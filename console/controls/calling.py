@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from console.controls.finding import Place
 from console.facts.text import visible
 from console.settings.controls import ControlSettings, ControlTimeouts
 from console.settings.hidden import redact
@@ -87,16 +88,16 @@ class Caller:
         """Return outside text without any known secret, control characters made visible."""
         return visible(redact(text, self._credentials.known), limit)
 
-    async def call(self, base: str, request: Request) -> Reply:
+    async def call(self, place: Place, request: Request) -> Reply:
         """Send once within the total deadline; raises ``CallFailed``.
 
         A refused connection is tried once more, and a 401 once with the secret looked up again:
         both prove that nothing was carried out.
         """
-        sent = _Sent()
+        sent, base = _Sent(), place.url
         try:
             async with asyncio.timeout(self.timeouts.total_seconds):
-                return await self._persistent(base, request, sent)
+                return await self._persistent(place, request, sent)
         except TimeoutError as error:
             waited = f"{self.timeouts.total_seconds:g} s"
             if sent.began:
@@ -105,23 +106,28 @@ class Caller:
                 sentence = f"{shown(base)} could not be asked within {waited}; nothing was sent"
             raise CallFailed(sentence, sent=sent.began) from error
 
-    async def _persistent(self, base: str, request: Request, sent: "_Sent") -> Reply:
+    async def _persistent(self, place: Place, request: Request, sent: "_Sent") -> Reply:
         try:
-            reply = await self._once(base, request, sent)
+            reply = await self._once(place, request, sent)
         except CallFailed as failure:
             if failure.sent or not failure.retriable:
                 raise
             await asyncio.sleep(0.2)
-            reply = await self._once(base, request, sent)
+            reply = await self._once(place, request, sent)
         if reply.status == 401 and self._credentials.refresh():
             sent.began = False
-            reply = await self._once(base, request, sent)
+            reply = await self._once(place, request, sent)
         return reply
 
-    async def _once(self, base: str, request: Request, sent: "_Sent") -> Reply:
+    async def _once(self, place: Place, request: Request, sent: "_Sent") -> Reply:
         import httpx
 
+        base = place.url
         url = base.rstrip("/") + request.path
+        named: dict[str, str] = {"Host": place.host} if place.host else {}
+        extensions: dict[str, object] = {"trace": sent.note}
+        if place.host:
+            extensions["sni_hostname"] = urlsplit(f"//{place.host}").hostname
         try:
             headers = {**request.headers, **await self._credentials.headers()}
             verify = await self._verify(url)
@@ -138,9 +144,9 @@ class Caller:
                 made = client.build_request(
                     request.method,
                     url,
-                    headers={"User-Agent": USER_AGENT, "Connection": "close", **headers},
+                    headers={"User-Agent": USER_AGENT, "Connection": "close", **headers, **named},
                     content=request.body or None,
-                    extensions={"trace": sent.note},
+                    extensions=extensions,
                 )
                 _check_host(base, made)
                 return await _stream(client, made)

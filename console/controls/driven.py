@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from console.controls.declaration import MATCH_PREFIX, Change, Declared
+from console.controls.finding import NotFound
 from console.controls.planning import desired_of, needs_of, offer_of, way_back
 from console.controls.protocol import ControlError, Driver
 from console.facts.control import (
@@ -86,7 +87,12 @@ class DrivenControl:
             async with slots:
                 return await self._driver.read(target, now)
 
-        states = await asyncio.gather(*(one(target) for target in self._driver.targets))
+        try:
+            targets = await self._driver.find()
+        except NotFound as reason:
+            lost = TargetState(self.name, now, error=f"no target is known: {reason}")
+            return ControlState(self.name, now, (lost,))
+        states = await asyncio.gather(*(one(target) for target in targets))
         return ControlState(self.name, now, tuple(states))
 
     def prepare(
@@ -99,10 +105,12 @@ class DrivenControl:
     ) -> PreparedChange:
         """Render one change from the state ``seen``, without sending; raises ``ControlError``."""
         change, values = self._values(action, variables)
-        chosen = self._driver.targets if targets is None else tuple(targets)
+        read = tuple(each.target for each in seen.targets)
+        chosen = read if targets is None else tuple(targets)
         strangers = sorted(set(chosen) - set(self._driver.targets))
         if strangers:
-            raise ControlError(f"{strangers[0]} is no target of the control {self.name}")
+            why = seen.error or f"{strangers[0]} is no target of the control {self.name}"
+            raise ControlError(f"{action} cannot be prepared: {why}")
         desired = desired_of(change, values)
         calls = tuple(
             self._call(action, change, values, desired, _seen(seen, target, self.name))
@@ -210,6 +218,9 @@ class DrivenControl:
         slots = asyncio.Semaphore(MAX_CONCURRENT_TARGETS)
 
         async def one(call: PreparedCall) -> TargetResult:
+            if call.payload is None and not call.impossible:
+                sentence = f"{call.target}: the request is not at hand; prepare the change again"
+                return TargetResult(call.target, "rejected", sentence, False, now)
             if call.impossible:
                 return TargetResult(call.target, "rejected", call.objection, False, now)
             async with slots:

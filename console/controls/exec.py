@@ -65,6 +65,10 @@ class ExecDriver:
         """Return the declared targets, or the program itself where there are none."""
         return self._declared.settings.targets or (LOCAL_TARGET,)
 
+    async def find(self) -> tuple[str, ...]:
+        """Return the same: nothing is looked up."""
+        return self.targets
+
     async def aclose(self) -> None:
         """Hold nothing between calls."""
 

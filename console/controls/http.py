@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from console.controls.calling import Caller, CallFailed, Reply, Request
 from console.controls.declaration import MATCH_PREFIX, Change, Declared, Probe, Read
+from console.controls.finding import Whereabouts
 from console.controls.protocol import ControlError
 from console.controls.query import Query, QueryFailed
 from console.controls.template import Variables, fill, fill_entries, fill_path, header_text
@@ -74,7 +75,7 @@ class HttpDriver:
     Raises ``ControlError`` for a declaration that cannot work.
     """
 
-    def __init__(self, declared: Declared, caller: Caller) -> None:
+    def __init__(self, declared: Declared, caller: Caller, where: Whereabouts) -> None:
         if declared.read is None:
             raise ControlError(
                 f"controls.{declared.name} has no read: without it no change could be judged"
@@ -82,7 +83,8 @@ class HttpDriver:
         self._declared = declared
         self._caller = caller
         self._reading = _Reading(declared, declared.read)
-        self._bases = {shown(url): url for url in declared.settings.targets}
+        self._where = where
+        self._places = {place.name: place for place in where.known}
         variables: Variables = declared.vars  # type: ignore[assignment]
         self._accepts: dict[str, Query] = {}
         for verb, change in declared.actions.items():
@@ -102,8 +104,15 @@ class HttpDriver:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Return the base URLs as they are shown."""
-        return tuple(self._bases)
+        """Return every base URL known so far, as it is shown."""
+        return tuple(self._places)
+
+    async def find(self) -> tuple[str, ...]:
+        """Return the targets as they are now; raises ``NotFound``."""
+        found = await self._where.find()
+        # Those of before stay known: a change prepared for one of them says itself that it is gone.
+        self._places.update({place.name: place for place in found})
+        return tuple(place.name for place in found)
 
     async def aclose(self) -> None:
         """Hold nothing between calls."""
@@ -111,7 +120,7 @@ class HttpDriver:
     async def read(self, target: str, now: float) -> TargetState:
         """Read one target; never raises, ``error`` says what went wrong."""
         try:
-            reply = await self._caller.call(self._bases[target], self._reading.request)
+            reply = await self._caller.call(self._places[target], self._reading.request)
         except CallFailed as failure:
             return TargetState(
                 target, now, error=failure.sentence.replace("; it may have acted", "")
@@ -208,7 +217,7 @@ class HttpDriver:
         change = self._declared.actions[action]
         payload = _payload(call)
         try:
-            reply = await self._caller.call(self._bases[call.target], payload.change)
+            reply = await self._caller.call(self._places[call.target], payload.change)
         except CallFailed as failure:
             verdict: Verdict = "indeterminate" if failure.sent else "rejected"
             return TargetResult(call.target, verdict, failure.sentence, failure.sent, now)
@@ -242,7 +251,7 @@ class HttpDriver:
         if probe is None or payload.dry_run is None:
             raise ControlError(f"{action} has no dry run")
         try:
-            reply = await self._caller.call(self._bases[call.target], payload.dry_run)
+            reply = await self._caller.call(self._places[call.target], payload.dry_run)
         except CallFailed as failure:
             return TargetResult(call.target, "rejected", failure.sentence, failure.sent, now)
         excerpt = self._caller.clean(reply.body.decode("utf-8", "replace").strip())
@@ -256,7 +265,7 @@ class HttpDriver:
         if probe is None or payload.find is None or payload.found is None:
             return Lookup(call.target, None, f"{action} leaves no marker that could be looked up")
         try:
-            reply = await self._caller.call(self._bases[call.target], payload.find)
+            reply = await self._caller.call(self._places[call.target], payload.find)
         except CallFailed as failure:
             return Lookup(call.target, None, failure.sentence)
         excerpt = self._caller.clean(reply.body.decode("utf-8", "replace").strip())

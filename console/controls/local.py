@@ -78,6 +78,10 @@ class LocalDriver:
         """Return the one place there is."""
         return (TARGET,)
 
+    async def find(self) -> tuple[str, ...]:
+        """Return the same: nothing is looked up."""
+        return self.targets
+
     async def aclose(self) -> None:
         """Hold nothing."""
 

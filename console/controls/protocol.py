@@ -97,7 +97,10 @@ class Driver(Protocol):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Return the targets as they are shown."""
+        """Return the targets known so far, as they are shown."""
+
+    async def find(self) -> tuple[str, ...]:
+        """Return the targets there are now; raises ``NotFound``."""
 
     async def read(self, target: str, now: float) -> TargetState:
         """Read one target; never raises, ``error`` says what went wrong."""

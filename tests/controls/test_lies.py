@@ -339,7 +339,7 @@ async def test_a_state_read_elsewhere_is_no_ground_for_a_change() -> None:
     with service() as one, service() as two:
         control = resilience4j(one.url)
         other = await resilience4j(two.url).read(time.time())
-        with pytest.raises(Exception, match="has not been read"):
+        with pytest.raises(Exception, match="is no target of the control"):
             control.prepare("trip", WHO, other)
         with pytest.raises(Exception, match="no ground for a change"):
             control.prepare("trip", WHO, ControlState("another", 0.0, other.targets))

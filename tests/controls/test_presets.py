@@ -92,7 +92,10 @@ def test_the_service_keeps_the_end_only_where_the_request_carries_it() -> None:
         ({"driver": "alertmanager", "preset": None}, "drives http, exec, local"),
         ({"preset": "file:own.toml"}, "must be absolute"),
         ({"preset": "file:/no/such.toml"}, "cannot be read"),
-        ({"targets": (), "targets_from": {"dns": "x"}}, "not looked up by this version"),
+        ({"targets": (), "targets_from": {"dns": "x"}}, "x is no base URL"),
+        ({"targets": (), "targets_from": {"promql": "up"}}, "needs a source to ask"),
+        ({"targets": ()}, "needs targets, or targets_from"),
+        ({"targets": (), "targets_from": {"dns": "http://example.net"}}, "is plain http"),
     ],
 )
 def test_a_fault_disables_one_control_and_says_why(changes: dict[str, object], said: str) -> None:
