@@ -104,6 +104,8 @@ class DrivenControl:
         targets: Collection[str] | None = None,
     ) -> PreparedChange:
         """Render one change from the state ``seen``, without sending; raises ``ControlError``."""
+        if seen.control != self.name:
+            raise ControlError(f"the state of {seen.control} is no ground to change {self.name}")
         change, values = self._values(action, variables)
         read = tuple(each.target for each in seen.targets)
         chosen = read if targets is None else tuple(targets)
@@ -113,8 +115,7 @@ class DrivenControl:
             raise ControlError(f"{action} cannot be prepared: {why}")
         desired = desired_of(change, values)
         calls = tuple(
-            self._call(action, change, values, desired, _seen(seen, target, self.name))
-            for target in chosen
+            self._call(action, change, values, desired, _seen(seen, target)) for target in chosen
         )
         offer = self._offers[action]
         plan = change.verify
@@ -253,9 +254,7 @@ class DrivenControl:
         return tuple(await asyncio.gather(*(one(call) for call in change.calls)))
 
 
-def _seen(seen: ControlState, target: str, name: str) -> TargetState:
-    if seen.control != name:
-        raise ControlError(f"the state of {seen.control} is no ground for a change of {name}")
+def _seen(seen: ControlState, target: str) -> TargetState:
     state = seen.of(target)
     if state is None:
         raise ControlError(f"{target} has not been read; read the control before changing it")

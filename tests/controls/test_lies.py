@@ -7,7 +7,7 @@ import pytest
 
 from console.controls.build import build_control, check_control
 from console.controls.planning import changed_since, reached
-from console.controls.protocol import Control
+from console.controls.protocol import Control, ControlError
 from console.facts.control import ControlState, PreparedChange, Reach, SendResult
 from console.settings.controls import ControlRead, ControlSettings
 from tests.conftest import free_port
@@ -339,7 +339,7 @@ async def test_a_state_read_elsewhere_is_no_ground_for_a_change() -> None:
     with service() as one, service() as two:
         control = resilience4j(one.url)
         other = await resilience4j(two.url).read(time.time())
-        with pytest.raises(Exception, match="is no target of the control"):
+        with pytest.raises(ControlError, match="is no target of the control"):
             control.prepare("trip", WHO, other)
-        with pytest.raises(Exception, match="no ground for a change"):
+        with pytest.raises(ControlError, match="no ground to change"):
             control.prepare("trip", WHO, ControlState("another", 0.0, other.targets))
