@@ -77,6 +77,12 @@ class PostgresServer:
         }
 
     @property
+    def account(self) -> tuple[int, int]:
+        """User and group that the server runs as."""
+        lent = self._account
+        return (os.getuid(), os.getgid()) if lent is None else (lent.pw_uid, lent.pw_gid)
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

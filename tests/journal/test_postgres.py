@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import secrets
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.entry import run
 from console.facts.entry import EntryDraft
 from console.journal import (
     Journal,
@@ -24,7 +28,7 @@ from console.journal import (
 from console.journal.postgres_schema import LOCK
 from console.journal.postgres_store import PostgresStore
 from console.settings.hidden import SecretValue
-from tests.journal.postgres_server import PostgresServer, postgres_server
+from tests.journal.postgres_server import OWNER, PostgresServer, postgres_server
 from tests.journal.records import NOW, WHO, gossip, head_of, intent, note, outcome
 from tests.journal.writers import Writer, acknowledged, run_together
 
@@ -371,3 +375,60 @@ def test_old_segments_go_to_a_file_and_the_chain_goes_on(url: str, tmp_path: Pat
     assert judged.first_seq == 5
     # The notes about archives, a year later, open a segment of their own.
     assert [segment.archive is None for segment in journal.segments()] == [False, False, True, True]
+
+
+def _fill(journal: Journal) -> None:
+    for _ in range(400):
+        # Text that does not compress, or the server would find room for it.
+        journal.append(note(secrets.token_hex(60_000)))
+
+
+def test_a_full_disk_of_the_server_is_told_and_nothing_is_half_written(
+    server: PostgresServer, database: str
+) -> None:
+    place = server.directory / f"small_{database}"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "none", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        shutil.chown(place, *server.account)
+        place.chmod(0o700)
+        server.run("postgres", f"CREATE TABLESPACE {database} LOCATION '{place}'")
+        making = f"CREATE DATABASE {database} OWNER {OWNER} TABLESPACE {database}"
+        server.run("postgres", making)
+        journal = opened(server.url(database))
+        with pytest.raises(JournalError, match="disk is full; nothing was written"):
+            _fill(journal)
+        judged = journal.verify()
+        assert (judged.ok, judged.entries) == (True, head_of(journal).seq)
+        assert judged.entries > 10
+        journal.close()
+        server.run("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+        server.run("postgres", f"DROP TABLESPACE {database}")
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_the_shell_uses_the_declared_database_and_its_secret(
+    server: PostgresServer, database: str, url: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    role = f"shell_{database}"
+    server.run("postgres", f"CREATE ROLE {role} LOGIN PASSWORD 'open sesame'")
+    server.run(database, f"GRANT CREATE ON SCHEMA public TO {role}")
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'version = 1\n[journal]\nurl = "{server.url(database, user=role)}"\n'
+        'secret = "env:JOURNAL_PASSWORD"\n'
+    )
+    assert run(["journal", "init", "--config", str(config)]) == 1
+    assert "JOURNAL_PASSWORD is not set" in capsys.readouterr().err
+    monkeypatch.setenv("JOURNAL_PASSWORD", "open sesame")
+    assert run(["journal", "init", "--config", str(config)]) == 0
+    place = f"postgresql://127.0.0.1:{server.port}/{database}"
+    assert capsys.readouterr().out == f"the journal {place} is ready\n"
+    assert run(["journal", "verify", "--config", str(config)]) == 0

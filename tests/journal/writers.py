@@ -39,11 +39,15 @@ def run_together(url: str, writers: int, count: int, pause_seconds: float = 0.0)
     """Return what each of ``writers`` processes printed while all of them appended at once."""
     more = ("slow", str(pause_seconds)) if pause_seconds else ()
     started = [Writer(url, count, f"w{number}", *more) for number in range(writers)]
-    for writer in started:
-        writer.wait_ready()
-    for writer in started:
-        writer.go()
-    return [writer.lines() for writer in started]
+    try:
+        for writer in started:
+            writer.wait_ready()
+        for writer in started:
+            writer.go()
+        return [writer.lines() for writer in started]
+    finally:
+        for writer in started:
+            writer.process.kill()
 
 
 def acknowledged(lines: list[str]) -> list[tuple[int, str]]:
