@@ -1,9 +1,10 @@
 """What a change needs, what would prove it, and which action leads back; nothing is asked here."""
 
-import re
-from collections.abc import Collection, Mapping
+from __future__ import annotations
 
-from console.controls.declaration import Change, Declared
+import re
+from typing import TYPE_CHECKING
+
 from console.controls.protocol import ControlError
 from console.controls.template import fill_text, mentions, names_in, path_names
 from console.facts.control import (
@@ -16,6 +17,11 @@ from console.facts.control import (
     same_value,
     scalar_text,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from console.controls.declaration import Change, Declared
 
 ENDS = frozenset({"ttl_seconds", "until"})
 FROM_THE_READ = frozenset({"seen", "match"})

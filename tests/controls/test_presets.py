@@ -157,3 +157,16 @@ targets = ["http://127.0.0.1:1"]
     assert controls["good"].problem == ""
     assert set(controls["good"].offers) == {"fallback", "restore", "human"}
     assert "no preset" in controls["bad"].problem
+
+
+def test_the_controls_of_the_sample_configuration_are_sound(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text((Path(__file__).parents[2] / "config.sample.toml").read_text())
+    path.chmod(0o600)
+    loaded = load(Flags(config=path), {"HOME": str(tmp_path)})
+    controls = build_controls(loaded.settings, None)
+    assert {name: control.problem for name, control in controls.items()} == {
+        "fraud-breaker": "",
+        "fs-breaker": "",
+    }
+    assert controls["fs-breaker"].proof.sentence == "not run"
