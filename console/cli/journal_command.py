@@ -110,7 +110,7 @@ def _list(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     else:
         for each in found:
             print(listed_line(each))
-        if len(found) == chosen.limit:
+        if chosen.limit and len(found) == chosen.limit:
             _say(f"the newest {chosen.limit}; --limit 0 shows all")
     if not found:
         _say(f"no entry matches in {place}")

@@ -13,6 +13,7 @@ import msgspec
 import rfc8785
 
 from console.facts.entry import Entry
+from console.facts.text import visible
 from console.journal.errors import BrokenEntryError, JournalError
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def to_body(entry: Entry) -> bytes:
     for key in _TIMES:
         moment = document[key]
         document[key] = iso(moment) if isinstance(moment, float) else None
-    body = canonical(document)
+    try:
+        body = canonical(document)
+    except (ValueError, RecursionError) as fault:
+        raise JournalError(f"the entry cannot be written as JSON: {visible(str(fault))}") from fault
     if len(body) > LARGEST_ENTRY_BYTES:
         raise JournalError(
             f"an entry of {len(body)} bytes is refused, the limit is {LARGEST_ENTRY_BYTES}; "

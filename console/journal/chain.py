@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from console.facts.entry import ENTRY_KINDS, ENTRY_SCHEMA, ConfirmClass, Entry, Who
+from console.facts.entry import (
+    ENTRY_KINDS,
+    ENTRY_SCHEMA,
+    ConfirmClass,
+    Entry,
+    JournalHead,
+    Who,
+)
 from console.journal.canonical import (
     NO_HASH,
     from_body,
@@ -70,6 +78,19 @@ class Author(Struct, frozen=True, kw_only=True):
     environment: str
     version: str
     config_digest: str
+
+    def writable(self) -> Author:
+        """Return the same without what no store takes: an environment can hold any bytes."""
+        said = {
+            name: text(value, str)
+            for name, value in ((name, getattr(self.who, name)) for name in Who.__struct_fields__)
+            if isinstance(value, str)
+        }
+        return replace(
+            self,
+            who=replace(self.who, **said),
+            environment=text(self.environment, str),
+        )
 
 
 def compose(
@@ -230,6 +251,11 @@ def tail_of(row: Row, segment_began: str) -> Tail:
         segment=row.segment,
         segment_began_at=_moment(segment_began),
     )
+
+
+def head_of(row: Row) -> JournalHead:
+    """Return the end of the chain for readers, also where that row's content was edited."""
+    return JournalHead(chain=row.chain, seq=row.seq, hash=row.hash, at=_moment(row.at))
 
 
 def _moment(text_of_time: str) -> float:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from console.facts.entry import Entry, JournalHead
 from console.journal import archive
-from console.journal.chain import SEGMENT_SECONDS, Author, compose
+from console.journal.chain import SEGMENT_SECONDS, Author, compose, head_of
 from console.journal.errors import BrokenEntryError, JournalError
 from console.journal.export import line_of
 from console.journal.protocol import KEEP_SECONDS, Pruned, Question
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from console.facts.entry import EntryDraft, Lease, Segment, Verification
+    from console.facts.entry import Entry, EntryDraft, JournalHead, Lease, Segment, Verification
     from console.journal.chain import Row, Tail
     from console.journal.writer import StoreThread
     from console.settings.hidden import SecretValue
@@ -124,12 +123,9 @@ class ChainedJournal:
         return tuple(row.entry() for row in self._thread.run(lambda store: store.unsettled()))
 
     def head(self) -> JournalHead | None:
-        """Return the last entry's place and hash."""
+        """Return the last entry's place and hash, as `verify` will judge them."""
         row = self._thread.run(lambda store: store.last())
-        if row is None:
-            return None
-        entry = row.entry()
-        return JournalHead(chain=entry.chain, seq=entry.seq, hash=entry.hash, at=entry.at)
+        return None if row is None else head_of(row)
 
     def verify(self, anchors: Sequence[JournalHead] = ()) -> Verification:
         """Read the whole chain; a store that cannot be read on breaks it where that happens."""

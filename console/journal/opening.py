@@ -73,7 +73,7 @@ def open_journal(
         )
     return ChainedJournal(
         StoreThread(open_store, limit_seconds),
-        author,
+        author.writable(),
         secrets=secrets,
         archives=archives,
         segment_seconds=segment_seconds,

@@ -40,6 +40,7 @@ class SqliteStore:
         """Open the file, and make it if it is not there and may be; raise `JournalError`."""
         self._path = path
         self._wait_seconds = wait_seconds
+        self._identity: tuple[int, int] | None = None
         self.place = visible(str(path), 300)
         if read_only:
             if not path.exists():
@@ -239,7 +240,7 @@ class SqliteStore:
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the write lock from the first read on: a tail read without it could be stale."""
-        if hasattr(self, "_identity") and self._file_identity() != self._identity:
+        if self._identity is not None and self._file_identity() != self._identity:
             raise JournalError(
                 f"the journal {self.place} was moved, deleted or replaced while it was open; "
                 "nothing was written: put the file back, or start midwatch again"

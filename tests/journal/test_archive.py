@@ -152,6 +152,17 @@ def test_an_archive_of_another_content_is_never_replaced(path: Path) -> None:
     assert len(journal.prune(NOW + 220 * DAY).archived) == 1
 
 
+def test_an_archive_left_by_an_attempt_that_was_cut_off_is_taken(path: Path) -> None:
+    three_months(path).close()
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    copy.chmod(0o600)
+    (first,) = opened(copy).prune(NOW + 184 * DAY).archived  # its archive stands, the rows too
+    journal = opened(path)
+    assert journal.prune(NOW + 184 * DAY).archived == (first,)
+    assert journal.verify().first_seq == 3
+
+
 def test_rows_cannot_leave_without_their_archive_being_told(path: Path) -> None:
     journal = three_months(path)
     tamper(path, "DELETE FROM midwatch_entry WHERE segment = 1")

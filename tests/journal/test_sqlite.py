@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console.facts.entry import Entry
 from console.journal import (
@@ -23,10 +24,12 @@ from console.journal import (
     Question,
     TargetTouchedError,
     new_ulid,
+    open_journal,
 )
 from console.settings.hidden import SecretValue
 from tests.journal.records import (
     NOW,
+    WHO,
     gossip,
     head_of,
     intent,
@@ -205,6 +208,7 @@ def test_an_edited_last_entry_does_not_keep_anybody_from_acting(path: Path) -> N
     journal = opened(path)
     journal.append(note("last"))
     tamper(path, "UPDATE midwatch_entry SET body = replace(body, 'last', 'lost') WHERE seq = 2")
+    assert head_of(journal).seq == 2
     assert journal.append(intent()).seq == 3
     assert journal.verify().bad_seq == 2
 
@@ -461,3 +465,13 @@ def test_a_lease_has_one_holder_until_it_ends(path: Path) -> None:
     assert first.take_lease("keeper", "ops-1", 30, NOW + 51).holder == "ops-2"
     second.drop_lease("keeper", "ops-2")
     assert first.take_lease("keeper", "ops-1", 30, NOW + 51).fence == 3
+
+
+def test_an_environment_of_any_bytes_keeps_nobody_from_writing(path: Path) -> None:
+    stranger = replace(WHO, name="an\udcff\0", ssh_connection="\udc80 1 2 3", tty="\x1b[2J")
+    journal = open_journal(url_of(path), who=stranger, environment="pr\udcffod")
+    entry = journal.append(note())
+    assert entry.who.name == "an\\udcff␀"
+    assert entry.environment == "pr\\udcffod"
+    assert entry.who.tty == "\x1b[2J"
+    assert journal.verify().ok
