@@ -57,8 +57,9 @@ class ExecDriver:
             Query(read.exists, variables, f"{place}.read.exists") if read.exists else None
         )
         self._value = Query(read.value, variables, f"{place}.read.value") if read.value else None
+        self._programs: dict[str, str] = {}
         for argv, where in self._command_lines():
-            self._judge_program(argv, where)
+            self._programs[argv[0] if argv else ""] = self._judged(argv, where)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -83,7 +84,8 @@ class ExecDriver:
             ]
         return found
 
-    def _judge_program(self, argv: Sequence[str], where: str) -> None:
+    def _judged(self, argv: Sequence[str], where: str) -> str:
+        """Return the path of the program; raises ``ControlError`` where it must not be run."""
         where = f"controls.{self._declared.name}.{where}"
         if not argv:
             raise ControlError(f"{where} is empty; it is the program and its arguments")
@@ -99,6 +101,7 @@ class ExecDriver:
             raise ControlError(f"{where}: {visible(program)} cannot be judged: {reason}") from error
         if complaint is not None:
             raise ControlError(f"{where} is refused: {complaint}")
+        return program
 
     async def _run(self, argv: Sequence[str]) -> Finished | str:
         """Run in a thread; return how it ended, or why it could not start.
@@ -106,9 +109,11 @@ class ExecDriver:
         A caller who gives up takes the child along: nothing may act after its result was told.
         """
         stop = threading.Event()
+        # The very file that was judged, whatever PATH finds by now.
+        judged = [self._programs[argv[0]], *argv[1:]]
         try:
             return await asyncio.to_thread(
-                run_child, argv, self._environ, self._limit_seconds, stop=stop
+                run_child, judged, self._environ, self._limit_seconds, stop=stop
             )
         except asyncio.CancelledError:
             stop.set()
