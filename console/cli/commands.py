@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command; its module under ``console.cli`` has ``run(shared, arguments)``."""
+    """One command; its module under ``console.cli`` has ``run(shared, arguments)``.
+
+    ``words`` go before the arguments, where one module does several commands.
+    """
 
     name: str
     module: str
     summary: str
+    words: tuple[str, ...] = ()
 
 
 COMMANDS = {
@@ -22,6 +26,20 @@ COMMANDS = {
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),
+        *(
+            Command(name, "act_command", summary, (name,))
+            for name, summary in (
+                ("trip", "force a breaker open: every call is refused"),
+                ("half-open", "let a breaker probe"),
+                ("reset", "force a breaker closed: every call passes"),
+                ("fallback", "let another rung of the ladder answer"),
+                ("human", "let people answer every request"),
+                ("restore", "let the model itself answer again"),
+                ("rollback", "let the version before serve again"),
+                ("threshold", "move the confidence threshold for human review"),
+            )
+        ),
+        Command("journal", "journal_command", "list, show, verify, export or prune the record"),
         Command("lint-metrics", "lint_command", "say which signals a /metrics endpoint gives"),
         Command("secret", "secret_command", "set, test or list secrets; never prints a value"),
     )

@@ -84,7 +84,7 @@ def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
         close = nearest(name, COMMANDS)
         hint = close or f"commands: {', '.join(COMMANDS)}"
         raise UsageError(f"there is no command {name!r}; {hint}")
-    return _module(command.module).run(shared, rest[1:])
+    return _module(command.module).run(shared, [*command.words, *rest[1:]])
 
 
 def _module(name: str) -> _Module:

@@ -1,7 +1,7 @@
 """The configuration that describes the demo's fleet, as an operator would have written it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from console.demo.catalogue import DEPENDENCIES
 from console.demo.specs import ModelSpec
@@ -25,9 +25,16 @@ def planned_usd_per_hour(model: ModelSpec) -> float:
 
 
 def config_toml(
-    models: Sequence[ModelSpec], targets: Sequence[str], prometheus_url: str | None
+    models: Sequence[ModelSpec],
+    targets: Sequence[str],
+    prometheus_url: str | None,
+    control_urls: Mapping[str, str] | None = None,
 ) -> str:
-    """Return a complete configuration for ``models``, scraped or read from a Prometheus."""
+    """Return a complete configuration for ``models``, scraped or read from a Prometheus.
+
+    ``control_urls`` gives the base URL of each model whose service can be controlled.
+    """
+    urls = control_urls or {}
     lines = [
         "# The demo's fleet. Everything here is simulated and lives on this machine.",
         "version = 1",
@@ -38,7 +45,7 @@ def config_toml(
         *_source(targets, prometheus_url),
     ]
     for model in models:
-        lines += ["", *_model(model)]
+        lines += ["", *_model(model, model.name in urls)]
     used = {name for model in models for name in model.dependencies}
     for dependency in DEPENDENCIES:
         if dependency.name in used:
@@ -48,6 +55,16 @@ def config_toml(
                 f"owner = {_text(dependency.owner)}",
                 f"match = {{ dependency = {_text(dependency.name)} }}",
             ]
+            callers = [
+                urls[model.name]
+                for model in models
+                if model.name in urls and dependency.name in model.dependencies
+            ]
+            if callers:
+                lines += _dependency_control(dependency.name, callers)
+    for model in models:
+        if model.name in urls:
+            lines += _controls(model, urls[model.name])
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +88,46 @@ def _table(key: str, **entries: str) -> str:
     return f"{key} = {{ {inside} }}"
 
 
-def _model(model: ModelSpec) -> list[str]:
+def _roles(model: ModelSpec) -> tuple[str, ...]:
+    return (
+        "breaker",
+        "route",
+        "threshold",
+        *(("human",) if model.reviewers_per_second > 0 else ()),
+    )
+
+
+def _controls(model: ModelSpec, url: str) -> list[str]:
+    """Return the tables that say how one model is controlled, by the demo's own contract."""
+    lines: list[str] = []
+    for role in _roles(model):
+        lines += [
+            "",
+            f"[controls.{_text(f'{model.name}-{role}')}]",
+            'driver = "http"',
+            'preset = "midwatch"',
+            f'kind = "{role}"',
+            f"targets = {_list([url])}",
+            f"vars = {{ model = {_text(model.name)} }}",
+        ]
+    return lines
+
+
+def _dependency_control(name: str, urls: Sequence[str]) -> list[str]:
+    """Return the control of a shared dependency: one breaker in each service that calls it."""
+    return [
+        f"controls = {{ breaker = {_text(f'{name}-breaker')} }}",
+        "",
+        f"[controls.{_text(f'{name}-breaker')}]",
+        'driver = "http"',
+        'preset = "midwatch-dependency"',
+        'kind = "breaker"',
+        f"targets = {_list(urls)}",
+        f"vars = {{ dependency = {_text(name)} }}",
+    ]
+
+
+def _model(model: ModelSpec, controllable: bool) -> list[str]:
     key = f"models.{_text(model.name)}"
     lines = [
         f"[{key}]",
@@ -101,6 +157,9 @@ def _model(model: ModelSpec) -> list[str]:
     lines.append(f"runbook = {_text(f'https://runbooks.example.net/{model.name}')}")
     if model.dependencies:
         lines.append(f"dependencies = {_list(model.dependencies)}")
+    if controllable:
+        named = {role: _text(f"{model.name}-{role}") for role in _roles(model)}
+        lines.append(_table("controls", **named))
     lines += _promises(model)
     for backend in model.fallbacks:
         lines += [

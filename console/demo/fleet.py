@@ -170,7 +170,13 @@ class DemoFleet:
 
     def config_toml(self, *, prometheus_url: str | None = None) -> str:
         """Return a complete configuration: the fleet's own targets, or a Prometheus with them."""
-        return config_toml(self.models, self.targets, prometheus_url)
+        control_urls = {
+            service.model.name: address.url
+            for endpoint, address in zip(self._endpoints(), self.services, strict=False)
+            for service in endpoint
+            if address.profile == "midwatch"
+        }
+        return config_toml(self.models, self.targets, prometheus_url, control_urls)
 
     def _endpoints(self) -> list[list[Service]]:
         """Return the services of each listener: one model each, clones several together."""

@@ -1,0 +1,245 @@
+"""From a wish to a prepared action: the world read, weighed, the ways back planned."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.actions.blast import blast_of
+from console.actions.guards import Case, class_of, guards_of
+from console.actions.planning import (
+    change_of,
+    end_steps,
+    possible_end,
+    step_of,
+    undo_steps,
+    verb_of_steps,
+)
+from console.actions.record import digest_of
+from console.actions.refusal import ActionRefused
+from console.actions.sight import Sight
+from console.actions.standing import holder_name, standing_of
+from console.actions.targets import Target, find_rung, find_target
+from console.actions.verbs import (
+    DEFAULT_TTL_SECONDS,
+    LONGEST_TTL_SECONDS,
+    SHORTEST_TTL_SECONDS,
+    VERBS,
+)
+from console.controls.protocol import ControlError
+from console.facts.action import Guard, PreparedAction
+from console.journal.ids import new_ulid
+from console.settings.durations import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from console.actions.standing import Standing
+    from console.actions.verbs import Verb
+    from console.controls.protocol import Control
+    from console.facts.action import ActionRequest, Enforcer, Step
+    from console.facts.control import ControlState, PreparedChange
+    from console.facts.entry import Who
+    from console.facts.snapshot import Snapshot
+    from console.journal.protocol import Journal
+    from console.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What preparing and performing work with; ``clock`` gives Unix seconds UTC."""
+
+    settings: Settings
+    controls: Mapping[str, Control]
+    journal: Journal
+    who: Who
+    clock: Callable[[], float]
+
+
+async def prepare(
+    bench: Bench,
+    request: ActionRequest,
+    snapshot: Snapshot | None,
+    *,
+    steps: Sequence[Step] = (),
+    lenient: bool = False,
+) -> PreparedAction:
+    """Return the action as it would be done now; raises `ActionRefused` and ``JournalError``.
+
+    ``steps`` replace the verb's own step: a way back planned earlier. ``lenient`` marks such a way
+    back within its short time, which is confirmed as C1.
+    """
+    now = bench.clock()
+    sight = Sight(bench.settings, snapshot, now)
+    verb = _verb(request, steps)
+    target = find_target(request.target, verb, sight, bench.controls)
+    rung = None
+    if verb.name == "fallback" and not request.purpose:
+        rung = find_rung(request.target, request.to, sight)
+    ttl_seconds = _ttl(verb, request, steps)
+    op_id = new_ulid(now)
+    me = holder_name(bench.who, op_id)
+    standing = await asyncio.to_thread(standing_of, bench.journal, request.target, me, now)
+    steps = tuple(steps) or (step_of(verb, request, target.control),)
+    states = await _read(bench, steps, now)
+    try:
+        changes = tuple(
+            change_of(
+                step,
+                bench.controls[step.control],
+                states[step.control],
+                op_id=op_id,
+                by=bench.who.name,
+                request=request,
+                ttl_seconds=ttl_seconds,
+                now=now,
+            )
+            for step in steps
+        )
+    except ControlError as fault:
+        raise ActionRefused.forbidden("cannot_prepare", fault.sentence) from fault
+    if request.purpose == "renew":
+        changes = tuple(_sent_again(change) for change in changes)
+    blast = blast_of(target, verb, request, rung, sight)
+    enforced_by = _enforcer(ttl_seconds, changes, standing)
+    case = Case(verb, target, request, changes, states, blast, sight, enforced_by, lenient=lenient)
+    guards = (*_standing_guards(standing), *guards_of(case))
+    undo, undo_problem = undo_steps(changes, bench.controls)
+    end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()
+    return PreparedAction(
+        op_id=op_id,
+        request=request,
+        title=f"{verb.title} {request.target}" + (f" to {request.to}" if request.to else ""),
+        prepared_at=now,
+        seen_seq=standing.seq,
+        changes=changes,
+        before=", ".join(dict.fromkeys(states[step.control].text for step in steps)),
+        wanted=", ".join(dict.fromkeys(change.desired[0] for change in changes)),
+        confirm_class=class_of(case, guards),
+        guards=guards,
+        blast=blast,
+        others=standing.others(now),
+        ttl_seconds=ttl_seconds,
+        enforced_by=enforced_by,
+        end=end,
+        undo=undo,
+        undo_problem=undo_problem,
+        command_line=command_line(request, ttl_seconds),
+        digest=digest_of(request, steps),
+    )
+
+
+def _verb(request: ActionRequest, steps: Sequence[Step]) -> Verb:
+    if steps:
+        try:
+            return verb_of_steps(steps)
+        except ControlError as fault:
+            raise ActionRefused.forbidden("no_way_back", fault.sentence) from fault
+    return VERBS[request.verb]
+
+
+def _ttl(verb: Verb, request: ActionRequest, steps: Sequence[Step]) -> float | None:
+    """Return how long the state is held, in seconds; None where nobody has to hold it."""
+    if not verb.holds or request.purpose == "end":
+        return None
+    if request.purpose == "undo" and verb.name == "threshold":
+        return None
+    wanted = DEFAULT_TTL_SECONDS if request.ttl_seconds is None else request.ttl_seconds
+    if not SHORTEST_TTL_SECONDS <= wanted <= LONGEST_TTL_SECONDS:
+        raise ActionRefused.forbidden(
+            "ttl",
+            f"an end in {format_duration(wanted)} is not possible; "
+            f"it is between 1s and {format_duration(LONGEST_TTL_SECONDS)}",
+        )
+    return wanted
+
+
+async def _read(bench: Bench, steps: Sequence[Step], now: float) -> dict[str, ControlState]:
+    names = list(dict.fromkeys(step.control for step in steps))
+    missing = [name for name in names if name not in bench.controls]
+    if missing:
+        raise ActionRefused.forbidden(
+            "no_control", f"the control {missing[0]} is no longer declared; nothing can act on it"
+        )
+    states = await asyncio.gather(*(bench.controls[name].read(now) for name in names))
+    return dict(zip(names, states, strict=True))
+
+
+def _sent_again(change: PreparedChange) -> PreparedChange:
+    """Return the change with every call to be sent, as a renewal needs: the state is there."""
+    from dataclasses import replace
+
+    calls = tuple(replace(call, already=False, objection="") for call in change.calls)
+    return replace(change, calls=calls)
+
+
+def _enforcer(
+    ttl_seconds: float | None, changes: Sequence[PreparedChange], standing: Standing
+) -> Enforcer:
+    if ttl_seconds is None:
+        return ""
+    if all(change.ends_itself for change in changes):
+        return "service"
+    return "keeper" if standing.keeper_lives else "nobody"
+
+
+def _end(
+    verb: Verb,
+    target: Target,
+    changes: Sequence[PreparedChange],
+    undo: tuple[Step, ...],
+    standing: Standing,
+    bench: Bench,
+) -> tuple[Step, ...]:
+    planned = end_steps(verb, target.name, changes, undo, standing.overrides)
+    return planned if possible_end(planned, bench.controls) else undo
+
+
+def _standing_guards(standing: Standing) -> tuple[Guard, ...]:
+    found = []
+    if standing.busy:
+        found.append(
+            Guard("busy", "forbid", f"{standing.busy} is acting on it now; wait and look again")
+        )
+    elif standing.unsettled:
+        entry = standing.unsettled[-1]
+        found.append(
+            Guard(
+                "unsettled",
+                "forbid",
+                f"{entry.action} by {entry.who.name} was cut off and is not verified yet "
+                f"(operation {entry.op_id}); midwatch resolve {entry.op_id} says what is true",
+            )
+        )
+    if standing.locked is not None:
+        entry = standing.locked
+        found.append(
+            Guard(
+                "unverified",
+                "forbid",
+                f"{entry.action} by {entry.who.name} is unverified and cannot be read back; "
+                f"midwatch resolve {entry.op_id} says what is true",
+            )
+        )
+    return tuple(found)
+
+
+def command_line(request: ActionRequest, ttl_seconds: float | None) -> str:
+    """Return the command that does the same."""
+    if request.purpose and request.ends_op:
+        words = ["midwatch", request.purpose, request.ends_op]
+    else:
+        words = ["midwatch", request.verb, request.target]
+        if request.to:
+            words += ["--to", request.to]
+        if request.value is not None:
+            words += [f"{request.value:g}"]
+    words += ["--reason", request.reason]
+    if ttl_seconds is not None:
+        words += ["--ttl", format_duration(ttl_seconds)]
+    return shlex.join(words)
+
+
+__all__ = ["Bench", "Target", "command_line", "prepare"]

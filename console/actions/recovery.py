@@ -1,0 +1,197 @@
+"""After a crash: what was begun is read back and closed, never sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from console.actions.overrides import overrides_in_force
+from console.actions.readback import judge, read_back
+from console.actions.record import consequences, ended_of, outcome_json, outcome_of
+from console.actions.standing import LEASE_SECONDS, holder_name, lease_name, locked_by
+from console.facts.action import Outcome
+from console.facts.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
+from console.facts.entry import EntryDraft
+from console.journal.protocol import Question
+
+if TYPE_CHECKING:
+    from console.actions.preparing import Bench
+    from console.facts.entry import Entry
+
+RECOVERY_PLAN = VerifyPlan(every_seconds=0.5, within_seconds=5.0, stable_for=2)
+RESOLVED_KINDS = ("outcome", "resolved", "observed")
+
+
+async def settle_target(bench: Bench, target: str) -> tuple[Outcome, ...]:
+    """Close what was cut off on one target, and read again what was left unverified.
+
+    A target on which somebody acts now is left alone. Raises ``JournalError``.
+    """
+    open_intents = await asyncio.to_thread(bench.journal.unsettled)
+    mine = [entry for entry in open_intents if entry.target == target]
+    locked = await asyncio.to_thread(_locked, bench, target)
+    if not mine and locked is None:
+        return ()
+    me = holder_name(bench.who, "settling")
+    name = lease_name(target)
+    lease = await asyncio.to_thread(
+        bench.journal.take_lease, name, me, LEASE_SECONDS, bench.clock()
+    )
+    if lease.holder != me:
+        return ()
+    try:
+        # Read anew under the lease: whoever held it before may have closed some of them.
+        still = await asyncio.to_thread(bench.journal.unsettled)
+        settled = [await _settle(bench, entry) for entry in still if entry.target == target]
+        if locked is not None:
+            again = await _look_again(bench, locked)
+            settled += [] if again is None else [again]
+        return tuple(settled)
+    finally:
+        await asyncio.to_thread(bench.journal.drop_lease, name, me)
+
+
+async def settle_all(bench: Bench) -> tuple[Outcome, ...]:
+    """Close everything that was cut off, on every target; raises ``JournalError``."""
+    open_intents = await asyncio.to_thread(bench.journal.unsettled)
+    found: list[Outcome] = []
+    for target in dict.fromkeys(entry.target for entry in open_intents):
+        found += await settle_target(bench, target)
+    return tuple(found)
+
+
+def _locked(bench: Bench, target: str) -> Entry | None:
+    question = Question(target=target, kinds=("outcome", "resolved", "observed"), newest=50)
+    return locked_by(bench.journal.entries(question))
+
+
+async def _settle(bench: Bench, intent: Entry) -> Outcome:
+    outcome = await _observed(bench, intent)
+
+    def write() -> None:
+        overrides = overrides_in_force(bench.journal)
+        drafts = [outcome_of(intent, outcome, ())]
+        bench.journal.append_all([*drafts, *consequences(intent, outcome, overrides)])
+
+    await asyncio.to_thread(write)
+    return outcome
+
+
+async def _look_again(bench: Bench, locked: Entry) -> Outcome | None:
+    """Read an unverified target again; once it can be read, its lock goes."""
+
+    def intent_of() -> Entry | None:
+        found = bench.journal.entries(Question(op_id=locked.op_id, kinds=("intent",)))
+        return found[-1] if found else None
+
+    intent = await asyncio.to_thread(intent_of)
+    if intent is None:
+        return None
+    outcome = await _observed(bench, intent)
+    if outcome.unknown_targets:
+        return None
+    await asyncio.to_thread(note_truth, bench, intent, outcome, "observed", "read back again")
+    return outcome
+
+
+def note_truth(bench: Bench, intent: Entry, outcome: Outcome, kind: str, why: str) -> None:
+    """Write what is true of an operation after all; an override that never was is ended. Blocks."""
+    now = bench.clock()
+    drafts = [
+        EntryDraft(
+            kind="observed" if kind == "observed" else "resolved",
+            at=now,
+            action=intent.action,
+            target=intent.target,
+            op_id=intent.op_id,
+            why=why,
+            incident=intent.incident,
+            wanted=intent.wanted,
+            after=dict(outcome.after),
+            details=outcome_json(outcome),
+        )
+    ]
+    if not outcome.in_force:
+        drafts += [
+            ended_of(each, "it had not taken hold", now, intent.op_id)
+            for each in overrides_in_force(bench.journal)
+            if each.op_id == intent.op_id
+        ]
+    bench.journal.append_all(drafts)
+
+
+async def _observed(bench: Bench, intent: Entry) -> Outcome:
+    """Judge an intent by what its controls say now."""
+    changes = changes_of(intent)
+    missing = [change.control for change in changes if change.control not in bench.controls]
+    ttl_seconds = intent.details.get("ttl_seconds")
+    ends_at = intent.at + ttl_seconds if isinstance(ttl_seconds, int | float) else None
+    if missing or not changes:
+        what = (
+            f"the control {missing[0]} is not declared here" if missing else "no control is named"
+        )
+        targets = tuple(call.target for change in changes for call in change.calls)
+        return Outcome(
+            intent.op_id,
+            "unverified",
+            f"it was cut off and may have happened: {what}",
+            total=len(targets),
+            at=bench.clock(),
+            ends_at=ends_at,
+            unknown_targets=targets or (intent.target,),
+        )
+    seen = await asyncio.gather(
+        *(read_back(each, bench.controls[each.control], bench.clock) for each in changes)
+    )
+    verdict = judge(changes, seen, [None] * len(changes))
+    return Outcome(
+        op_id=intent.op_id,
+        kind=verdict.kind,
+        sentence=f"it was cut off and read back: {verdict.sentence}",
+        done=verdict.done,
+        total=verdict.total,
+        after=tuple(pair for each in seen for pair in each.states.items()),
+        at=bench.clock(),
+        ends_at=ends_at,
+        unknown_targets=verdict.unknown,
+    )
+
+
+def changes_of(intent: Entry) -> tuple[PreparedChange, ...]:
+    """Return the changes an intent wrote down, good for reading back and for nothing else."""
+    made = []
+    kept = intent.details.get("changes")
+    for each in kept if isinstance(kept, list) else []:
+        if not isinstance(each, dict):
+            continue
+        targets, desired = each.get("targets"), each.get("desired")
+        calls = tuple(
+            PreparedCall(
+                target=str(target.get("target")),
+                shown="",
+                seen=TargetState(
+                    str(target.get("target")),
+                    intent.at,
+                    None if target.get("before") is None else str(target.get("before")),
+                    etag=str(target.get("etag") or ""),
+                ),
+            )
+            for target in (targets if isinstance(targets, list) else [])
+            if isinstance(target, dict)
+        )
+        made.append(
+            PreparedChange(
+                control=str(each.get("control")),
+                action=str(each.get("action")),
+                label=str(each.get("label") or each.get("action")),
+                op_id=intent.op_id,
+                danger="safe",
+                retry_class="C",
+                desired=tuple(map(str, desired)) if isinstance(desired, list) else (),
+                verify=RECOVERY_PLAN,
+                proof=Proof("not_run"),
+                ends_itself=False,
+                calls=calls,
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,162 @@
+"""What can be done to a model or a dependency: the verbs, and the control that carries each out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.facts.entry import ConfirmClass
+
+DEFAULT_TTL_SECONDS = 3600.0
+LONGEST_TTL_SECONDS = 7 * 86400.0
+SHORTEST_TTL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb.
+
+    ``roles`` are the control roles that can carry it out, first wins; ``action`` is the control's
+    action. ``holds`` tells that the state is held by hand and so must have an end. ``risky`` is a
+    change that lets more harm through: on tier 1 it needs a second person. ``safe_end`` is the
+    action that leads to the safe state where the state seen before is not safe by itself.
+    """
+
+    name: str
+    title: str
+    roles: tuple[str, ...]
+    action: str
+    confirm_class: ConfirmClass
+    holds: bool = False
+    risky: bool = False
+    safe_end: str = ""
+    for_dependency: bool = False
+    effect: str = ""
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        verb.name: verb
+        for verb in (
+            Verb(
+                "trip",
+                "Force open the breaker of",
+                ("breaker",),
+                "trip",
+                "C1",
+                holds=True,
+                safe_end="half-open",
+                for_dependency=True,
+                effect="every call is refused",
+            ),
+            Verb(
+                "half-open",
+                "Half-open the breaker of",
+                ("breaker",),
+                "half-open",
+                "C1",
+                for_dependency=True,
+                effect="a few probes pass and decide; the rest is refused",
+            ),
+            Verb(
+                "reset",
+                "Force closed the breaker of",
+                ("breaker",),
+                "reset",
+                "C2",
+                risky=True,
+                for_dependency=True,
+                effect="every call passes again",
+            ),
+            Verb(
+                "disable",
+                "Disable the breaker of",
+                ("breaker",),
+                "disable",
+                "C2",
+                holds=True,
+                risky=True,
+                safe_end="half-open",
+                for_dependency=True,
+                effect="nothing is ever refused: unprotected",
+            ),
+            Verb(
+                "watch",
+                "Only watch with the breaker of",
+                ("breaker",),
+                "watch",
+                "C2",
+                holds=True,
+                risky=True,
+                safe_end="half-open",
+                for_dependency=True,
+                effect="failures are counted, nothing is refused",
+            ),
+            Verb(
+                "fallback",
+                "Switch",
+                ("route",),
+                "fallback",
+                "C1",
+                holds=True,
+                effect="another rung of the ladder answers",
+            ),
+            Verb(
+                "restore",
+                "Restore",
+                ("route", "human"),
+                "restore",
+                "C1",
+                effect="the model itself answers again",
+            ),
+            Verb(
+                "human",
+                "Send to people everything for",
+                ("human", "route"),
+                "human",
+                "C1",
+                holds=True,
+                effect="people answer every request",
+            ),
+            Verb(
+                "threshold",
+                "Move the confidence threshold of",
+                ("threshold",),
+                "threshold",
+                "C2",
+                holds=True,
+                effect="answers with less confidence go to people",
+            ),
+            Verb(
+                "rollback",
+                "Roll back",
+                ("route",),
+                "rollback",
+                "C2",
+                effect="the version before serves again",
+            ),
+        )
+    }
+)
+"""Every verb by name; the names are the commands."""
+
+_ACTION_VERBS = {verb.action: verb for verb in VERBS.values()}
+
+
+def slot_of(verb: str) -> str:
+    """Return what a verb holds by hand; two overrides of one slot of a target exclude each other.
+
+    People are one more place that traffic goes to, so ``human`` holds the route.
+    """
+    found = VERBS.get(verb)
+    role = found.roles[0] if found is not None else verb
+    return "route" if role == "human" else role
+
+
+def verb_of_action(action: str) -> Verb | None:
+    """Return the verb that a control's action stands for, None for one without a verb."""
+    return _ACTION_VERBS.get(action)

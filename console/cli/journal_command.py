@@ -1,0 +1,325 @@
+"""``midwatch journal``: list, show, verify, export, prune and anchor the record."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli import exits
+from console.cli.exits import CommandError, UsageError
+from console.cli.journal_lines import (
+    document_of,
+    entry_lines,
+    listed_line,
+    verification_lines,
+)
+from console.cli.loading import prepare
+from console.cli.parsing import Parser, add_shared, flags
+from console.facts.entry import ENTRY_KINDS
+from console.facts.text import visible
+from console.journal import (
+    KEEP_SECONDS,
+    BrokenEntryError,
+    JournalError,
+    Question,
+    open_configured,
+)
+from console.journal.anchor import publish_anchor, read_anchors
+from console.journal.export import verify_files
+from console.settings.durations import DurationError, format_duration, parse_duration
+from console.settings.problems import nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from console.cli.loading import Prepared
+    from console.facts.entry import Entry, EntryKind, JournalHead
+    from console.journal import Journal
+    from console.settings.endpoints import AuthSettings
+
+_VERBS = ("list", "show", "verify", "export", "prune", "anchor", "init")
+_LISTED = 50
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Run one verb; `verify` exits 1 on a broken chain."""
+    chosen = _parser().parse_all(arguments)
+    if chosen.verb not in _VERBS:
+        close = nearest(chosen.verb, _VERBS)
+        raise UsageError(f"midwatch journal has {', '.join(_VERBS)}; {close}".rstrip("; "))
+    unknown = [kind for kind in chosen.kind if kind not in ENTRY_KINDS]
+    if unknown:
+        close = nearest(unknown[0], ENTRY_KINDS) or f"kinds: {', '.join(ENTRY_KINDS)}"
+        raise UsageError(f"there is no entry of kind {visible(unknown[0], 60)}; {close}")
+    try:
+        return _VERB[chosen.verb](shared, chosen)
+    except JournalError as fault:
+        raise CommandError(fault.sentence) from fault
+
+
+def _parser() -> Parser:
+    parser = Parser("midwatch journal", "The record: who did what to which model, when and why.")
+    parser.add_argument("verb", metavar="list|show|verify|export|prune|anchor|init")
+    parser.add_argument(
+        "what", nargs="?", metavar="WHAT", help="show: number or id; anchor: FILE or URL"
+    )
+    parser.add_argument("--since", metavar="T", help="12h, or 2026-11-23T02:00:00Z")
+    parser.add_argument("--kind", action="append", default=[], help="only this kind (repeatable)")
+    parser.add_argument("--target", metavar="T", help="only this model, or dep:NAME")
+    parser.add_argument("--op", metavar="ID", help="only this operation")
+    parser.add_argument("--incident", metavar="ID", help="only this incident")
+    parser.add_argument(
+        "--limit", type=int, default=_LISTED, metavar="N", help="list: the newest N, 0 is all"
+    )
+    parser.add_argument("--json", action="store_true", help="a document for scripts")
+    parser.add_argument(
+        "--anchor", metavar="WHERE", help="verify: FILE or URL that holds earlier heads"
+    )
+    parser.add_argument(
+        "--anchor-secret", metavar="REF", help="bearer token for the anchor, such as env:TOKEN"
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="verify: exports and archives, in order, instead of the journal (repeatable)",
+    )
+    parser.add_argument("--directory", metavar="DIR", help="prune: where archives go")
+    parser.add_argument("-o", "--output", metavar="FILE", help="export: a new file, not stdout")
+    add_shared(parser)
+    return parser
+
+
+def _list(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    if chosen.limit < 0:
+        raise UsageError("--limit is a number of entries, 0 for all")
+    question = _question(chosen, newest=chosen.limit or None)
+    with _Opened(shared) as journal:
+        found = journal.listing(question)
+        place = journal.place
+    broken = [each for each in found if isinstance(each, BrokenEntryError)]
+    if chosen.json:
+        entries = [document_of(each) for each in found]
+        _print_json({"schema": "midwatch.journal/1", "journal": place, "entries": entries})
+    else:
+        for each in found:
+            print(listed_line(each))
+        if chosen.limit and len(found) == chosen.limit:
+            _say(f"the newest {chosen.limit}; --limit 0 shows all")
+    if not found:
+        _say(f"no entry matches in {place}")
+    if broken:
+        raise CommandError(broken[0].sentence)
+    return exits.OK
+
+
+def _show(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    if not chosen.what:
+        raise UsageError("name the entry: midwatch journal show NUMBER, or the id of an operation")
+    with _Opened(shared) as journal:
+        found = _find(journal, chosen.what)
+    if not found:
+        raise CommandError(f"the journal has no entry or operation {visible(chosen.what, 60)}")
+    if chosen.json:
+        entries = [document_of(entry) for entry in found]
+        _print_json({"schema": "midwatch.journal/1", "entries": entries})
+        return exits.OK
+    for index, entry in enumerate(found):
+        print("" if index == 0 else "\n", end="")
+        print("\n".join(entry_lines(entry)))
+    return exits.OK
+
+
+def _find(journal: Journal, what: str) -> tuple[Entry, ...]:
+    if what.isascii() and what.isdigit() and len(what) < 16:
+        entry = journal.entry(int(what))
+        return () if entry is None else (entry,)
+    return journal.entries(Question(op_id=what.upper()))
+
+
+def _verify(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    prepared = prepare(flags(shared), needs_source=False)
+    anchors = _anchors(prepared, chosen)
+    if chosen.file:
+        judged = verify_files([Path(name) for name in chosen.file], anchors)
+    else:
+        with _Opened(shared, prepared) as journal:
+            judged = journal.verify(anchors)
+    if chosen.json:
+        _print_json({"schema": "midwatch.journal.verification/1", **document_of(judged)})
+    else:
+        print("\n".join(verification_lines(judged)))
+    return exits.OK if judged.ok else exits.FAILED
+
+
+def _anchors(prepared: Prepared, chosen: argparse.Namespace) -> tuple[JournalHead, ...]:
+    if not chosen.anchor:
+        return ()
+    return read_anchors(chosen.anchor, auth=_auth(chosen), resolver=prepared.resolver)
+
+
+def _auth(chosen: argparse.Namespace) -> AuthSettings | None:
+    from console.settings.endpoints import AuthSettings
+
+    secret = chosen.anchor_secret
+    return None if not secret else AuthSettings(type="bearer", secret=secret)
+
+
+def _export(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    if chosen.kind or chosen.target or chosen.op or chosen.incident:
+        raise UsageError(
+            "an export with gaps could not be verified, so it takes --since only; "
+            "`midwatch journal list --json` filters"
+        )
+    with _Opened(shared) as journal:
+        first = 1
+        if chosen.since:
+            matching = journal.entries(_question(chosen, limit=1))
+            head = journal.head()
+            after_end = 1 if head is None else head.seq + 1
+            first = matching[0].seq if matching else after_end
+        lines = journal.export_lines(Question(after_seq=first - 1))
+        if not chosen.output:
+            for line in lines:
+                sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            return exits.OK
+        path = Path(chosen.output)
+        count = 0
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                for line in lines:
+                    out.write(line)
+                    count += 1
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise CommandError(
+                f"{visible(str(path), 200)} cannot be written: {visible(error.strerror or '')}"
+            ) from error
+    _say(f"{count} entries in {visible(str(path), 200)}")
+    return exits.OK
+
+
+def _prune(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    prepared = prepare(flags(shared), needs_source=False)
+    keep_seconds = prepared.loaded.settings.journal.keep_seconds
+    if keep_seconds < KEEP_SECONDS:
+        _say(
+            f"journal.keep is {format_duration(keep_seconds)}; records of high-risk systems are "
+            "to be kept for at least six months (183d)"
+        )
+    directory = Path(chosen.directory) if chosen.directory else None
+    with _Opened(shared, prepared, read_only=False) as journal:
+        done = journal.prune(time.time(), keep_seconds=keep_seconds, directory=directory)
+    if chosen.json:
+        _print_json({"schema": "midwatch.journal.pruned/1", **document_of(done)})
+        return exits.OK
+    for segment in done.archived:
+        print(
+            f"segment {segment.number}, entries {segment.first_seq} to {segment.last_seq}: "
+            f"archived as {visible(segment.archive or '', 200)}"
+        )
+    for sentence in done.kept:
+        print(sentence)
+    return exits.OK
+
+
+def _anchor(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    if not chosen.what:
+        raise UsageError("name the place: midwatch journal anchor FILE, or a URL")
+    prepared = prepare(flags(shared), needs_source=False)
+    with _Opened(shared, prepared) as journal:
+        judged = journal.verify()
+    # Anchoring a chain that is already broken would make the break look proven.
+    if not judged.ok or judged.head is None:
+        raise CommandError(f"nothing was anchored: {judged.sentence}")
+    publish_anchor(chosen.what, judged.head, auth=_auth(chosen), resolver=prepared.resolver)
+    print(f"entry {judged.head.seq} {judged.head.hash} anchored")
+    return exits.OK
+
+
+def _init(shared: argparse.Namespace, _chosen: argparse.Namespace) -> int:
+    with _Opened(shared, read_only=False) as journal:
+        print(f"the journal {journal.place} is ready")
+    return exits.OK
+
+
+class _Opened:
+    """The configured journal for the length of a ``with``; reading never makes a new one."""
+
+    def __init__(
+        self,
+        shared: argparse.Namespace,
+        prepared: Prepared | None = None,
+        *,
+        read_only: bool = True,
+    ) -> None:
+        self._prepared = prepared or prepare(flags(shared), needs_source=False)
+        self._read_only = read_only
+
+    def __enter__(self) -> Journal:
+        self._journal = open_configured(
+            self._prepared.loaded,
+            self._prepared.resolver,
+            os.environ,
+            read_only=self._read_only,
+        )
+        return self._journal
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+
+
+def _question(
+    chosen: argparse.Namespace, *, newest: int | None = None, limit: int | None = None
+) -> Question:
+    kinds: tuple[EntryKind, ...] = tuple(chosen.kind)
+    return Question(
+        since=None if not chosen.since else _since(chosen.since, time.time()),
+        kinds=kinds,
+        target=chosen.target,
+        op_id=chosen.op.upper() if chosen.op else None,
+        incident=chosen.incident,
+        newest=newest,
+        limit=limit,
+    )
+
+
+def _since(text: str, now: float) -> float:
+    """Return a point in time from how long ago it was, or from ISO 8601 (UTC if it says none)."""
+    from datetime import UTC, datetime
+
+    try:
+        return now - parse_duration(text)
+    except DurationError as fault:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise UsageError(f"--since: {fault}, or a time such as 2026-11-23T02:00:00Z") from fault
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"midwatch: {sentence}\n")
+
+
+_VERB: dict[str, Callable[[argparse.Namespace, argparse.Namespace], int]] = {
+    "list": _list,
+    "show": _show,
+    "verify": _verify,
+    "export": _export,
+    "prune": _prune,
+    "anchor": _anchor,
+    "init": _init,
+}

@@ -1,0 +1,195 @@
+"""One change of the world from the wish to its outcome, as frozen facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from console.facts.control import JsonValue, PreparedChange
+    from console.facts.entry import ConfirmClass
+
+OutcomeKind = Literal[
+    "applied", "no_op", "rejected", "failed", "unverified", "partial", "superseded"
+]
+
+GuardLevel = Literal["warn", "refuse", "forbid"]
+"""``warn`` is shown, ``refuse`` needs break-glass, ``forbid`` nothing overrules."""
+
+Enforcer = Literal["", "service", "keeper", "nobody"]
+"""Who ends an override when it is due; empty: there is nothing to end."""
+
+Purpose = Literal["", "end", "renew", "undo"]
+"""What a request does to the override it names; empty: it stands for itself."""
+
+Mode = Literal["read_only", "armed", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """What somebody wants done, and why.
+
+    ``verb`` is a name of `console.actions.verbs`, ``target`` a model or ``dep:NAME``. ``to`` is a
+    rung of the ladder, ``value`` a confidence threshold (0–1), ``ttl_seconds`` None takes the
+    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes.
+    """
+
+    verb: str
+    target: str
+    reason: str
+    ttl_seconds: float | None = None
+    to: str = ""
+    value: float | None = None
+    incident: str = ""
+    purpose: Purpose = ""
+    ends_op: str = ""
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number with its unit, age in seconds and samples; without a value, why it is unknown."""
+
+    value: float | None = None
+    unit: str = ""
+    age_seconds: float | None = None
+    n: float | None = None
+    unknown: str = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Blast:
+    """Whom and what a change touches.
+
+    Rates are a minute, shares 0–1, money USD an hour. ``room_enough`` and ``region_allowed`` None
+    mean not known. ``review_rho`` is arrivals over capacity once the change is in force.
+    """
+
+    models: tuple[str, ...] = ()
+    moved_per_minute: Measure = field(default_factory=Measure)
+    fleet_share: Measure = field(default_factory=Measure)
+    tier: int | None = None
+    tier_share: Measure = field(default_factory=Measure)
+    dependants: tuple[str, ...] = ()
+    effect: str = ""
+    room_name: str = ""
+    room_per_minute: Measure = field(default_factory=Measure)
+    room_enough: bool | None = None
+    room_health: str = ""
+    review_arrivals_per_minute: Measure = field(default_factory=Measure)
+    review_capacity_per_minute: Measure = field(default_factory=Measure)
+    review_rho: float | None = None
+    cost_per_hour: Measure = field(default_factory=Measure)
+    region_from: str = ""
+    region_to: str = ""
+    region_allowed: bool | None = None
+    consent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One objection with its stable id and the sentence that gives the reason."""
+
+    id: str
+    level: GuardLevel
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way to leave a state: an action of a control on some targets, with its variables."""
+
+    control: str
+    action: str
+    variables: tuple[tuple[str, JsonValue], ...] = ()
+    targets: tuple[str, ...] = ()
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAction:
+    """A change ready to be shown, confirmed and sent.
+
+    ``seen_seq`` is the newest entry of the journal when it was prepared. ``digest`` names what is
+    asked for, so that a second person confirms exactly this. ``end`` leads to the safe state that
+    follows, ``undo`` to the state seen; ``ttl_seconds`` None has nothing to end.
+    """
+
+    op_id: str
+    request: ActionRequest
+    title: str
+    prepared_at: float
+    seen_seq: int
+    changes: tuple[PreparedChange, ...]
+    before: str
+    wanted: str
+    confirm_class: ConfirmClass
+    guards: tuple[Guard, ...]
+    blast: Blast
+    others: tuple[str, ...]
+    ttl_seconds: float | None
+    enforced_by: Enforcer
+    end: tuple[Step, ...]
+    undo: tuple[Step, ...]
+    undo_problem: str
+    command_line: str
+    digest: str
+
+    @property
+    def already(self) -> bool:
+        """Tell whether everything is as asked for, so that nothing needs sending."""
+        return bool(self.changes) and all(each.already for each in self.changes)
+
+    @property
+    def forbidden(self) -> tuple[Guard, ...]:
+        """Return the objections that nothing overrules."""
+        return tuple(guard for guard in self.guards if guard.level == "forbid")
+
+    @property
+    def refused(self) -> tuple[Guard, ...]:
+        """Return the objections that only break-glass overrules."""
+        return tuple(guard for guard in self.guards if guard.level == "refuse")
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Return on what the controls rest that no real server of ours has shown."""
+        return tuple(
+            f"{each.control}: unproven, {each.proof.sentence}"
+            for each in self.changes
+            if each.proof.unproven
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How a person said yes.
+
+    ``typed`` is the target's name as typed (C2), ``approved_by`` the second person's account (C3),
+    ``break_glass`` the reason for going without, ``by_yes`` that ``--yes`` stood for the asking.
+    """
+
+    yes: bool = False
+    typed: str = ""
+    approved_by: str = ""
+    break_glass: str = ""
+    by_yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a change, judged by reading the world back; ``after`` are states by target."""
+
+    op_id: str
+    kind: OutcomeKind
+    sentence: str
+    done: int = 0
+    total: int = 0
+    after: tuple[tuple[str, str], ...] = ()
+    at: float = 0.0
+    ends_at: float | None = None
+    unknown_targets: tuple[str, ...] = ()
+
+    @property
+    def in_force(self) -> bool:
+        """Tell whether the change is, or may be, in force on some target."""
+        return self.kind in ("applied", "partial", "unverified")

@@ -1,0 +1,158 @@
+"""From a URL to an open journal."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.facts.text import visible
+from console.facts.version import VERSION
+from console.journal.chain import SEGMENT_SECONDS, Author
+from console.journal.chained import ChainedJournal
+from console.journal.errors import JournalError
+from console.journal.identity import gather_who
+from console.journal.writer import StoreThread
+from console.settings.load import operator_name
+from console.settings.resolving import SecretError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from console.facts.entry import Who
+    from console.journal.protocol import Journal, Store
+    from console.settings.hidden import SecretValue
+    from console.settings.load import Loaded
+    from console.settings.schema import Settings
+    from console.settings.secrets import SecretResolver
+
+WAIT_SECONDS = 5.0
+LIMIT_SECONDS = 20.0  # opening, waiting for a lock (5 s) and writing, on a slow but living disk
+
+
+def _no_secrets() -> tuple[SecretValue, ...]:
+    return ()
+
+
+def open_journal(
+    url: str,
+    *,
+    who: Who,
+    environment: str = "default",
+    version: str = VERSION,
+    config_digest: str = "",
+    password: SecretValue | None = None,
+    secrets: Callable[[], Iterable[SecretValue]] = _no_secrets,
+    read_only: bool = False,
+    state_directory: Path | None = None,
+    segment_seconds: float = SEGMENT_SECONDS,
+    wait_seconds: float = WAIT_SECONDS,
+    limit_seconds: float = LIMIT_SECONDS,
+) -> Journal:
+    """Open the journal at ``sqlite:///PATH`` or ``postgresql://…``; raise `JournalError`.
+
+    A file that is not there is made unless ``read_only``. ``secrets`` gives every secret value
+    known so far; none of them is ever written. A write waits ``wait_seconds`` for other writers,
+    and a caller ``limit_seconds`` for a store that hangs. Archives go beside a file, and to
+    ``state_directory`` (or the working directory) for a database.
+    """
+    author = Author(who=who, environment=environment, version=version, config_digest=config_digest)
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///")).expanduser()
+        open_store, archives = (
+            _sqlite(path, read_only, wait_seconds),
+            path.parent / "journal-archive",
+        )
+    elif url.startswith(("postgresql://", "postgres://")):
+        open_store = _postgres(url, password, read_only, version, wait_seconds)
+        archives = (state_directory or Path.cwd()) / "journal-archive"
+    else:
+        raise JournalError(
+            f"there is no journal at {visible(url, 80)}: "
+            "journal.url is sqlite:///PATH or postgresql://HOST/DATABASE"
+        )
+    return ChainedJournal(
+        StoreThread(open_store, limit_seconds),
+        author.writable(),
+        secrets=secrets,
+        archives=archives,
+        segment_seconds=segment_seconds,
+    )
+
+
+def open_configured(
+    loaded: Loaded,
+    resolver: SecretResolver,
+    environ: Mapping[str, str],
+    *,
+    read_only: bool = False,
+) -> Journal:
+    """Open the journal that the configuration names, for its operator; raise `JournalError`.
+
+    Blocks until the database's password is there, at most a few seconds.
+    """
+    declared = loaded.settings.journal
+    try:
+        password = None if declared.secret is None else resolver.get(declared.secret)
+    except SecretError as error:
+        raise JournalError(f"the journal's password: {error}") from error
+    name, name_source = declared_name(loaded.settings, environ)
+    state = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return open_journal(
+        declared.url,
+        who=gather_who(name, name_source, environ),
+        environment=loaded.settings.environment,
+        config_digest=config_digest_of(loaded.path),
+        password=password,
+        secrets=resolver.known,
+        read_only=read_only,
+        state_directory=state / "midwatch",
+    )
+
+
+def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the operator's name and where it was declared, for the record."""
+    declared = settings.operator.name
+    if not declared.startswith("env:"):
+        return declared, "operator.name"
+    known = bool(environ.get(declared.removeprefix("env:")))
+    return operator_name(settings, environ), declared if known else "login"
+
+
+def _sqlite(path: Path, read_only: bool, wait_seconds: float) -> Callable[[], Store]:
+    def opened() -> Store:
+        from console.journal.sqlite_store import SqliteStore
+
+        return SqliteStore(path, read_only=read_only, wait_seconds=wait_seconds)
+
+    return opened
+
+
+def _postgres(
+    url: str,
+    password: SecretValue | None,
+    read_only: bool,
+    version: str,
+    wait_seconds: float,
+) -> Callable[[], Store]:
+    def opened() -> Store:
+        from console.journal.postgres_store import PostgresStore
+
+        return PostgresStore(
+            url, password, read_only=read_only, version=version, wait_seconds=wait_seconds
+        )
+
+    return opened
+
+
+def config_digest_of(path: Path | None) -> str:
+    """Return ``sha256:…`` of the configuration file as it is now, empty without one."""
+    if path is None:
+        return ""
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise JournalError(
+            f"the configuration {visible(str(path), 300)} cannot be read again for its digest: "
+            f"{visible(error.strerror or '')}"
+        ) from error

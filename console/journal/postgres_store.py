@@ -1,0 +1,320 @@
+"""The journal of a team, in PostgreSQL: one chain, one writer at a time, from any host."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from console.facts.entry import Lease
+from console.journal import sql
+from console.journal.chain import tail_of
+from console.journal.errors import JournalError, JournalUncertainError, TargetTouchedError
+from console.journal.postgres_errors import explained
+from console.journal.postgres_schema import (
+    CLOCK,
+    ENABLED_TRIGGERS,
+    LOCK,
+    MADE,
+    MAKING_LOCK,
+    SCHEMA_VERSION,
+    STATEMENTS,
+    TRIGGERS,
+)
+from console.journal.touched import touched
+from console.wire.endpoint import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import psycopg
+
+    from console.facts.entry import Segment
+    from console.journal.chain import Row, Tail
+    from console.journal.protocol import Question
+    from console.settings.hidden import SecretValue
+
+T = TypeVar("T")
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 10.0
+
+
+class PostgresStore:
+    """One connection, for one thread; a lost one is made again where that cannot write twice."""
+
+    kind: Literal["postgresql"] = "postgresql"
+
+    def __init__(
+        self,
+        url: str,
+        password: SecretValue | None = None,
+        *,
+        read_only: bool = False,
+        version: str = "",
+        wait_seconds: float = 5.0,
+    ) -> None:
+        """Connect, and make the tables if they are not there; raise `JournalError`."""
+        self.place = shown(url)
+        self._url = url
+        self._password = password
+        self._read_only = read_only
+        self._version = version
+        self._wait_seconds = wait_seconds
+        self._base = self._connect()
+        try:
+            with self._told():
+                self._prepare()
+        except JournalError:
+            self._base.close()
+            raise
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise JournalError(
+                "a journal in PostgreSQL needs the package psycopg: "
+                "install midwatch with its extra, midwatch[postgres]"
+            ) from error
+        with self._told():
+            base = psycopg.connect(
+                self._url,
+                password=None if self._password is None else self._password.reveal(),
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                # A host that vanished must not hold an engineer for TCP's quarter of an hour.
+                tcp_user_timeout=int(STATEMENT_SECONDS * 1000),
+                keepalives_idle=30,
+                application_name=f"midwatch {self._version}".strip(),
+                client_encoding="UTF8",
+            )
+            base.execute(f"SET lock_timeout = {int(self._wait_seconds * 1000)}")
+            base.execute(f"SET statement_timeout = {int(STATEMENT_SECONDS * 1000)}")
+            setting = base.execute("SHOW synchronous_commit").fetchone()
+            if setting is not None and setting[0] in ("off", "local"):
+                base.execute("SET synchronous_commit = on")
+        return base
+
+    def _prepare(self) -> None:
+        if self._one("SHOW server_encoding") != "UTF8":
+            raise JournalError(f"the journal {self.place}: the database is not in UTF-8")
+        if self._one("SELECT to_regclass('midwatch_entry')") is None:
+            self._make()
+        if self._one("SELECT to_regclass('midwatch_format')") is None:
+            raise JournalError(
+                f"the journal {self.place}: there is a table midwatch_entry that is no journal; "
+                "it is left as it is. Give journal.url another database or schema"
+            )
+        version = int(str(self._one("SELECT max(version) FROM midwatch_format")))
+        if version > SCHEMA_VERSION:
+            raise JournalError(
+                f"the journal {self.place} has format {version}, this midwatch writes up to "
+                f"{SCHEMA_VERSION}; nothing was written: update midwatch on this host"
+            )
+
+    def _make(self) -> None:
+        if self._read_only:
+            raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
+        with self._transaction(MAKING_LOCK):
+            # Another console may have made them while this one waited for the lock, and only a
+            # look into the catalogue itself sees that: to_regclass may answer from a cache.
+            if self._one(MADE) == 0:
+                for statement in STATEMENTS:
+                    self._base.execute(statement)
+
+    def write(
+        self,
+        compose: Callable[[Tail | None, float | None], Sequence[Row]],
+        untouched: Sequence[tuple[str, int]],
+    ) -> None:
+        """Append in one transaction under the chain's advisory lock."""
+        rows: Sequence[Row] = ()
+
+        def append() -> None:
+            nonlocal rows
+            rows = ()
+            with self._transaction(LOCK):
+                for target, newest in untouched:
+                    found = self._rows(sql.NEWEST_ABOUT, (target, newest))
+                    if found:
+                        raise touched(found[0])
+                rows = compose(self._tail(), self._clock())
+                self._insert(rows)
+
+        try:
+            self._again_if_lost(append)
+        except TargetTouchedError:
+            raise
+        except JournalError as fault:
+            if not rows:
+                raise
+            self._settle(rows, fault)
+
+    def _settle(self, rows: Sequence[Row], fault: JournalError) -> None:
+        """Ask on a fresh connection whether the entries stand; raise unless they do.
+
+        A connection that breaks during COMMIT leaves that open, and only the server knows.
+        """
+        try:
+            if self._base.closed:
+                self._base = self._connect()
+            with self._told():
+                stands = self._one(sql.BY_ID, (rows[-1].id,)) is not None
+        except JournalError as second:
+            said = fault.sentence.replace("nothing was written", "the write failed")
+            raise JournalUncertainError(
+                f"{said}; and afterwards: {second.sentence.replace('; nothing was written', '')}; "
+                "whether the entry stands is not known"
+            ) from fault
+        if not stands:
+            raise fault
+
+    def _again_if_lost(self, work: Callable[[], T]) -> T:
+        """Do ``work``; once more on a new connection if the old one was dead from the start.
+
+        Consoles sit idle for hours, and servers restart: the first statement after that fails
+        before anything was sent. A break later on is left to the caller, who knows what it means.
+        """
+        try:
+            self._first = True
+            with self._told():
+                return work()
+        except JournalError:
+            if not (self._base.closed and self._first):
+                raise
+        self._base = self._connect()
+        with self._told():
+            return work()
+
+    def _tail(self) -> Tail | None:
+        found = self._rows(sql.LAST)
+        if not found:
+            return None
+        return tail_of(found[0], str(self._one(sql.SEGMENT_BEGAN, (found[0].segment,))))
+
+    def _clock(self) -> float:
+        return float(str(self._one(CLOCK)))
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._execute(sql.INSERT, tuple(row))
+
+    def rows(self, question: Question, limit: int) -> list[Row]:
+        """Return matching rows."""
+        statement, values = sql.select(question, limit)
+        return self._again_if_lost(lambda: self._rows(statement, values))
+
+    def unsettled(self) -> list[Row]:
+        """Return intents without an outcome."""
+        return self._again_if_lost(lambda: self._rows(sql.UNSETTLED))
+
+    def last(self) -> Row | None:
+        """Return the last row."""
+        found = self._again_if_lost(lambda: self._rows(sql.LAST))
+        return found[0] if found else None
+
+    def segments(self) -> list[Segment]:
+        """Return the segments that stand here."""
+        return self._again_if_lost(lambda: sql.segments_of(self._execute(sql.SEGMENTS)))
+
+    def archived(self) -> list[Segment]:
+        """Return the segments that went to archives."""
+        return self._again_if_lost(lambda: sql.segments_of(self._execute(sql.ARCHIVED)))
+
+    def remove(
+        self,
+        segment: Segment,
+        compose: Callable[[Tail | None, float | None], Sequence[Row]],
+    ) -> None:
+        """Note, append and drop in one transaction; needs the rights of the tables' owner."""
+
+        def go() -> None:
+            with self._transaction(LOCK):
+                self._insert(compose(self._tail(), self._clock()))
+                self._execute(sql.NOTE_ARCHIVED, sql.archived_values(segment))
+                self._execute(sql.DROP_SEGMENT, (segment.number,))
+
+        self._again_if_lost(go)
+
+    def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
+        """Take or renew by the server's clock, which all hosts share; ``now`` is not used."""
+
+        def go() -> Lease:
+            with self._transaction(LOCK):
+                now = self._clock()
+                self._execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
+                found = self._execute(sql.LEASE, (name,))[0]
+            return Lease(
+                name=str(found[0]),
+                holder=str(found[1]),
+                expires_at=float(str(found[2])),
+                fence=int(str(found[3])),
+            )
+
+        return self._again_if_lost(go)
+
+    def drop_lease(self, name: str, holder: str) -> None:
+        """Give back."""
+        self._again_if_lost(lambda: self._execute(sql.DROP_LEASE, (name, holder)))
+
+    def complaints(self) -> list[str]:
+        """Return guards that somebody took away."""
+
+        def go() -> list[str]:
+            present = {str(name) for (name,) in self._execute(ENABLED_TRIGGERS)}
+            missing = ", ".join(sorted(TRIGGERS - present))
+            return [f"triggers that guard the journal are gone: {missing}"] if missing else []
+
+        return self._again_if_lost(go)
+
+    def remarks(self) -> list[str]:
+        """Return that the server does not flush to disk, where it does not."""
+        if self._again_if_lost(lambda: self._one("SHOW fsync")) == "on":
+            return []
+        return ["the server runs with fsync off, so a crash of its host can lose entries"]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._base.close()
+
+    def _one(self, statement: str, values: Sequence[object] = ()) -> object:
+        found = self._execute(statement, values)
+        return found[0][0] if found else None
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        return sql.rows_of(self._execute(statement, values))
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        # The shared statements write a value's place as ?, psycopg as %s; neither holds a %.
+        cursor = self._base.execute(statement.replace("?", "%s"), values)
+        self._first = False
+        return cursor.fetchall() if cursor.description is not None else []
+
+    @contextlib.contextmanager
+    def _transaction(self, lock: str) -> Iterator[None]:
+        import psycopg
+
+        self._execute("BEGIN")
+        try:
+            self._execute(lock)
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            # A connection that is gone cannot be rolled back; the server does that by itself.
+            with contextlib.suppress(psycopg.Error):  # the first error is the one to tell
+                if not self._base.closed:
+                    self._execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            raise explained(error, self.place, self._wait_seconds) from self._harmless(error)
+
+    def _harmless(self, error: BaseException) -> BaseException | None:
+        """Return the cause for the log, unless its text holds the password."""
+        secret = self._password
+        return None if secret is not None and secret.reveal() in str(error) else error
