@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from console.facts.drift import DriftReference
+
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
@@ -69,6 +71,7 @@ class ModelRow:
     budget_month_usd: float | None = None
     cost_per_1k_usd: float | None = None
     drift_reference: str = ""
+    reference: DriftReference | None = None
     fallbacks: tuple[Fallback, ...] = ()
     intervene: tuple[tuple[str, str], ...] = ()
     info: Mapping[str, str] = field(default_factory=dict)

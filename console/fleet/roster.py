@@ -71,6 +71,7 @@ def _row(model: str, seen: SeenModel | None, declared: ModelSettings | None) -> 
 
 def _declared(row: ModelRow, declared: ModelSettings) -> ModelRow:
     confidence, review, cost = declared.confidence, declared.review, declared.cost
+    reference = declared.drift.reference if declared.drift else None
     return ModelRow(
         model=row.model,
         source=row.source,
@@ -94,7 +95,8 @@ def _declared(row: ModelRow, declared: ModelSettings) -> ModelRow:
         review_sla_seconds=review.sla_seconds if review else None,
         budget_month_usd=cost.budget_month_usd if cost else None,
         cost_per_1k_usd=cost.per_1k_requests_usd if cost else None,
-        drift_reference=(declared.drift.reference or "") if declared.drift else "",
+        drift_reference=reference.name if reference else "",
+        reference=reference,
         fallbacks=tuple(
             Fallback(one.name, one.level, one.region or "", one.capacity_per_second)
             for one in declared.fallbacks

@@ -10,6 +10,7 @@ from console.settings.spots import Spot
 
 FAST_BURN_RATE = 14.4
 LOWEST_FAST_BURN_SLO = 0.93
+FEWEST_REFERENCE_ROWS = 1000
 
 
 def check_whole(settings: Settings, document: Mapping[str, object], conversion: Conversion) -> None:
@@ -119,6 +120,7 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     """Yield sentences about what is allowed but will not do what one may think."""
     yield from _slo_warnings(settings)
     yield from _plaintext_warnings(settings)
+    yield from _reference_warnings(settings)
     for name, model in settings.models.items():
         if model.region and model.allowed_regions and model.region not in model.allowed_regions:
             yield (
@@ -141,6 +143,22 @@ def _plaintext_warnings(settings: Settings) -> Iterator[str]:
                 f"controls.{name}: its targets use plain http, which changes are refused over; "
                 "use https, or say allow_plaintext = true"
             )
+
+
+def _reference_warnings(settings: Settings) -> Iterator[str]:
+    for name, model in settings.models.items():
+        reference = None if model.drift is None else model.drift.reference
+        if reference is None:
+            continue
+        where = f"models.{name}.drift.reference, {reference.name}"
+        if reference.n < FEWEST_REFERENCE_ROWS:
+            yield (
+                f"{where}: it rests on n={reference.n:.0f}; under {FEWEST_REFERENCE_ROWS} its own "
+                "noise looks like drift: take it over a longer range"
+            )
+        values = {name, *(model.match or {}).values()}
+        if reference.model not in values:
+            yield f"{where}: it was taken from another model, {reference.model}"
 
 
 def _goes_unencrypted(url: str) -> bool:

@@ -27,6 +27,7 @@ _KIND_WORDS = {
     "proxy_url": "URL",
     "journal_url": "journal URL",
     "path": "path",
+    "drift_reference": "path",
     "reference": "name",
     "secret": "secret reference",
     "promql": "PromQL",

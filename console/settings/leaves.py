@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from console.facts.drift import DriftReference
 from console.settings.criteria import CriterionError, parse_criterion
 from console.settings.durations import ALLOWED, DurationError, format_duration, parse_duration
 from console.settings.marks import Key
@@ -36,12 +37,16 @@ class Complaint(Struct, frozen=True):
 
 
 class LeafContext(Struct, frozen=True):
-    """What values are judged against: declared names, signal names, and where paths start."""
+    """What values are judged against: declared names, signal names, and where paths start.
+
+    Without ``reads_references`` the files that drift is measured against are left unread.
+    """
 
     declared: Mapping[str, tuple[str, ...]]
     signals: tuple[str, ...]
     base_directory: Path
     home: Path
+    reads_references: bool = True
 
 
 def read_leaf(
@@ -206,6 +211,22 @@ def _path(_mark: Key, raw: str, context: LeafContext) -> str | Complaint:
     return str(_absolute(raw, context))
 
 
+def _drift_reference(
+    mark: Key, raw: str, context: LeafContext
+) -> DriftReference | Complaint | None:
+    path = _path(mark, raw, context)
+    if isinstance(path, Complaint):
+        return path
+    if not context.reads_references:
+        return None
+    from console.settings.drift_files import ReferenceFault, read_reference
+
+    try:
+        return read_reference(Path(path), raw)
+    except ReferenceFault as fault:
+        return Complaint(f"{show(raw)}, {fault.found}", fault.allowed, fault.hint)
+
+
 def _absolute(raw: str, context: LeafContext) -> Path:
     if raw == "~" or raw.startswith("~/"):
         return context.home / raw[2:]
@@ -259,7 +280,7 @@ def _path_template(_mark: Key, raw: str, _context: LeafContext) -> str | Complai
     return raw
 
 
-_TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], str | Complaint]] = {
+_TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], object]] = {
     "name": _name,
     "reference": _reference,
     "secret": _secret,
@@ -274,4 +295,5 @@ _TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], str | Complaint]] = 
     "verb": _verb,
     "keys": _keys,
     "path_template": _path_template,
+    "drift_reference": _drift_reference,
 }

@@ -35,10 +35,11 @@ class Loaded(Struct, frozen=True):
     armed_at_start: bool = False
 
 
-def load(flags: Flags, environ: Mapping[str, str]) -> Loaded:
+def load(flags: Flags, environ: Mapping[str, str], *, references: bool = True) -> Loaded:
     """Return the settings that flags, environment, file and defaults give, in that precedence.
 
     Raises ``SettingsError`` with every fault found; a missing file is a fault only if it was named.
+    Without ``references`` drift references count as not declared: one is about to be written.
     """
     home = Path(environ.get("HOME") or "/")
     path = find_file(flags, environ, home)
@@ -60,6 +61,7 @@ def load(flags: Flags, environ: Mapping[str, str]) -> Loaded:
             signals=tuple(SIGNALS),
             base_directory=Path.cwd() if path is None else path.parent.absolute(),
             home=home,
+            reads_references=references,
         ),
         lambda spot: layers.place(spot.parts),
         note_origin,

@@ -26,6 +26,7 @@ Kind = Literal[
     "keys",
     "argv",
     "path_template",
+    "drift_reference",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
+from console.facts.drift import DriftReference
 from console.settings.controls import ControlSettings
 from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
 from console.settings.marks import Key
@@ -118,7 +119,8 @@ class DriftSettings(Struct, frozen=True):
     """What drift is measured against."""
 
     reference: Annotated[
-        str | None, Key("File with the frozen reference distribution.", "path")
+        DriftReference | None,
+        Key("File with the frozen reference distribution.", "drift_reference"),
     ] = None
 
 

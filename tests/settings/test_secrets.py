@@ -24,6 +24,7 @@ from console.settings.secrets import (
     shown_reference,
     test_secret,
 )
+from tests.settings.writing import put_references
 
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
 
@@ -323,6 +324,7 @@ def test_set_says_where_it_cannot_store(reference: str) -> None:
 def test_list_finds_every_reference_with_its_key(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text((Path(__file__).parents[2] / "config.sample.toml").read_text())
+    put_references(tmp_path)
     path.chmod(0o600)
     listed = list_references(load(Flags(config=path), {"HOME": "/home/ana"}).settings)
     assert [(each.key_path, each.reference) for each in listed] == [

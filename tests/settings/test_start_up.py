@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.settings.writing import put_references
+
 ROOT = Path(__file__).parents[2]
 
 CODE = """
@@ -25,6 +27,7 @@ print(best, *[name for name in heavy if name in sys.modules])
 def test_settings_load_fast_and_alone(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text((ROOT / "config.sample.toml").read_text())
+    put_references(tmp_path)
     path.chmod(0o600)
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(path)], capture_output=True, text=True, check=True
