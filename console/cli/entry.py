@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from console.cli.start import ConsoleStart
 
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
 class _Module(Protocol):
     def run(self, shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
         """Do the command."""
@@ -31,7 +34,7 @@ class _Module(Protocol):
 
 def run(arguments: Sequence[str]) -> int | ConsoleStart:
     """Run what ``arguments`` ask for; the console is prepared and handed back to be opened."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         # As an exception, so that servers that were started are ended and files are removed.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
@@ -61,7 +64,15 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in _ENDING:
+        # A terminal that closes sends one after the other; the second must not cut short the
+        # removal of files that the first began.
+        signal.signal(each, _already_ending)
     raise SystemExit(128 + number)
+
+
+def _already_ending(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing; unlike SIG_IGN this is not handed on to the programs that are started."""
 
 
 def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
@@ -70,6 +81,9 @@ def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
         from console.cli.logs import start_log
 
         start_log(shared.log)
+    else:
+        # Without a handler Python prints tracebacks on standard error, over a console's screen too.
+        logging.getLogger().addHandler(logging.NullHandler())
     if not rest or rest[0].startswith("-"):
         if rest and rest[0] in ("-h", "--help"):
             print(overview())
