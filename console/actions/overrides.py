@@ -33,7 +33,10 @@ def fold_overrides(
                 found[entry.op_id] = _begun(entry)
             case "override_renewed" if entry.op_id in found:
                 ends_at = _number(entry.details.get("ends_at"))
-                found[entry.op_id] = replace(found[entry.op_id], ends_at=ends_at)
+                kept = entry.details.get("enforced_by") or found[entry.op_id].enforced_by
+                found[entry.op_id] = replace(
+                    found[entry.op_id], ends_at=ends_at, enforced_by=cast("Enforcer", str(kept))
+                )
             case "override_ended":
                 found.pop(entry.op_id, None)
             case _:
@@ -46,17 +49,14 @@ def overrides_in_force(journal: Journal) -> tuple[Override, ...]:
     return fold_overrides(journal.entries(Question(kinds=OVERRIDE_KINDS)))
 
 
-def find_override(overrides: Iterable[Override], op: str) -> Override | None:
-    """Return the override ``op`` names: its id, the last letters of it, or its target."""
+def named_overrides(overrides: Iterable[Override], op: str) -> tuple[Override, ...]:
+    """Return what ``op`` names: by its id, else by the last letters of it, else by its target."""
     listed = tuple(overrides)
     wanted = op.strip().upper()
     exact = [each for each in listed if each.op_id == wanted]
     close = [each for each in listed if len(wanted) >= 4 and each.op_id.endswith(wanted)]
     named = [each for each in listed if each.target == op.strip()]
-    for found in (exact, close, named):
-        if len(found) == 1:
-            return found[0]
-    return None
+    return tuple(exact or close or named)
 
 
 def _begun(entry: Entry) -> Override:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.actions import gate_of_writes
 from console.actions.confirming import approval_of, check_confirmation
-from console.actions.overrides import find_override, overrides_in_force
+from console.actions.overrides import named_overrides, overrides_in_force
 from console.actions.preparing import Bench, prepare
 from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
 from console.actions.record import consequences, intent_of, outcome_of
@@ -278,13 +278,15 @@ class Actor:
     def override(self, op: str) -> Override:
         """Return the override that ``op`` names; raises `ActionRefused`. Blocks."""
         overrides = overrides_in_force(self.bench.journal)
-        found = find_override(overrides, op)
-        if found is None:
-            known = ", ".join(f"{each.op_id} ({each.target})" for each in overrides) or "nothing"
-            raise ActionRefused.forbidden(
-                "unknown_op", f"{visible(op, 60)} names no override; in force: {known}"
-            )
-        return found
+        found = named_overrides(overrides, op)
+        if len(found) == 1:
+            return found[0]
+        shown = found or overrides
+        known = ", ".join(f"{each.op_id} ({each.verb} {each.target})" for each in shown)
+        what = f"names {len(found)} overrides" if found else "names no override"
+        raise ActionRefused.forbidden(
+            "unknown_op", f"{visible(op, 60)} {what}; in force: {visible(known or 'nothing', 600)}"
+        )
 
 
 def _gate_name(request: ActionRequest) -> str:

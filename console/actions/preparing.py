@@ -100,12 +100,14 @@ async def prepare(
         )
     except ControlError as fault:
         raise ActionRefused.forbidden("cannot_prepare", fault.sentence) from fault
+    lost: tuple[Guard, ...] = ()
     if request.purpose == "renew":
+        lost = _lost(changes)
         changes = tuple(_sent_again(change) for change in changes)
     blast = blast_of(target, verb, request, rung, sight)
     enforced_by = _enforcer(ttl_seconds, changes, standing)
     case = Case(verb, target, request, changes, states, blast, sight, enforced_by, lenient=lenient)
-    guards = (*_standing_guards(standing), *guards_of(case))
+    guards = (*_standing_guards(standing), *lost, *guards_of(case))
     undo, undo_problem = undo_steps(changes, bench.controls)
     end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()
     return PreparedAction(
@@ -165,6 +167,15 @@ async def _read(bench: Bench, steps: Sequence[Step], now: float) -> dict[str, Co
         )
     states = await asyncio.gather(*(bench.controls[name].read(now) for name in names))
     return dict(zip(names, states, strict=True))
+
+
+def _lost(changes: Sequence[PreparedChange]) -> tuple[Guard, ...]:
+    """Return the objection to renewing what is no longer in force."""
+    calls = [call for change in changes for call in change.calls if not call.already]
+    if not calls:
+        return ()
+    states = ", ".join(dict.fromkeys(call.seen.text for call in calls))
+    return (Guard("not_in_force", "forbid", f"it is no longer in force: now {states}"),)
 
 
 def _sent_again(change: PreparedChange) -> PreparedChange:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.actions.confirming import SHORTEST_REASON
 from console.actions.gate_of_writes import mode_of_command
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
@@ -76,7 +77,7 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument(
         "--reason",
         metavar="TEXT",
-        help="why; stands in the record" + " (required)" * reason_required,
+        help="why it is done; required, and stands in the record",
     )
     parser.add_argument(
         "--ttl", metavar="TIME", help="when a held state ends: 15m, 1h (default), 4h"
@@ -111,6 +112,8 @@ def reason_of(chosen: argparse.Namespace) -> str:
     reason = (chosen.reason or "").strip()
     if not reason:
         raise UsageError("say why: --reason TEXT is required and stands in the record")
+    if len(reason) < SHORTEST_REASON:
+        raise UsageError("say why in at least three letters: --reason TEXT stands in the record")
     return str(reason)
 
 
@@ -155,10 +158,8 @@ def run_async(work: Awaitable[int]) -> int:
             f'{fault}: the configuration says writes = "never"', NOT_ALLOWED
         ) from fault
     except ActionRefused as fault:
-        lines = "\n  ".join(guard.sentence for guard in fault.guards)
-        raise CommandError(
-            f"refused, nothing was sent:\n  {visible_lines(lines)}", REFUSED
-        ) from fault
+        lines = "\n  ".join(visible(guard.sentence, 600) for guard in fault.guards)
+        raise CommandError(f"refused, nothing was sent:\n  {lines}", REFUSED) from fault
     except JournalError as fault:
         raise CommandError(
             f"nothing was sent, because the journal cannot be used: {fault.sentence}",

@@ -36,13 +36,13 @@ SCHEMA = "midwatch.action/1"
 async def ask_and_do(session: Session, prepared: PreparedAction, chosen: argparse.Namespace) -> int:
     """Show, ask, do, and print what became of it; return the exit code."""
     if chosen.dry_run:
-        return await _rehearse(session, prepared, chosen)
+        return await rehearse(session, prepared, chosen)
     if prepared.forbidden:
         sys.stderr.write(preview_text(prepared))
         raise ActionRefused(prepared.forbidden)
     sys.stderr.write(preview_text(prepared))
     sys.stderr.flush()
-    confirmation = await _confirmed(session, prepared, chosen)
+    confirmation = await confirmed(session, prepared, chosen)
     if confirmation is None:
         sys.stderr.write("cancelled, nothing was sent\n")
         return NOTHING_CHANGED
@@ -51,7 +51,7 @@ async def ask_and_do(session: Session, prepared: PreparedAction, chosen: argpars
     return code_of(outcome)
 
 
-async def _rehearse(session: Session, prepared: PreparedAction, chosen: argparse.Namespace) -> int:
+async def rehearse(session: Session, prepared: PreparedAction, chosen: argparse.Namespace) -> int:
     """Print everything that would happen; where the service offers a dry run, ask it too."""
     answers: list[str] = []
     for change in prepared.changes:
@@ -71,7 +71,7 @@ async def _rehearse(session: Session, prepared: PreparedAction, chosen: argparse
     return DONE
 
 
-async def _confirmed(
+async def confirmed(
     session: Session, prepared: PreparedAction, chosen: argparse.Namespace
 ) -> Confirmation | None:
     """Return the confirmation that the class asks for, None for a no."""

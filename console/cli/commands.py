@@ -39,6 +39,19 @@ COMMANDS = {
                 ("threshold", "move the confidence threshold for human review"),
             )
         ),
+        *(
+            Command(name, "overrides_command", summary, (name,))
+            for name, summary in (
+                ("overrides", "what is held by hand, whose, and when it ends"),
+                ("renew", "give an override another end"),
+                ("end", "end an override now, in its safe state"),
+                ("undo", "go back to the state seen before an action"),
+                ("resolve", "say what is true of an action that could not be verified"),
+            )
+        ),
+        Command("approve", "approve_command", "confirm, as the second person, what waits for one"),
+        Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
+        Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
         Command("journal", "journal_command", "list, show, verify, export or prune the record"),
         Command("lint-metrics", "lint_command", "say which signals a /metrics endpoint gives"),
         Command("secret", "secret_command", "set, test or list secrets; never prints a value"),

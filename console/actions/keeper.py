@@ -1,0 +1,157 @@
+"""The keeper: ends overrides when they are due, whoever's session has dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from console.actions.overrides import overrides_in_force
+from console.actions.recovery import settle_all
+from console.actions.refusal import ActionRefused
+from console.actions.standing import KEEPER_LEASE, holder_name
+from console.actions.ways_back import note_gone, prepare_end, still_held
+from console.facts.action import Confirmation
+from console.facts.text import visible
+from console.journal.errors import JournalError
+from console.settings.durations import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.actions.pipeline import Actor
+    from console.facts.override import Override
+
+EVERY_SECONDS = 5.0
+SERVICE_GRACE_SECONDS = 10.0
+"""How long past its end a service that ends an override itself is waited for."""
+
+RETRY_SECONDS = 30.0
+KEEPER_LEASE_SECONDS = 15.0
+"""How long a keeper counts as alive after its last sign."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Ends what is due, as the one keeper of a journal; others stand by.
+
+    ``every_seconds`` is the longest pause between two looks. ``tell`` is told what happens. All it
+    knows is in the journal, so that a restarted keeper goes on where the last one stopped.
+    """
+
+    actor: Actor
+    tell: Callable[[str], None]
+    every_seconds: float = EVERY_SECONDS
+    _retry_at: dict[str, float] = field(default_factory=dict)
+    _standing_by: bool = False
+
+    async def run(self, ended: asyncio.Event) -> None:
+        """Keep until ``ended``; a fault of the journal is told, and tried again."""
+        told = ""
+        beating = asyncio.create_task(self._beat())
+        try:
+            while not ended.is_set():
+                try:
+                    pause_seconds = await self.look()
+                    told = ""
+                except JournalError as fault:
+                    pause_seconds = self.every_seconds
+                    if fault.sentence != told:
+                        self.tell(f"cannot keep: {fault.sentence}")
+                    told = fault.sentence
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_seconds):
+                        await ended.wait()
+        finally:
+            beating.cancel()
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Give the lease back, so that the next keeper need not wait for its end."""
+        with contextlib.suppress(JournalError):  # the lease then ends by itself
+            await asyncio.to_thread(self.actor.bench.journal.drop_lease, KEEPER_LEASE, self._me)
+
+    async def look(self) -> float:
+        """Settle what was cut off, end what is due; return the seconds until the next look.
+
+        Raises ``JournalError``.
+        """
+        if not await self._is_keeper():
+            return self.every_seconds
+        for outcome in await settle_all(self.actor.bench):
+            self.tell(f"{outcome.op_id}: {outcome.sentence}")
+        overrides = await asyncio.to_thread(overrides_in_force, self.actor.bench.journal)
+        for override in overrides:
+            if self._due_at(override) <= self.actor.bench.clock():
+                await self._end(override)
+        left = [self._due_at(each) - self.actor.bench.clock() for each in overrides]
+        return min([self.every_seconds, *(max(0.1, each) for each in left)])
+
+    async def _beat(self) -> None:
+        """Stay alive for others while an end is read back, which takes longer than a lease."""
+        while True:
+            await asyncio.sleep(KEEPER_LEASE_SECONDS / 3.0)
+            if not self._standing_by:
+                # What is wrong with the journal is told by the next look.
+                with contextlib.suppress(JournalError):
+                    await self._take_lease()
+
+    async def _take_lease(self) -> str:
+        bench = self.actor.bench
+        lease = await asyncio.to_thread(
+            bench.journal.take_lease, KEEPER_LEASE, self._me, KEEPER_LEASE_SECONDS, bench.clock()
+        )
+        return lease.holder
+
+    @property
+    def _me(self) -> str:
+        return holder_name(self.actor.bench.who, "keeper")
+
+    async def _is_keeper(self) -> bool:
+        holder = await self._take_lease()
+        mine = holder == self._me
+        if not mine and not self._standing_by:
+            self.tell(f"standing by: {holder} keeps this journal")
+        self._standing_by = not mine
+        return mine
+
+    def _due_at(self, override: Override) -> float:
+        if override.ends_at is None:
+            return float("inf")
+        return max(override.ends_at, self._retry_at.get(override.op_id, 0.0))
+
+    async def _end(self, override: Override) -> None:
+        """End one override; what goes wrong is told and tried again, never dropped."""
+        actor, now = self.actor, self.actor.bench.clock()
+        what = f"{override.verb} {override.target} by {override.by}"
+        try:
+            prepared = await prepare_end(
+                actor, override, f"its end was due; begun: {override.reason}"
+            )
+            if not still_held(override, prepared):
+                await note_gone(actor, override, f"it was {prepared.before} already")
+                self.tell(f"ended: {what}: it was {prepared.before} already, nothing was sent")
+                return
+            late = now - (override.ends_at or now)
+            if override.enforced_by == "service" and late < SERVICE_GRACE_SECONDS:
+                self._retry_at[override.op_id] = now + 1.0
+                return
+            outcome = await actor.perform(prepared, Confirmation(yes=True, by_yes=True))
+        except ActionRefused as refused:
+            self._again(override, now, f"OVERDUE: {what} cannot be ended: {refused}")
+            return
+        if outcome.kind in ("applied", "no_op"):
+            self._retry_at.pop(override.op_id, None)
+            self.tell(f"ended: {what}: {outcome.sentence}")
+        else:
+            late_words = format_duration(max(1.0, round(now - (override.ends_at or now))))
+            self._again(
+                override,
+                now,
+                f"OVERDUE by {late_words}: {what}: {outcome.kind}: {outcome.sentence}",
+            )
+
+    def _again(self, override: Override, now: float, sentence: str) -> None:
+        self._retry_at[override.op_id] = now + RETRY_SECONDS
+        self.tell(visible(sentence, 800))

@@ -1,0 +1,226 @@
+"""``midwatch overrides|renew|end|undo|resolve``: what is held by hand, and the ways out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from console.actions.gate_of_writes import require
+from console.actions.overrides import overrides_in_force
+from console.actions.recovery import note_truth
+from console.actions.refusal import ActionRefused
+from console.actions.standing import KEEPER_LEASE, holder_name, holder_of
+from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
+from console.cli.acting import (
+    DONE,
+    NOTHING_CHANGED,
+    add_flags,
+    has_terminal,
+    look,
+    opened,
+    reason_of,
+    run_async,
+    told,
+    ttl_of,
+)
+from console.cli.asking import ask_and_do, iso
+from console.cli.commands import COMMANDS
+from console.cli.exits import UsageError
+from console.cli.parsing import Parser, add_shared
+from console.facts.action import Outcome
+from console.facts.text import visible
+from console.journal import Question
+from console.settings.durations import format_duration
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.actions.preparing import Bench
+    from console.facts.action import OutcomeKind
+    from console.facts.entry import Entry
+    from console.facts.override import Override
+
+SCHEMA = "midwatch.overrides/1"
+_TRUTHS = {"applied": "applied", "not": "failed"}
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Do the command that stands first in ``arguments``; return its exit code."""
+    command, *rest = arguments
+    chosen = parser(command).parse_all(rest)
+    match command:
+        case "overrides":
+            return run_async(_list(shared, as_json=chosen.json))
+        case "resolve":
+            return run_async(_resolve(shared, chosen, reason_of(chosen)))
+        case _:
+            return run_async(_way(command, shared, chosen, reason_of(chosen)))
+
+
+def parser(command: str) -> Parser:
+    """Return the command's own parser."""
+    made = Parser(f"midwatch {command}", f"{COMMANDS[command].summary.capitalize()}.")
+    if command == "overrides":
+        made.add_argument("--json", action="store_true", help="a document for scripts")
+    else:
+        made.add_argument(
+            "op", metavar="OP", help="the operation, the last letters of it, or its target"
+        )
+        add_flags(made)
+    if command == "resolve":
+        made.add_argument(
+            "--as",
+            dest="truth",
+            metavar="applied|not",
+            required=True,
+            help="what is true, as you have seen it with your own eyes",
+        )
+    add_shared(made)
+    return made
+
+
+async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
+    async with opened(shared) as session:
+        bench = session.bench
+        now = bench.clock()
+        found = await asyncio.to_thread(overrides_in_force, bench.journal)
+        me = holder_name(bench.who, "looking")
+        keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, me, now)
+        if as_json:
+            made = {
+                "schema": SCHEMA,
+                "taken_at": iso(now),
+                "keeper": keeper or None,
+                "overrides": [document(each, now) for each in found],
+            }
+            print(json.dumps(made, indent=2, ensure_ascii=False))
+            return DONE
+        for override in found:
+            print(line(override, now))
+        sys.stderr.write(_footing(found, keeper, now))
+        return DONE
+
+
+def line(override: Override, now: float) -> str:
+    """Return one override as a line: what, whose, how long still, what follows, why."""
+    left = override.left_seconds(now)
+    match override.state(now):
+        case "overdue":
+            when = f"OVERDUE {format_duration(max(1, round(-(left or 0.0))))}"
+        case "no end":
+            when = "NO END" + (f" (due in {_whole(left)})" if left is not None else "")
+        case state:
+            when = f"{_whole(left)}{'!' if state == 'ends soon' else ''}"
+    sure = "" if override.certain else " UNVERIFIED"
+    drill = " drill" if override.drill else ""
+    return visible(
+        f"{override.op_id}  {override.verb:<9} {override.target:<22} {override.wanted:<14} "
+        f'{override.by:<10} {when} → {override.ends_in}{sure}{drill}  "{override.reason}"',
+        1000,
+    )
+
+
+def _whole(seconds: float | None) -> str:
+    return format_duration(max(1.0, float(round(seconds or 0.0))))
+
+
+def _footing(found: Sequence[Override], keeper: str, now: float) -> str:
+    if not found:
+        return "nothing is held by hand\n"
+    lacking = [each for each in found if each.enforced_by != "service" and not keeper]
+    if lacking:
+        return f"{len(lacking)} with NO END enforced: no keeper runs; start: midwatch keep\n"
+    return f"keeper: {visible(keeper, 200)}\n" if keeper else ""
+
+
+def document(override: Override, now: float) -> dict[str, object]:
+    """Return an override for scripts."""
+    left = override.left_seconds(now)
+    return {
+        "op": override.op_id,
+        "verb": override.verb,
+        "target": override.target,
+        "wanted": override.wanted,
+        "by": override.by,
+        "reason": override.reason,
+        "incident": override.incident or None,
+        "began_at": iso(override.began_at),
+        "ends_at": None if override.ends_at is None else iso(override.ends_at),
+        "left_seconds": None if left is None else round(left, 1),
+        "state": override.state(now),
+        "ends_in": override.ends_in,
+        "enforced_by": override.enforced_by,
+        "certain": override.certain,
+        "drill": override.drill,
+    }
+
+
+async def _way(
+    command: str, shared: argparse.Namespace, chosen: argparse.Namespace, reason: str
+) -> int:
+    async with opened(shared) as session:
+        actor = session.actor
+        if not chosen.dry_run:
+            require(command, actor.mode)
+        if command == "undo":
+            snapshot = await look(session, (), instant=True)
+            prepared = await prepare_undo(actor, chosen.op, reason, ttl_of(chosen), snapshot)
+            return await ask_and_do(session, prepared, chosen)
+        override = await asyncio.to_thread(actor.override, chosen.op)
+        if command == "end":
+            prepared = await prepare_end(actor, override, reason)
+        else:
+            snapshot = await look(session, (override.target,), instant=True)
+            prepared = await prepare_renew(actor, override, reason, ttl_of(chosen), snapshot)
+        return await ask_and_do(session, prepared, chosen)
+
+
+async def _resolve(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
+    """Write what a person says is true of an unverified operation; it unlocks the target."""
+    if chosen.truth not in _TRUTHS:
+        raise UsageError(f"--as {visible(chosen.truth, 40)}: it is applied, or not")
+    kind: OutcomeKind = "applied" if chosen.truth == "applied" else "failed"
+    async with opened(shared) as session:
+        bench = session.bench
+        intent, settled = await asyncio.to_thread(_operation, bench, chosen.op)
+        sentence = f"{bench.who.name} says it was {chosen.truth.replace('not', 'not applied')}"
+        outcome = Outcome(intent.op_id, kind, sentence, at=bench.clock())
+        told("resolve", f"{intent.action} {intent.target} ({intent.op_id}): {sentence}")
+        if chosen.dry_run:
+            return DONE
+        if not chosen.yes and not _sure(intent):
+            return NOTHING_CHANGED
+        await asyncio.to_thread(_write_truth, bench, intent, outcome, reason, settled)
+        print(f"resolved: {intent.action} {visible(intent.target, 80)}: {sentence}")
+        return DONE
+
+
+def _sure(intent: Entry) -> bool:
+    if not has_terminal():
+        raise UsageError("there is no terminal to ask on; --yes goes ahead without asking")
+    sys.stderr.write(f"type {intent.target} to write it down, Enter cancels: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == intent.target
+
+
+def _operation(bench: Bench, op: str) -> tuple[Entry, bool]:
+    """Return the intent of an operation, and whether it has an outcome. Blocks."""
+    wanted = op.strip().upper()
+    found = bench.journal.entries(Question(op_id=wanted, kinds=("intent", "outcome")))
+    intent = next((each for each in found if each.kind == "intent"), None)
+    if intent is None:
+        raise ActionRefused.forbidden("unknown_op", f"{visible(op, 60)} names no operation")
+    return intent, any(each.kind == "outcome" for each in found)
+
+
+def _write_truth(bench: Bench, intent: Entry, outcome: Outcome, reason: str, settled: bool) -> None:
+    from console.actions.record import consequences, outcome_of
+
+    if not settled:
+        overrides = overrides_in_force(bench.journal)
+        drafts = consequences(intent, outcome, overrides)
+        bench.journal.append_all([outcome_of(intent, outcome, ()), *drafts])
+    note_truth(bench, intent, outcome, "resolved", reason)
