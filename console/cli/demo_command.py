@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,8 +96,11 @@ def _watch(
     closing: list[Callable[[], None]] = [fleet.stop]
 
     def close() -> None:
-        while closing:
-            closing.pop()()
+        with ExitStack() as ends:
+            # Every one is run, whatever happens to another.
+            for end in closing:
+                ends.callback(end)
+            closing.clear()
 
     try:
         prometheus_url = _real_prometheus(fleet, closing) if chosen.real_prometheus else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Raw, is_windowed, method
+from console.signals.expressions import Raw, Scaled, is_windowed, method
 from console.signals.matchers import Matcher, exactly, matchers_text
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
@@ -147,7 +147,10 @@ def _query(
     edge: float | None,
     models: frozenset[str] | None,
 ) -> Query:
-    expression = definition.expression
+    expression, how = definition.expression, method(definition.expression)
+    if variant.share != 1.0:
+        how = f"{how}, {variant.share:.0%} of that of {duration(variant.window_seconds)}"
+        expression = Scaled(expression, variant.share)
     window: float | None = None
     if is_windowed(expression):
         declared = window_seconds(definition.window) if variant.is_plain else None
@@ -165,7 +168,7 @@ def _query(
         edge=edge,
         cadence=(definition.cadence if variant.is_plain else None) or variant.cadence,
         models=models,
-        method=method(expression),
+        method=how,
         n_column=n_column,
         min_n=min_n,
         matchers=crowd.matchers,

@@ -152,6 +152,20 @@ def test_a_connection_is_kept_for_the_next_scrape(fleet: DemoFleet) -> None:
     connection.close()
 
 
+def test_stopping_under_a_held_connection_is_silent(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    running = DemoFleet(seed=1, scenario="calm")
+    running.start()
+    held = http.client.HTTPConnection(urlsplit(running.services[0].url).netloc, timeout=5)
+    held.request("GET", "/healthz")
+    assert held.getresponse().read() == b"fraud-scorer ok\n"
+    running.stop()
+    held.close()
+    assert capfd.readouterr().err == ""
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_ports_are_consecutive_when_asked_for_and_a_taken_one_is_said() -> None:
     first = free_port()
     fleet = DemoFleet(models=2, scenario="calm")
