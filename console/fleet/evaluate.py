@@ -249,6 +249,7 @@ def _remember(
         held_texts=held,
         changes=snapshot.changes,
         source_states=evidence.source_states,
+        score_drift=seen.score_drift,
         bad_dependencies={
             one.name: one.since for one in snapshot.dependencies if one.since is not None
         },

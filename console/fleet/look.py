@@ -20,6 +20,7 @@ from console.fleet.labels import (
 )
 from console.fleet.memory import Folds, Memory, RowsBefore, Streaks, follow
 from console.fleet.routes import route_facts
+from console.fleet.score_drift import ScoreDrift, measure, with_score_drift
 from console.fleet.statics import Statics, statics_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Seen:
     before: RowsBefore
     identities: Mapping[str, tuple[str, str]]
     identity_changes: tuple[Change, ...]
+    score_drift: ScoreDrift | None = None
 
 
 def look(
@@ -57,6 +59,8 @@ def look(
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
+    score_drift = measure(statics.references, observed, memory.score_drift)
+    observed = with_score_drift(observed, score_drift, len(rows))
     streaks, before = follow(memory, statics, rules)
     folds = _folds(observed, statics, memory.folds)
     known, news, changed_models = _identities(folds, statics, memory, now)
@@ -83,7 +87,7 @@ def look(
         changed_at=changed_at,
         source_states={source.name: source.state for source in sources},
     )
-    return Seen(evidence, observed, memory, folds, streaks, before, known, news)
+    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 
 
 def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.fleet.evidence import Evidence
     from console.fleet.labels import CallPlaces, Fold
     from console.fleet.routes import RouteFacts
+    from console.fleet.score_drift import ScoreDrift
     from console.fleet.statics import Statics
 
     Floats = NDArray[np.float64]
@@ -87,6 +88,7 @@ class Memory:
     held_texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     source_states: Mapping[str, str] = field(default_factory=dict)
+    score_drift: ScoreDrift | None = None
     bad_dependencies: Mapping[str, float] = field(default_factory=dict)
     dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
 
