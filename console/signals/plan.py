@@ -13,6 +13,7 @@ from console.signals.placeholders import names as placeholders
 from console.signals.profile import Profile, profiles, window_seconds
 from console.signals.query import Cadence, Query
 from console.signals.scope import duration, number
+from console.signals.scores import SCORES, score_queries
 from console.signals.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,
@@ -191,7 +192,12 @@ def _id(
 
 def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
     everyone = _Crowd((), (), everyone=True)
+    for crowd in crowds:
+        referenced = frozenset(value for value, row in crowd.rows if row.reference is not None)
+        yield from score_queries(profile, referenced, crowd.matchers)
     for name, fact in profile.facts.items():
+        if name == SCORES:
+            continue
         windowed = is_windowed(fact.expression)
         of_models = fact.by[0] == profile.model_label
         for crowd in crowds if of_models else (everyone,):

@@ -53,6 +53,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "review_outcomes": "finished reviews a second by model and outcome",
         "cost_by": "spend in USD an hour by model, component, team and use",
         "drift_by_feature": "PSI by model and feature",
+        "score_buckets": "growth of the score histogram, asked where a drift reference is declared",
     }
 )
 """Labelled measurements a profile may define, with their meaning."""
