@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli import exits
+from console.cli.logs import keep_out_of_log
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.text import visible
 from console.settings.load import load
@@ -82,6 +83,7 @@ async def _sources(settings: Settings) -> list[Finding]:
 
     references = [each.reference for each in list_references(settings)]
     resolver = SecretResolver(references, os.environ)
+    keep_out_of_log(resolver.known)
     resolver.start()
     return list(await asyncio.gather(*(_source(each, resolver) for each in settings.sources)))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.cli import exits
 from console.cli.exits import CommandError
+from console.cli.logs import keep_out_of_log
 from console.settings.load import Flags, Loaded, load
 
 if TYPE_CHECKING:
@@ -64,5 +65,6 @@ def prepare(flags: Flags, *, needs_source: bool = True) -> Prepared:
         raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
     references = [each.reference for each in list_references(loaded.settings)]
     resolver = SecretResolver(references, os.environ)
+    keep_out_of_log(resolver.known)
     resolver.start()
     return Prepared(loaded, load_again, resolver)
