@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.actions.outlook import Outlook
+    from console.facts.action import (
+        ActionRequest,
+        Confirmation,
+        Mode,
+        Outcome,
+        PreparedAction,
+    )
+    from console.facts.drift import Distribution
     from console.facts.reading import ReadingState
     from console.facts.samples import Series
     from console.facts.snapshot import Snapshot
@@ -118,3 +127,7 @@ class EngineHandle(Protocol):
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way instead of at the next tick."""
         ...
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        """Ask how a model's scores are distributed now, beside its reference if it has one."""
+        ...
+

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.desk import Desk
+from console.engine.distributions import distribution
 from console.engine.explain import explain
 from console.engine.history import History
 from console.engine.making import made_or_broken, plain_factory
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
+    from console.facts.drift import Distribution
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.settings.load import Loaded
@@ -135,7 +137,14 @@ class Engine:
 
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
-        return explain(self._desk, self.latest, model, signal, self._clock())
+        drift = self._memory.score_drift
+        return explain(self._desk, self.latest, model, signal, self._clock(), drift)
+
+    async def distribution(self, model: str) -> Distribution:
+        """Return how a model's scores are distributed now, beside its reference if in force."""
+        drift = self._memory.score_drift
+        board, now = self._desk.board, self._clock()
+        return await distribution(board, self.source, drift, model, now)
 
     def question(self, model: str, signal: str) -> tuple[Query, Seat] | None:
         """Return the query that fills a measured signal of a model, and whom it is asked about."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from console.settings.schema import Settings
 
 log = logging.getLogger(__name__)
+    from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.drift import Distribution
 
 STOP_SECONDS = 3.0
 
@@ -120,6 +122,14 @@ class EngineThread:
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way."""
         self._call(lambda engine: engine.refresh())
+
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        """Ask how a model's scores are distributed now; ``deliver`` gets the answer."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.distribution(model))
+
+        self._spawn(ask)
 
     def _run(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         try:

@@ -113,7 +113,7 @@ def alone(
     counts: Sequence[float],
     *,
     window_seconds: float,
-    at: float,
+    at: float | None,
     note: str = "",
 ) -> Distribution:
     """Return what a window counted, with no reference to hold it against."""
@@ -134,10 +134,15 @@ def alone(
     )
 
 
-def of_row(drift: ScoreDrift | None, model: str, row: int) -> Distribution | None:
-    """Return the newest window of a row whose reference is in force and was answered, else None."""
-    place = -1 if drift is None else int(drift.references.place[row])
-    if drift is None or place < 0 or drift.now.fault[place] or not np.isfinite(drift.now.n[place]):
+def of_model(drift: ScoreDrift | None, model: str) -> Distribution | None:
+    """Return a model's newest window if its reference is in force and was answered, else None."""
+    place = None if drift is None else drift.references.place_of.get(model)
+    if (
+        drift is None
+        or place is None
+        or drift.now.fault[place]
+        or not np.isfinite(drift.now.n[place])
+    ):
         return None
     reference = drift.references.listed[place]
     return of_reference(

@@ -11,7 +11,7 @@ import numpy as np
 from console.fleet.drift import CHI2_95_BY_DEGREES, EMPTY_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class References:
     """The references of R rows, padded to the W bins of the widest.
 
-    ``rows`` are row numbers, ``place`` the place among the R of every row (-1 without one).
+    ``rows`` are row numbers, ``place`` the place among the R of every row (-1 without one),
+    ``place_of`` the same by model name.
     ``inner`` (R x W) are upper edges that a histogram must have: all but the last bin's, NaN
     elsewhere. ``used`` (R x W) marks bins, ``shares`` (R x W) are floored and sum to 1 over them.
     ``chi2`` (R) is the 95% point that noise is judged by.
@@ -35,6 +36,7 @@ class References:
 
     rows: Indices
     place: Indices
+    place_of: Mapping[str, int]
     listed: tuple[DriftReference, ...]
     inner: Floats
     used: Mask
@@ -68,6 +70,7 @@ def references_of(rows: Sequence[ModelRow]) -> References:
     return References(
         rows=np.array([number for number, _ in found], dtype=np.intp),
         place=place,
+        place_of={rows[number].model: at for at, (number, _) in enumerate(found)},
         listed=listed,
         inner=inner,
         used=used,

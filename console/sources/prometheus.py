@@ -125,6 +125,13 @@ class PrometheusSource:
         self._note([answer for answer, _ in answers], now)
         return [answer for answer, _ in answers]
 
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Ask one instant query beside the rounds; raises `SourceDown`."""
+        answer, failure = await self._answer(query, now)
+        if failure is not None and not failure.heard:
+            raise SourceDown(failure.sentence)
+        return answer
+
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float
     ) -> Series:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from console.facts.reading import ReadingState
 from console.facts.snapshot import Snapshot
-from console.fleet.distribution import buckets_to_bins, centres, measures, of_row, sentence
+from console.fleet.distribution import buckets_to_bins, centres, measures, of_model, sentence
 from console.fleet.drift import psi, shares
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
@@ -175,7 +175,7 @@ def test_two_windows_in_a_row_are_needed(now: float, before: float, rules: set[s
 
 
 def test_noise_of_few_rows_is_no_finding() -> None:
-    """PSI .238 of m=210 is above the noise floor with n=250 (.148), and under it with n=90 (.268)."""
+    """PSI .238 of m=210 is above the noise floor for n=250 (.148), under it for n=90 (.268)."""
     counts = shifted(0.5, 210)
     loud, _ = judged(grown({0: counts}), grown({0: counts}), n=250)
     assert rules_of(loud, 0) == {"drift_alone"}
@@ -245,13 +245,13 @@ def test_a_fleet_without_references_measures_nothing() -> None:
 def test_the_distribution_of_a_row() -> None:
     counts = shifted(0.5, 5000)
     _, memory = judged(grown({0: counts}), None, memory=Memory())
-    found = of_row(memory.score_drift, "m", 0)
+    found = of_model(memory.score_drift, "m")
     assert found is not None
     assert found.now_shares == pytest.approx([count / 5000 for count in counts])
     assert found.reference_shares == pytest.approx(FLAT)
     assert found.measures is not None
     assert found.psi == found.measures.psi
-    assert of_row(memory.score_drift, "other", 1) is None
+    assert of_model(memory.score_drift, "other") is None
 
 
 def test_bins_of_a_histogram_as_it_is() -> None:

@@ -5,11 +5,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.facts.drift import Distribution
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.settings.schema import Settings
+
+SAMPLE_DISTRIBUTION = Distribution(
+    model="fraud-scorer",
+    edges=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    now_shares=(0.14, 0.10, 0.06, 0.08, 0.10, 0.13, 0.09, 0.08, 0.07, 0.15),
+    now_n=5812.0,
+    reference_shares=(0.24, 0.14, 0.08, 0.06, 0.04, 0.04, 0.04, 0.02, 0.02, 0.32),
+    reference_n=41_212.0,
+    reference_name="refs/fraud-2026-10.json",
+    taken_at=1_790_553_600.0,
+    psi=0.27,
+    window_seconds=3600.0,
+)
+"""What every model's scores are."""
 
 
 class StubEngine:
@@ -20,6 +35,8 @@ class StubEngine:
         self._settings = settings or Settings()
         self.asked: list[tuple[str, tuple[str, ...], float]] = []
         self.refreshes = 0
+        self.distributions_asked: list[str] = []
+        self.distribution = SAMPLE_DISTRIBUTION
         self.stopped = False
         self.reload_outcome = ReloadOutcome(True, "reloaded: nothing differs")
         self.tell: Callable[[Snapshot], None] = lambda snapshot: None
@@ -78,6 +95,10 @@ class StubEngine:
         values = (start + (value - start) * share) * ripple
         values[cells // 3 : cells // 3 + max(2, cells // 60)] = np.nan
         return Series(signal, times, values)
+
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        self.distributions_asked.append(model)
+        deliver(self.distribution)
 
     def explain(self, model: str, signal: str) -> Explanation:
         fact = SIGNALS[signal]
