@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.facts.reading import NO_DATA, Reading, ReadingState
+from console.facts.record import NO_RECORD, Record
 from console.facts.severity import UNKNOWN_BREAKER, UNKNOWN_ROUTE, Breaker, Finding, Route, Severity
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.model import ModelRow
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
 
     Floats = NDArray[np.float64]
@@ -94,6 +96,7 @@ class Snapshot:
     ``severities`` holds `Severity` codes. ``findings`` has an entry only for rows with any.
     ``planned`` marks rows whose trouble an owned, unexpired override explains.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
+    ``overrides`` are in force as ``record``, the journal, tells them, the oldest first.
     """
 
     environment: str
@@ -113,6 +116,8 @@ class Snapshot:
     changes: tuple[Change, ...] = ()
     pending: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    record: Record = NO_RECORD
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

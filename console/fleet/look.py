@@ -11,6 +11,7 @@ from console.fleet import changes, culprit
 from console.fleet.breakers import breaker_facts, shared_breakers
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.fleet.held import held_facts
 from console.fleet.labels import (
     attempts,
     call_places,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from console.facts.model import ModelRow
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change
     from console.fleet.observed import Observed
@@ -56,6 +58,7 @@ def look(
     now: float,
     settings: Settings,
     rules: int,
+    overrides: Sequence[Override] = (),
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -69,18 +72,21 @@ def look(
     changed_at = before.changed_at.copy()
     changed_at[[statics.index[model] for model in changed_models]] = now
     renamed = culprit.aliases(settings)
+    shared = culprit.renamed_breakers(folds.shared_breakers.result, renamed)
+    breakers, routes = folds.breakers.result, folds.routes.result
     evidence = Evidence(
         now=now,
         statics=statics,
         asked=asked,
         derived=derive(asked, statics, now),
-        breakers=folds.breakers.result,
-        routes=folds.routes.result,
+        breakers=breakers,
+        routes=routes,
+        held=held_facts(overrides, statics, breakers, shared, routes, now),
         versions=folds.versions.result,
         attempts=attempts(
             observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
         ),
-        dependency_breakers=culprit.renamed_breakers(folds.shared_breakers.result, renamed),
+        dependency_breakers=shared,
         has_data=has_data,
         doubtful=rows_in_doubt(asked, len(rows)),
         absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from console.fleet.rules import burn, notice, presence, protection, quality, spend
+from console.fleet.rules import burn, held, notice, presence, protection, quality, spend
 
 RULES = tuple(
     sorted(
         (
             *burn.RULES,
             *protection.RULES,
+            *held.RULES,
             *presence.RULES,
             *quality.RULES,
             *spend.RULES,
