@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from console.cli import exits
 from console.cli.exits import CommandError
 from console.cli.logs import keep_out_of_log
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from console.engine.service import Engine
-    from console.settings.schema import SourceSettings
+    from console.journal import Journal
+    from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
     from console.sources.protocol import Source
 
@@ -45,7 +48,15 @@ class Prepared:
             load_again=self.load_again,
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
+            open_record=self._open_record,
         )
+
+    def _open_record(self, settings: Settings) -> Journal:
+        from console.journal import open_configured
+
+        # Nothing is written here, so a configuration file that is gone by now is no hindrance.
+        read = replace(self.loaded, settings=settings, path=None)
+        return open_configured(read, self.resolver, os.environ, read_only=True)
 
 
 def prepare(flags: Flags, *, needs_source: bool = True) -> Prepared:

@@ -15,6 +15,8 @@ from console.engine.history import History
 from console.engine.making import made_or_broken, plain_factory
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
+from console.engine.records import Records
+from console.engine.score_series import PSI
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
+    from console.facts.entry import Entry, Verification
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
+    from console.journal import BrokenEntryError, Journal, Question
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -38,6 +42,10 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0
 """How long a tick waits for sources before it shows what is there."""
 
+RECORD_GRACE_SECONDS = 0.5
+RECORD_LIMIT_SECONDS = 6.0
+"""How long a tick, and a single look, wait for the journal."""
+
 PROBLEM_SECONDS = 60.0
 AWAY = ("stale", "down")
 
@@ -46,6 +54,7 @@ class Engine:
     """Polls sources and turns what they say into Snapshots, one a tick.
 
     ``load_again`` reads the configuration anew for `reload`; ``clock`` gives Unix seconds.
+    ``open_record`` opens, for reading, the journal that settings name; None reads none.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class Engine:
         clock: Callable[[], float] = time.time,
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
+        open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
         self.latest: Snapshot | None = None
@@ -67,6 +77,7 @@ class Engine:
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
         self._history = History()
+        self._records = Records(open_record, loaded.settings, clock)
         self._memory = Memory()
         self._tick = 0
         self._wake = asyncio.Event()
@@ -105,20 +116,33 @@ class Engine:
 
     async def tick(self) -> Snapshot:
         """Poll what is due, wait a moment for it, and judge what is there."""
+        self._records.start()
         self._start_polls()
         await self._wait(GRACE_SECONDS, whole=False)
+        await self._records.settle(RECORD_GRACE_SECONDS)
         return self._judge(remembers=True)
 
     async def once(self, *, remembers: bool = True, limit_seconds: float = 60.0) -> Snapshot:
         """Poll every source to its end, slow questions included, and judge what came back."""
+        self._records.start()
         self._start_polls()
         await self._wait(limit_seconds, whole=True)
+        await self._records.settle(RECORD_LIMIT_SECONDS)
         return self._judge(remembers=remembers)
 
     async def close(self) -> None:
         """Let go of all sources."""
         for poller in self._pollers.values():
             await poller.close()
+        await self._records.close()
+
+    async def journal_entries(self, question: Question) -> tuple[Entry | BrokenEntryError, ...]:
+        """Return entries of the journal, oldest first; raises ``JournalError``."""
+        return await self._records.entries(question)
+
+    async def verify_journal(self) -> Verification:
+        """Read the journal's whole chain; raises ``JournalError``."""
+        return await self._records.verify()
 
     def source(self, name: str) -> Source | None:
         """Return the source of this name."""
@@ -147,11 +171,14 @@ class Engine:
         return await distribution(board, self.source, drift, model, now)
 
     def question(self, model: str, signal: str) -> tuple[Query, Seat] | None:
-        """Return the query that fills a measured signal of a model, and whom it is asked about."""
+        """Return the query that fills a measured signal of a model, and whom it is asked about.
+
+        None for what the console computes itself, drift against a declared reference included.
+        """
         seating = self._desk.board.seating
         for row, seat in zip(seating.rows, seating.seats, strict=True):
             asked = self._desk.board.asked(seat, signal) if row.model == model else ()
-            if asked:
+            if asked and not (signal == PSI and row.reference is not None):
                 return asked[-1].query, seat
         return None
 
@@ -183,6 +210,9 @@ class Engine:
                 pollers[name] = self._poller(made[name])
         self._pollers = pollers
         self._desk.configure(settings)
+        if self._records.configure(settings):
+            # What another journal said is no news by its absence from this one.
+            self._memory = replace(self._memory, held=None)
         for poller in gone:
             await poller.close()
         self.refresh()
@@ -215,6 +245,7 @@ class Engine:
         self._desk.away([status.name for status in statuses if status.state in AWAY])
         rows = self._desk.board.seating.rows
         self._tick += 1
+        known = self._records.known(now)
         snapshot, self._memory = evaluate(
             rows,
             self._desk.observe(),
@@ -225,6 +256,8 @@ class Engine:
             tick=self._tick,
             settings=self.settings,
             remembers=remembers,
+            overrides=known.overrides,
+            record=known.record,
         )
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
