@@ -13,6 +13,7 @@ from console.engine.join import JoinCache, rows_asked
 from console.engine.seats import Seat, Seating
 from console.facts.signals import SIGNALS
 from console.fleet.observed import LabelledValue, Observed
+from console.signals.profile import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -206,7 +207,7 @@ class Board:
             rows = self.seating.rows
             facts = tuple(
                 LabelledValue(
-                    labels=(rows[row].model, *answer.keys[entry][1:]),
+                    labels=(rows[row].model, *_told(query, answer.keys[entry][1:])),
                     value=values[entry],
                     at=answer.at,
                 )
@@ -214,6 +215,14 @@ class Board:
             )
         self._labelled[source, query.id] = (answer, facts)
         return facts
+
+
+def _told(query: Query, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return label values, empty where the profile's server only writes that it has none."""
+    profile = profiles().get(query.profile)
+    if profile is None:
+        return labels
+    return tuple(profile.value_of(label) or "" for label in labels)
 
 
 def _says_the_same(before: Answer, answer: Answer) -> bool:
