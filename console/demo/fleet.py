@@ -13,6 +13,7 @@ from console.demo.config import config_toml
 from console.demo.history import History, HistoryBlock
 from console.demo.http import LOOPBACK, Request, Response, open_listener
 from console.demo.layout import CONTENT_TYPE, Page
+from console.demo.references import path_of, reference_file
 from console.demo.service import Service
 from console.demo.simulation import Simulation
 from console.demo.specs import ModelSpec
@@ -168,15 +169,26 @@ class DemoFleet:
         }
         return self._history.blocks(by_model)
 
-    def config_toml(self, *, prometheus_url: str | None = None) -> str:
-        """Return a complete configuration: the fleet's own targets, or a Prometheus with them."""
+    def config_toml(self, *, prometheus_url: str | None = None, references: bool = False) -> str:
+        """Return a complete configuration: the fleet's own targets, or a Prometheus with them.
+
+        With ``references`` it names the files of `reference_files`, to be put beside it.
+        """
         control_urls = {
             service.model.name: address.url
             for endpoint, address in zip(self._endpoints(), self.services, strict=False)
             for service in endpoint
             if address.profile == "midwatch"
         }
-        return config_toml(self.models, self.targets, prometheus_url, control_urls)
+        return config_toml(
+            self.models, self.targets, prometheus_url, control_urls, references=references
+        )
+
+    def reference_files(self) -> dict[str, bytes]:
+        """Return frozen score distributions by their path beside the configuration."""
+        now = self.simulation.now
+        paths = ((path_of(model), model) for model in self.models)
+        return {path: reference_file(model, now) for path, model in paths if path is not None}
 
     def _endpoints(self) -> list[list[Service]]:
         """Return the services of each listener: one model each, clones several together."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from console.engine.derived import BASES
 from console.engine.handle import Explanation
 from console.engine.hints import hint
+from console.engine.score_series import PSI
 from console.facts.reading import NO_DATA, Reading
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from console.engine.desk import Desk
     from console.facts.snapshot import Snapshot
     from console.fleet.score_drift import ScoreDrift
-
-PSI = "drift_psi"
 
 
 def explain(
