@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks.fleets import canned_fleet, subject
 from tests.benchmarks.measure import Benchmark, Row
-from tests.benchmarks.terminal import Terminal
+from tests.support.pty_session import PtySession
 
 _TICKS = 12
 
@@ -18,7 +18,7 @@ def _stalls(models: int, slowed: bool) -> list[float]:
         report = Path(folder) / "stalls"
         options = ["--stalls", str(report), *(["--slow"] if slowed else [])]
         command = subject(*options, arguments=("--prometheus", url))
-        with Terminal(command, environment={"MIDWATCH_REFRESH": "2s"}) as terminal:
+        with PtySession(command, env={"MIDWATCH_REFRESH": "2s"}) as terminal:
             terminal.wait_for(b"model-0", 40.0)
             terminal.drain(26.0)
         return [float(line) for line in report.read_text().split()]
@@ -52,13 +52,13 @@ def wire_and_memory(slowed: bool) -> list[Row]:
     rows = []
     with canned_fleet(1000, 0.1) as url:
         command = subject(arguments=("--prometheus", url))
-        with Terminal(command, environment={"MIDWATCH_REFRESH": "2s"}) as terminal:
+        with PtySession(command, env={"MIDWATCH_REFRESH": "2s"}) as terminal:
             terminal.wait_for(b"model-0", 30.0)
             first_screen = terminal.settle(0.6, 5.0)
             terminal.drain(8.0)
             a_tick = terminal.drain(2.0 * _TICKS) / _TICKS
             memory = terminal.resident_mib()
-        with Terminal(command, environment={"MIDWATCH_REFRESH": "10m"}) as terminal:
+        with PtySession(command, env={"MIDWATCH_REFRESH": "10m"}) as terminal:
             terminal.wait_for(b"model-0", 30.0)
             terminal.drain(8.0)
             at_rest = terminal.drain(10.0) / 10.0

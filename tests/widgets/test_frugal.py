@@ -9,7 +9,8 @@ import pytest
 import textual
 from textual.app import App
 
-from tests.widgets.pty_session import PtySession, visible_bytes
+from tests.support.emulated import EmulatedSession
+from tests.support.pty_session import visible_bytes
 from widgets import frugal
 from widgets.frugal import FrugalApp, reason_to_stay_off
 
@@ -30,8 +31,8 @@ STEPS = {
 @contextmanager
 def running(
     width: int, height: int, *, on: bool, share: float = 0.1, columns: int = 18, **env: str
-) -> Iterator[PtySession]:
-    session = PtySession(
+) -> Iterator[EmulatedSession]:
+    session = EmulatedSession(
         ["-m", "tests.widgets.frugal_app", str(share), str(columns)],
         width,
         height,
@@ -46,7 +47,7 @@ def running(
 class Walk:
     """Walks one session through steps and counts their bytes."""
 
-    def __init__(self, session: PtySession) -> None:
+    def __init__(self, session: EmulatedSession) -> None:
         self.session = session
         self._step = 1
         self.first = self._wait()
