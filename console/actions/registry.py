@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from console.actions.spec import ActionContext, ActionSpec, Place
+from console.actions.writes import WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _FLEET: frozenset[Place] = frozenset({"fleet"})
 _MODEL: frozenset[Place] = frozenset({"model"})
 
-GROUPS = ("Moving", "Finding", "Looking closer", "Order", "Screen", "Console")
+GROUPS = ("Moving", "Finding", "Looking closer", "Acting", "Order", "Screen", "Console")
 """The groups of help and docs, in their order."""
 
 
@@ -33,6 +34,10 @@ def _needs_column(context: ActionContext) -> str | None:
 
 def _needs_engine(context: ActionContext) -> str | None:
     return None if context.has_engine else "the engine is still starting"
+
+
+def _needs_arming(context: ActionContext) -> str | None:
+    return _needs_engine(context) or context.unarmable or None
 
 
 _MOVING = (
@@ -204,6 +209,48 @@ _CLOSER = (
         footer_title="help",
     ),
 )
+_ACTING = (
+    ActionSpec(
+        "arm",
+        ("w",),
+        "Arm",
+        "Let this console change the world for 30 minutes; once more takes that back.",
+        "Acting",
+        command="arm",
+        footer=16,
+        footer_title="arm",
+        disabled=_needs_arming,
+    ),
+    ActionSpec(
+        "mark",
+        ("space",),
+        "Mark",
+        "Mark the row, to act on several at once; that is class C3.",
+        "Acting",
+        places=_FLEET,
+        command="mark",
+        argument="MODEL",
+        disabled=_needs_rows,
+    ),
+    ActionSpec(
+        "overrides",
+        ("O",),
+        "Overrides",
+        "What is held by hand: who, why, until when, and what ends it.",
+        "Acting",
+        command="overrides",
+        disabled=_needs_engine,
+    ),
+    ActionSpec(
+        "journal",
+        ("J",),
+        "Journal",
+        "The record of everything that was done, newest first.",
+        "Acting",
+        command="journal",
+        disabled=_needs_engine,
+    ),
+)
 _ORDER = (
     ActionSpec(
         "sort.next",
@@ -331,6 +378,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *_MOVING,
     *_FINDING,
     *_CLOSER,
+    *WRITES,
+    *_ACTING,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,
