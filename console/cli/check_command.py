@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from console.settings.secrets import SecretResolver
 
 _LIMIT_SECONDS = 20.0
+_REFERENCE_DAYS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     findings: list[Finding] = []
     if not loaded.settings.sources:
         print("note   sources: none is declared; `midwatch init --prometheus URL` writes one")
+    findings += _references(loaded.settings, time.time())
     findings += _secrets(loaded.settings)
     if not chosen.offline:
         findings += asyncio.run(_sources(loaded.settings))
@@ -66,6 +68,30 @@ def _where(loaded: Loaded) -> str:
     counts = f"sources: {len(settings.sources)}, models: {len(settings.models)}"
     place = "no file; flags, environment and defaults"
     return f"{visible(str(loaded.path)) if loaded.path else place} ({counts})"
+
+
+def _references(settings: Settings, now: float) -> list[Finding]:
+    """Say of every drift reference what it rests on, how old it is, and its hash."""
+    found: list[Finding] = []
+    for name, model in settings.models.items():
+        held = None if model.drift is None else model.drift.reference
+        if held is None:
+            continue
+        days = max(0.0, now - held.taken_at) / 86400.0
+        old = (
+            f"; older than {_REFERENCE_DAYS:.0f} d: take a new one"
+            if days > _REFERENCE_DAYS
+            else ""
+        )
+        found.append(
+            Finding(
+                f"drift reference {visible(name)}",
+                True,
+                f"{held.name}, n={held.n:.0f}, {len(held.edges)} bins, {days:.0f} d old, "
+                f"sha256 {held.sha256}{old}",
+            )
+        )
+    return found
 
 
 def _secrets(settings: Settings) -> list[Finding]:

@@ -59,23 +59,25 @@ class Prepared:
         return open_configured(read, self.resolver, os.environ, read_only=True)
 
 
-def prepare(flags: Flags, *, needs_source: bool = True) -> Prepared:
+def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True) -> Prepared:
     """Load settings and begin to fetch secrets.
+
+    Without ``references`` drift references count as not declared: one is about to be written.
 
     Raises `SettingsError`, and `CommandError` where no source is declared but one is needed.
     """
     from console.settings.secrets import SecretResolver, list_references
 
     def load_again() -> Loaded:
-        return load(flags, os.environ)
+        return load(flags, os.environ, references=references)
 
     loaded = load_again()
     for warning in loaded.warnings:
         sys.stderr.write(f"midwatch: {warning}\n")
     if needs_source and not loaded.settings.sources:
         raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
-    references = [each.reference for each in list_references(loaded.settings)]
-    resolver = SecretResolver(references, os.environ)
+    secrets = [each.reference for each in list_references(loaded.settings)]
+    resolver = SecretResolver(secrets, os.environ)
     keep_out_of_log(resolver.known)
     resolver.start()
     return Prepared(loaded, load_again, resolver)

@@ -170,6 +170,12 @@ class Engine:
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
 
+    def seat(self, model: str) -> Seat | None:
+        """Return who speaks for a model; None where nobody does."""
+        seating = self._desk.board.seating
+        pairs = zip(seating.rows, seating.seats, strict=True)
+        return next((seat for row, seat in pairs if row.model == model and seat.source), None)
+
     def question(self, model: str, signal: str) -> tuple[Query, Seat] | None:
         """Return the query that fills a measured signal of a model, and whom it is asked about.
 
