@@ -62,3 +62,12 @@ class Record:
 
 
 NO_RECORD = Record()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Older entries, newest first; ``sentence`` says why there are none that could be read."""
+
+    entries: tuple[Entry, ...] = ()
+    broken: tuple[BrokenEntry, ...] = ()
+    sentence: str = ""

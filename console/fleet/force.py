@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CODES = {"trip": "F-OP", "disable": "DIS", "watch": "MET", "human": "human review"}
 _REASON_LIMIT = 80
+_SECONDS_SHOWN = 600.0
 
 
 def held_word(override: Override) -> str:
@@ -28,16 +29,23 @@ def held_word(override: Override) -> str:
     return _CODES.get(override.verb, name(f"{override.verb} {override.wanted}".strip()))
 
 
+def countdown(seconds: float) -> str:
+    """Write a time left: 4:32 in the last ten minutes, else 12m, 3h."""
+    if 0 <= seconds < _SECONDS_SHOWN:
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+    return span(seconds)
+
+
 def ends_word(override: Override, now: float) -> str:
-    """Return when it ends in a word or two: "12m", "OVERDUE 3m", "NO END", "NO END due 12m"."""
+    """Return when it ends in a word or two: "12m", "4:32", "OVERDUE 3m", "NO END due 12m"."""
     left = override.left_seconds(now)
     match override.state(now):
         case "overdue":
             return f"OVERDUE {span(-(left or 0.0))}"
         case "no end":
-            return "NO END" if left is None else f"NO END due {span(left)}"
+            return "NO END" if left is None else f"NO END due {countdown(left)}"
         case _:
-            return span(left or 0.0)
+            return countdown(left or 0.0)
 
 
 def enforcer_word(override: Override) -> str:
@@ -129,7 +137,7 @@ def count(snapshot: Snapshot, now: float) -> tuple[str, bool]:
     if overdue:
         text += f" {overdue} OVERDUE"
     if coming:
-        text += f" next {span(min(coming))}"
+        text += f" next {countdown(min(coming))}"
     unended = states.count("no end")
     if unended:
         text += f" {unended} NO END"
