@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from console.facts.action import ActionRequest, Enforcer, Step
     from console.facts.control import ControlState, PreparedChange
     from console.facts.entry import Who
+    from console.facts.model import Fallback
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
     from console.settings.schema import Settings
@@ -75,9 +76,7 @@ async def prepare(
     sight = Sight(bench.settings, snapshot, now)
     verb = _verb(request, steps)
     target = find_target(request.target, verb, sight, bench.controls)
-    rung = None
-    if verb.name == "fallback" and not request.purpose:
-        rung = find_rung(request.target, request.to, sight)
+    rung = _rung(verb, request, sight)
     ttl_seconds = _ttl(verb, request, steps)
     op_id = new_ulid(now)
     me = holder_name(bench.who, op_id)
@@ -140,6 +139,16 @@ def _verb(request: ActionRequest, steps: Sequence[Step]) -> Verb:
         except ControlError as fault:
             raise ActionRefused.forbidden("no_way_back", fault.sentence) from fault
     return VERBS[request.verb]
+
+
+def _rung(verb: Verb, request: ActionRequest, sight: Sight) -> Fallback | None:
+    """Return the rung of the ladder that is meant; a way back may lead to one that is gone."""
+    if verb.name != "fallback":
+        return None
+    if not request.purpose:
+        return find_rung(request.target, request.to, sight)
+    rungs = sight.rows[request.target].fallbacks
+    return next((rung for rung in rungs if rung.name == request.to), None)
 
 
 def _ttl(verb: Verb, request: ActionRequest, steps: Sequence[Step]) -> float | None:
