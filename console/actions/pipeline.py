@@ -71,13 +71,16 @@ class Actor:
         *,
         steps: Sequence[Step] = (),
         lenient: bool = False,
+        at_once: int = 1,
     ) -> PreparedAction:
         """Return the action as it would be done now, having settled what was cut off before.
 
         Raises `ActionRefused` where nothing can act, and ``JournalError``.
         """
         await settle_target(self.bench, request.target)
-        return await prepare(self.bench, request, snapshot, steps=steps, lenient=lenient)
+        return await prepare(
+            self.bench, request, snapshot, steps=steps, lenient=lenient, at_once=at_once
+        )
 
     async def perform(self, prepared: PreparedAction, confirmation: Confirmation) -> Outcome:
         """Do a prepared action and return what became of it.

@@ -66,11 +66,13 @@ async def prepare(
     *,
     steps: Sequence[Step] = (),
     lenient: bool = False,
+    at_once: int = 1,
 ) -> PreparedAction:
     """Return the action as it would be done now; raises `ActionRefused` and ``JournalError``.
 
     ``steps`` replace the verb's own step: a way back planned earlier. ``lenient`` marks such a way
-    back within its short time, which is confirmed as C1.
+    back within its short time, which is confirmed as C1. ``at_once`` is how many targets are
+    acted on together: more than one is C3.
     """
     now = bench.clock()
     sight = Sight(bench.settings, snapshot, now)
@@ -105,7 +107,18 @@ async def prepare(
         changes = tuple(_sent_again(change) for change in changes)
     blast = blast_of(target, verb, request, rung, sight)
     enforced_by = _enforcer(ttl_seconds, changes, standing)
-    case = Case(verb, target, request, changes, states, blast, sight, enforced_by, lenient=lenient)
+    case = Case(
+        verb,
+        target,
+        request,
+        changes,
+        states,
+        blast,
+        sight,
+        enforced_by,
+        lenient=lenient,
+        at_once=at_once,
+    )
     guards = (*_standing_guards(standing), *lost, *guards_of(case))
     undo, undo_problem = undo_steps(changes, bench.controls)
     end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()

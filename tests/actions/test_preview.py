@@ -159,6 +159,7 @@ async def test_a_dependency_names_every_model_that_shares_it(config: Path, servi
     assert made.blast.tier == 1
     assert made.confirm_class == "C2", "lowers risk, so it waits for nobody"
     assert "churn-ranker, fraud-scorer, kyc-vision" in dict(preview_lines(made))["moves"]
+    service.states["features"] = "FORCED_OPEN"
     back = await prepared(config, "reset", sample_snapshot(), target="dep:feature-store-eu")
     assert back.confirm_class == "C3"
 

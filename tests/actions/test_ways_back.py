@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from console.actions.keeper import Keeper
+from console.actions.many import perform_all, prepare_all
 from console.actions.overrides import fold_overrides, named_overrides, overrides_in_force
-from console.actions.refusal import ActionRefused
+from console.actions.refusal import ActionRefused, NotConfirmed
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.facts.action import ActionRequest, Confirmation
 from console.journal import Question
-from tests.actions.support import YES, actor, do, trip, write_config
+from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, world
 
 if TYPE_CHECKING:
@@ -255,3 +256,38 @@ async def test_what_ended_by_another_hand_is_noted_and_not_touched(
         assert held(acting) == ()
         assert len(service.changes) == changes
         assert "was CLOSED already, nothing was sent" in told[-1]
+
+
+async def test_what_is_lost_before_its_end_is_written_down_once(
+    service: World, config: Path
+) -> None:
+    told: list[str] = []
+    ahead = [0.0]
+    with actor(config, clock=lambda: time.time() + ahead[0]) as acting:
+        keeper = Keeper(acting, told.append)
+        await do(acting, trip(ttl_seconds=3600.0))
+        service.states["breaker"] = "CLOSED"  # as after a restart: breakers live in memory
+        for _ in range(4):
+            ahead[0] += 11.0
+            await keeper.look()
+        assert [line for line in told if line.startswith("LOST")] == [
+            "LOST: trip fraud-scorer by ana: now CLOSED, and not by us"
+        ]
+        (lost,) = held(acting)
+        assert lost.lost == "CLOSED"
+        assert len(service.changes) == 1, "nobody is overruled by a watcher"
+
+
+async def test_many_at_once_are_c3_and_stop_behind_the_first_that_fails(
+    service: World, config: Path
+) -> None:
+    both = [trip(), switch("fraud-small")]
+    with actor(config) as acting:
+        prepared = await prepare_all(acting, both, None)
+        assert {each.confirm_class for each in prepared} == {"C3"}
+        with pytest.raises(NotConfirmed):
+            await perform_all(acting, prepared, [YES, YES])
+        service.applies = False
+        done = await perform_all(acting, prepared, [GLASS, GLASS])
+        assert [each.kind for each in done] == ["failed"]
+        assert len(service.changes) == 1

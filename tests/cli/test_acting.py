@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -160,6 +161,45 @@ def test_bad_usage_is_64(
     done = run(*words, *acting)
     assert done.code == 64, done.err
     assert says in done.err
+
+
+def on_a_terminal(acting: tuple[str, str], words: tuple[str, ...], answers: list[str]) -> str:
+    """Run a command on a terminal of its own, answer what it asks, and return what was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "console", *words, *acting])
+    shown = b""
+    deadline = time.monotonic() + 30.0
+    while time.monotonic() < deadline:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other side is gone
+            break
+        shown += piece
+        if not piece:
+            break
+        if answers and b"Enter cancels: " in piece:
+            os.write(terminal, answers.pop(0).encode() + b"\n")
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    return f"{shown.decode()}\nexit {os.waitstatus_to_exitcode(status)}"
+
+
+def test_a_person_is_asked_and_anything_but_the_answer_cancels(
+    service: World, acting: tuple[str, str]
+) -> None:
+    words = ("trip", "fraud-scorer", *WHY, "--instant")
+    shown = on_a_terminal(acting, words, ["d", ""])
+    assert "type fraud-scorer to do it" in shown
+    assert f"call    PUT {service.url}/state/breaker" in shown
+    assert "cancelled, nothing was sent" in shown
+    assert shown.endswith("exit 1")
+    assert service.changes == []
+    assert on_a_terminal(acting, words, ["y"]).endswith("exit 1")
+    assert on_a_terminal(acting, words, ["payments"]).endswith("exit 1")
+    assert service.changes == []
+    assert on_a_terminal(acting, words, ["fraud-scorer"]).endswith("exit 0")
+    assert service.state("breaker") == "FORCED_OPEN"
 
 
 def test_the_ways_out_by_name(run: Run, service: World, acting: tuple[str, str]) -> None:
