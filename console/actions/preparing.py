@@ -77,7 +77,8 @@ async def prepare(
     now = bench.clock()
     sight = Sight(bench.settings, snapshot, now)
     verb = _verb(request, steps)
-    target = find_target(request.target, verb, sight, bench.controls)
+    by = steps[0].control if steps else ""
+    target = find_target(request.target, verb, sight, bench.controls, by)
     rung = _rung(verb, request, sight)
     ttl_seconds = _ttl(verb, request, steps)
     op_id = new_ulid(now)

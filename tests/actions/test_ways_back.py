@@ -16,7 +16,7 @@ from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.facts.action import ActionRequest, Confirmation
 from console.journal import Question
 from tests.actions.support import GLASS, YES, actor, do, trip, write_config
-from tests.actions.world import World, config_toml, world
+from tests.actions.world import World, config_toml, control_toml, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,3 +291,29 @@ async def test_many_at_once_are_c3_and_stop_behind_the_first_that_fails(
         done = await perform_all(acting, prepared, [GLASS, GLASS])
         assert [each.kind for each in done] == ["failed"]
         assert len(service.changes) == 1
+
+
+async def test_a_way_back_by_an_action_no_command_is_named_after(
+    service: World, tmp_path: Path
+) -> None:
+    own = control_toml("fraud-route", "route", [service.url]).replace(".restore]", ".clear]")
+    text = config_toml(tmp_path / "j.db", [service.url]).replace(
+        control_toml("fraud-route", "route", [service.url]), own
+    )
+    with actor(write_config(tmp_path / "own.toml", text)) as acting:
+        await do(acting, switch("fraud-small"))
+        (only,) = held(acting)
+        assert only.ends_in == "clear"
+        prepared = await prepare_end(acting, only, "calm again")
+        assert (await acting.perform(prepared, YES)).kind == "applied"
+        assert service.state("route") == "primary"
+        assert held(acting) == ()
+
+
+async def test_what_was_shown_too_long_ago_is_not_sent(service: World, config: Path) -> None:
+    ahead = [0.0]
+    with actor(config, clock=lambda: time.time() + ahead[0]) as acting:
+        prepared = await acting.prepare(trip(), None)
+        ahead[0] = 1000.0
+        assert (await acting.perform(prepared, YES)).kind == "superseded"
+        assert service.changes == []
