@@ -40,6 +40,7 @@ def blast_of(
             dict.fromkeys(name for model in target.models for name in sight.dependants(model))
         ),
         effect=_effect(verb, target, request, moved),
+        bad_per_minute=sight.total(target.models, "bad_rate", PER_MINUTE, 60.0),
         room_name=rung.name if rung is not None else "",
         room_per_minute=room,
         room_enough=enough,

@@ -79,7 +79,7 @@ def _begun(entry: Entry) -> Override:
         target=entry.target,
         wanted=str(entry.wanted),
         controls=_words(details.get("controls")),
-        by=entry.who.name,
+        by=str(details.get("by") or entry.who.name),
         reason=entry.why,
         began_at=entry.at,
         ends_at=_number(details.get("ends_at")),

@@ -29,10 +29,12 @@ def config_toml(
     targets: Sequence[str],
     prometheus_url: str | None,
     control_urls: Mapping[str, str] | None = None,
+    journal_url: str | None = None,
 ) -> str:
     """Return a complete configuration for ``models``, scraped or read from a Prometheus.
 
-    ``control_urls`` gives the base URL of each model whose service can be controlled.
+    ``control_urls`` gives the base URL of each model whose service can be controlled; with
+    ``journal_url`` what is done to them stands in a record of its own.
     """
     urls = control_urls or {}
     lines = [
@@ -44,6 +46,8 @@ def config_toml(
         "",
         *_source(targets, prometheus_url),
     ]
+    if journal_url is not None:
+        lines += ["", "[journal]", f"url = {_text(journal_url)}"]
     for model in models:
         lines += ["", *_model(model, model.name in urls)]
     used = {name for model in models for name in model.dependencies}

@@ -132,3 +132,27 @@ def test_a_journal_that_cannot_be_opened_sends_nothing(service: World, config: P
     assert failed.returncode == 1
     assert "nothing was sent" in err
     assert service.changes == []
+
+
+async def test_an_interrupt_while_reading_back_leaves_it_to_be_verified(
+    service: World, config: Path
+) -> None:
+    text = config.read_text().replace("within = 1.0", "within = 30.0")
+    slow = write_config(config.parent / "slow.toml", text)
+    service.applies = False
+    acting = command(slow, *TRIP)
+    deadline = time.monotonic() + 20.0
+    while not service.changes and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    acting.send_signal(signal.SIGINT)
+    _, err = acting.communicate(timeout=10)
+    assert acting.returncode == 130
+    assert "cut off" in err
+    assert "Traceback" not in err
+    service.states["breaker"] = "FORCED_OPEN"  # it took longer than anybody waited
+    with actor(config, name="ben") as later:
+        prepared = await later.prepare(trip(), None)
+        assert prepared.already
+        (held,) = overrides_in_force(later.bench.journal)
+        assert held.by == "ana", "whoever reads it back, it is hers"

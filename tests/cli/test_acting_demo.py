@@ -42,7 +42,7 @@ def acting(own_fleet: DemoFleet, tmp_path: Path) -> tuple[str, str]:
 
 def _config(fleet: DemoFleet, tmp_path: Path, *, held_by_keeper: bool) -> str:
     """Return a configuration; with ``held_by_keeper`` the route's own end is not used."""
-    text = fleet.config_toml() + f'\n[journal]\nurl = "sqlite:///{tmp_path}/j/journal.db"\n'
+    text = fleet.config_toml()
     if held_by_keeper:
         text += """
 [controls."fraud-scorer-route".actions.fallback]
