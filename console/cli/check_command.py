@@ -55,6 +55,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     findings += _secrets(loaded.settings)
     if not chosen.offline:
         findings += asyncio.run(_sources(loaded.settings))
+        findings += asyncio.run(_controls(loaded.settings))
     for finding in findings:
         print(finding)
     for line in _undriven(loaded.settings):
@@ -114,6 +115,30 @@ async def _sources(settings: Settings) -> list[Finding]:
     return list(await asyncio.gather(*(_source(each, resolver) for each in settings.sources)))
 
 
+async def _controls(settings: Settings) -> list[Finding]:
+    """Read whether what each control names is there; nothing is changed."""
+    if not settings.controls:
+        return []
+    from console.controls.build import build_controls, check_control
+    from console.settings.secrets import SecretResolver, list_references
+
+    references = [each.reference for each in list_references(settings)]
+    resolver = SecretResolver(references, os.environ)
+    resolver.start()
+    controls = build_controls(settings, resolver)
+    try:
+        checked = await asyncio.gather(
+            *(check_control(control, time.time()) for control in controls.values())
+        )
+    finally:
+        for control in controls.values():
+            await control.aclose()
+    return [
+        Finding(f"control {visible(each.control)}", each.well, visible(each.sentence))
+        for each in checked
+    ]
+
+
 async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding:
     from console.engine.making import made_or_broken, plain_factory
     from console.signals.profile import profiles
@@ -150,8 +175,6 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
 def _undriven(settings: Settings) -> list[str]:
     """Say plainly what is declared but not read by this version."""
     lines = []
-    if settings.controls:
-        lines.append(f"note   controls: {len(settings.controls)} declared; this version only reads")
     if settings.alerts:
         lines.append(f"note   alerts: {len(settings.alerts)} declared; not read by this version")
     return lines

@@ -32,11 +32,13 @@ def config_toml(
     control_urls: Mapping[str, str] | None = None,
     *,
     references: bool = False,
+    journal_url: str | None = None,
 ) -> str:
     """Return a complete configuration for ``models``, scraped or read from a Prometheus.
 
     ``control_urls`` gives the base URL of each model whose service can be controlled. With
-    ``references`` the files that drift is measured against are named.
+    ``references`` the files that drift is measured against are named; with ``journal_url`` what
+    is done to the models stands in a record of its own.
     """
     urls = control_urls or {}
     lines = [
@@ -48,6 +50,8 @@ def config_toml(
         "",
         *_source(targets, prometheus_url),
     ]
+    if journal_url is not None:
+        lines += ["", "[journal]", f"url = {_text(journal_url)}"]
     for model in models:
         reference = path_of(model) if references else None
         lines += ["", *_model(model, model.name in urls, reference)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -112,6 +113,7 @@ class DemoFleet:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
+        self._place: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -141,7 +143,11 @@ class DemoFleet:
         self._thread = threading.Thread(target=run, name="demo-fleet", daemon=True)
         self._thread.start()
         ready.wait()
+        # What is done to simulated models must not stand in the operator's own record.
+        self._place = tempfile.TemporaryDirectory(prefix="midwatch-demo-journal-")
         if problems:
+            self._place.cleanup()
+            self._place = None
             self._thread.join()
             self._thread = None
             raise DemoError(
@@ -157,6 +163,9 @@ class DemoFleet:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
         self._thread = None
+        if self._place is not None:
+            self._place.cleanup()
+            self._place = None
 
     def history(self) -> Iterator[HistoryBlock]:
         """Return everything before the start, coarse to fine; raises ``DemoError`` before it."""
@@ -180,8 +189,16 @@ class DemoFleet:
             for service in endpoint
             if address.profile == "midwatch"
         }
+        journal_url = None
+        if self._place is not None:
+            journal_url = f"sqlite:///{self._place.name}/journal.db"
         return config_toml(
-            self.models, self.targets, prometheus_url, control_urls, references=references
+            self.models,
+            self.targets,
+            prometheus_url,
+            control_urls,
+            references=references,
+            journal_url=journal_url,
         )
 
     def reference_files(self) -> dict[str, bytes]:
