@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.fleet.force import by_urgency, count, overrides_of, sentence_of
 from console.reports.status import in_order, timestamp
 from console.signals.units import format_age, format_signal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from console.facts.override import Override
     from console.facts.snapshot import Snapshot
 
 _MARKS = {
@@ -51,7 +53,19 @@ def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
         if dependency.state not in ("ok", "unknown") or dependency.culprit:
             text = dependency.text or dependency.state
             lines.append(f"dependency {visible(dependency.name)}: {visible(text)}.")
+    now = snapshot.taken_at
+    held = by_urgency(_held_here(snapshot, rows), now)
+    lines += [f"in force: {sentence_of(each, now)}." for each in held]
+    if not snapshot.record.trusted:
+        lines.append(f"in force is not known: {snapshot.record.summary(now)[0]}.")
     return "\n".join(lines) + "\n"
+
+
+def _held_here(snapshot: Snapshot, rows: Sequence[int] | None) -> Sequence[Override]:
+    """Return what is in force on the rows that are told, or anywhere."""
+    if rows is None:
+        return snapshot.overrides
+    return tuple(dict.fromkeys(each for row in rows for each in overrides_of(snapshot, row)))
 
 
 def table(snapshot: Snapshot, rows: Sequence[int] | None = None, width: int | None = None) -> str:
@@ -109,15 +123,19 @@ def _headline(snapshot: Snapshot) -> str:
         if status.answered_at is not None
     ]
     parts.append(f"data {format_age(max(ages))} old" if ages else "no data yet")
-    count = len(snapshot.rows)
-    parts.append("1 model" if count == 1 else f"{count} models")
+    models = len(snapshot.rows)
+    parts.append("1 model" if models == 1 else f"{models} models")
+    in_force, _ = count(snapshot, snapshot.taken_at)
+    if in_force:
+        parts.append(in_force)
     return ", ".join(parts)
 
 
 def _model(snapshot: Snapshot, row: int) -> list[str]:
     known = snapshot.rows[row]
     where = f"tier {known.tier}" + (f" {visible(known.region)}" if known.region else "")
-    start = f"{_MARKS[snapshot.severity(row)]} {visible(known.model)} {where}"
+    planned = " planned" if row in snapshot.planned else ""
+    start = f"{_MARKS[snapshot.severity(row)]}{planned} {visible(known.model)} {where}"
     findings = snapshot.findings.get(row, ())
     lines = [f"{start}: {'. '.join(_facts(snapshot, row))}."]
     lines += [
@@ -144,7 +162,7 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
             f"{breaker.extent or breaker.state.verb}"
         )
     if not findings:
-        facts.append("no data" if snapshot.severity(row) is Severity.UNKNOWN else "nothing wrong")
+        facts.append(_without_findings(snapshot, row))
         return facts
     bad = snapshot.reading("bad_rate", row)
     if bad.value is not None:
@@ -155,13 +173,20 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
     return facts
 
 
+def _without_findings(snapshot: Snapshot, row: int) -> str:
+    if snapshot.severity(row) is Severity.UNKNOWN:
+        return "no data"
+    # Most rules are raised by the second look in a row, so that the first proves little.
+    return "nothing wrong" if snapshot.tick > 1 else "nothing wrong at a first look"
+
+
 def _cells(snapshot: Snapshot, row: int, signals: Sequence[tuple[str, str]]) -> list[str]:
     known = snapshot.rows[row]
     severity = snapshot.severity(row)
     findings = snapshot.findings.get(row, ())
     since = min((finding.since for finding in findings), default=None)
     return [
-        "" if severity is Severity.OK else _MARKS[severity],
+        _mark(severity, planned=row in snapshot.planned),
         visible(known.model, _LONGEST_NAME),
         str(known.tier),
         snapshot.breaker(row).state.code,
@@ -169,6 +194,12 @@ def _cells(snapshot: Snapshot, row: int, signals: Sequence[tuple[str, str]]) -> 
         visible(known.owner, 16) or "--",
         "" if since is None else format_age(snapshot.taken_at - since),
     ]
+
+
+def _mark(severity: Severity, *, planned: bool) -> str:
+    """Return the level, ``m`` beside it where what is held by hand explains the row."""
+    mark = "" if severity is Severity.OK else _MARKS[severity]
+    return f"{mark} m".strip() if planned else mark
 
 
 def _value(snapshot: Snapshot, signal: str, row: int) -> str:

@@ -13,11 +13,14 @@ from msgspec import UNSET, UnsetType
 from console.facts.reading import Reading, ReadingState
 from console.facts.severity import Severity
 from console.facts.signals import SIGNALS
+from console.fleet.force import by_urgency, overrides_of
 from console.reports.document import (
     SCHEMA,
     BreakerReport,
     DependencyReport,
+    JournalReport,
     ModelReport,
+    OverrideReport,
     RouteReport,
     RuleReport,
     SignalReport,
@@ -28,6 +31,8 @@ from console.reports.document import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from console.facts.override import Override
+    from console.facts.record import Record
     from console.facts.samples import SourceStatus
     from console.facts.severity import Breaker, BreakerState, Finding
     from console.facts.snapshot import Dependency, Snapshot
@@ -57,6 +62,8 @@ def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDoc
         sources=tuple(_source(status, snapshot.taken_at) for status in snapshot.sources),
         models=tuple(_model(snapshot, row) for row in chosen),
         dependencies=tuple(map(_dependency, snapshot.dependencies)),
+        overrides=_overrides(snapshot.overrides, snapshot.taken_at),
+        journal=_journal(snapshot.record),
     )
 
 
@@ -120,6 +127,46 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         route=RouteReport(
             active=route.target or None, level=route.level or None, region=route.region or UNSET
         ),
+        planned=row in snapshot.planned,
+        overrides=_overrides(overrides_of(snapshot, row), snapshot.taken_at),
+    )
+
+
+def _overrides(overrides: Iterable[Override], now: float) -> tuple[OverrideReport, ...]:
+    return tuple(_override(each, now) for each in by_urgency(overrides, now))
+
+
+def _override(override: Override, now: float) -> OverrideReport:
+    left = override.left_seconds(now)
+    return OverrideReport(
+        op=override.op_id,
+        verb=override.verb,
+        target=override.target,
+        wanted=override.wanted,
+        by=override.by,
+        reason=override.reason,
+        incident=override.incident or None,
+        began_at=timestamp(override.began_at),
+        ends_at=None if override.ends_at is None else timestamp(override.ends_at),
+        left_seconds=None if left is None else round(left, 1),
+        state=override.state(now),
+        ends_in=override.ends_in,
+        enforced_by=override.enforced_by,
+        certain=override.certain,
+        drill=override.drill,
+    )
+
+
+def _journal(record: Record) -> JournalReport | UnsetType:
+    if record.state == "off":
+        return UNSET
+    return JournalReport(
+        state=record.state,
+        place=record.place,
+        read_at=None if record.read_at is None else timestamp(record.read_at),
+        head_seq=record.head_seq,
+        error=record.sentence or None,
+        broken=tuple(each.seq for each in record.broken),
     )
 
 
