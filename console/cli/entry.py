@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk, a quota or a lost device says when it takes no more."""
 
 
 class _Module(Protocol):
@@ -50,10 +53,14 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output left, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output left, as `head` does.
+        _give_up_output()
         return exits.BROKEN_PIPE
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in _FULL:
+            _give_up_output()
+            reason = visible(fault.strerror or "it is full").lower()
+            return _told(f"midwatch: the output cannot be written: {reason}", exits.NO_OUTPUT)
         logging.getLogger(__name__).exception("the command failed")
         return _told(
             f"midwatch: this is a fault of midwatch itself: {visible(repr(fault))}; "
@@ -61,6 +68,11 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
             exits.INTERNAL,
         )
     return outcome
+
+
+def _give_up_output() -> None:
+    """Send what is still to be written nowhere, or Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

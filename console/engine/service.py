@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from console.engine.derived import BASES
 from console.engine.desk import Desk
 from console.engine.distributions import distribution
 from console.engine.explain import explain
@@ -184,7 +185,8 @@ class Engine:
         seating = self._desk.board.seating
         for row, seat in zip(seating.rows, seating.seats, strict=True):
             asked = self._desk.board.asked(seat, signal) if row.model == model else ()
-            if asked and not (signal == PSI and row.reference is not None):
+            computed = signal in BASES or (signal == PSI and row.reference is not None)
+            if asked and (asked[-1].query.exclusive or not computed):
                 return asked[-1].query, seat
         return None
 
