@@ -61,6 +61,8 @@ def sentence_of(override: Override, now: float) -> str:
     words = [name(override.target), held_word(override)]
     if not override.certain:
         words.append("UNVERIFIED")
+    if override.lost:
+        words.append(f"LOST, now {name(override.lost)},")
     if override.drill:
         words.append("(drill)")
     words.append(f"by {name(override.by)}" if override.by else "by nobody")

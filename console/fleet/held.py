@@ -61,8 +61,13 @@ def dependency_of(override: Override) -> str:
 
 
 def counts_as_planned(override: Override, now: float) -> bool:
-    """Tell whether an override is owned and not past its end (Unix seconds)."""
-    return bool(override.by) and override.ends_at is not None and override.ends_at > now
+    """Tell whether an override is owned, in force and not past its end (Unix seconds)."""
+    return (
+        bool(override.by)
+        and not override.lost
+        and override.ends_at is not None
+        and override.ends_at > now
+    )
 
 
 def ends_unattended(override: Override, now: float) -> bool:

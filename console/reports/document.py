@@ -79,7 +79,7 @@ class OverrideReport(Struct, frozen=True, kw_only=True):
 
     ``left_seconds`` is negative when overdue and null without an end, like ``ends_at``.
     ``ends_in`` is what follows, ``enforced_by`` who ends it. ``certain`` is false where reading
-    back could not tell whether it took hold.
+    back could not tell whether it took hold, ``lost`` the state it was found in instead.
     """
 
     op: str
@@ -96,6 +96,7 @@ class OverrideReport(Struct, frozen=True, kw_only=True):
     ends_in: str
     enforced_by: EnforcerName
     certain: bool
+    lost: str | None
     drill: bool
 
 

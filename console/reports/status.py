@@ -153,6 +153,7 @@ def _override(override: Override, now: float) -> OverrideReport:
         ends_in=override.ends_in,
         enforced_by=override.enforced_by,
         certain=override.certain,
+        lost=override.lost or None,
         drill=override.drill,
     )
 

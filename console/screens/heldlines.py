@@ -93,8 +93,8 @@ class HeldRows:
             case "target":
                 return Cell(visible(override.target, 60), "title")
             case "held":
-                doubt = "" if override.certain else "? "
-                return Cell(f"{doubt}{held_word(override)}", "text" if override.certain else "s2")
+                doubt = "LOST " if override.lost else "" if override.certain else "? "
+                return Cell(f"{doubt}{held_word(override)}", "s2" if doubt else "text")
             case "ends":
                 return Cell(ends_word(override, now), ends_role(override, now))
             case "then":
@@ -125,6 +125,8 @@ def held_details(
     age = age_text(max(0.0, now - override.began_at))
     incident = f"   {visible(override.incident, 40)}" if override.incident else ""
     doubt = "" if override.certain else "   UNVERIFIED: reading back could not tell whether it took"
+    if override.lost:
+        doubt = f"   LOST: found {visible(override.lost, 80)} before its end"
     lines = [
         _title(override, width, glyphs),
         _line("WHAT", f"{visible(override.verb, 20)}: wanted {visible(override.wanted, 80)}{doubt}",

@@ -203,3 +203,10 @@ def test_words_of_what_is_held_and_when_it_ends() -> None:
     assert by_urgency((fallback(), nobody, held(), late), SAMPLE_NOW) == [
         late, nobody, held(), fallback(),
     ]  # fmt: skip
+
+
+def test_what_was_lost_before_its_end_explains_nothing_and_says_so() -> None:
+    lost = replace(fallback("m", "small"), lost="primary")
+    snapshot = seen(lost, facts=OFF)
+    assert snapshot.planned == frozenset()
+    assert "LOST, now primary," in sentence_of(lost, SAMPLE_NOW)

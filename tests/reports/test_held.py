@@ -39,7 +39,7 @@ def test_the_document_lists_overrides_at_the_top_and_by_model() -> None:
         "by": "li", "reason": "provider bug", "incident": None,
         "began_at": "2026-10-22T02:39:13Z", "ends_at": "2026-10-22T02:59:13Z",
         "left_seconds": 720.5, "state": "in force", "ends_in": "half-open",
-        "enforced_by": "service", "certain": True, "drill": False,
+        "enforced_by": "service", "certain": True, "lost": None, "drill": False,
     }  # fmt: skip
     assert found["overrides"][0]["ends_at"] is None
     assert found["overrides"][0]["state"] == "no end"
