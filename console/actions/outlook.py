@@ -15,7 +15,7 @@ from console.facts.action import ActionRequest, Blast, Guard
 from console.facts.control import ControlState, TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from console.actions.targets import Target
     from console.controls.protocol import Control
@@ -65,8 +65,16 @@ def outlooks(
 
     The state that a control would show is taken from the Snapshot: nothing is asked of anybody.
     """
-    sight = Sight(settings, snapshot, now)
+    sight = _NearSight(settings, snapshot, now)
     return tuple(_each(model, sight, controls))
+
+
+class _NearSight(Sight):
+    """Looks at one model only: shares of a fleet of thousands would cost more than they tell."""
+
+    def known_sum(self, models: Iterable[str], signal: str) -> float | None:
+        """Return that nobody added it up."""
+        return None
 
 
 def _each(model: str, sight: Sight, controls: Mapping[str, Control]) -> Iterator[Outlook]:

@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.actions.gate import Arming
+from console.actions.outlook import Outlook
+from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
+from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
 from console.facts.drift import Distribution
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
@@ -41,6 +44,19 @@ class StubEngine:
         self.reload_outcome = ReloadOutcome(True, "reloaded: nothing differs")
         self.tell: Callable[[Snapshot], None] = lambda snapshot: None
         self.tell_problem: Callable[[str], None] = lambda sentence: None
+        self.clock: Callable[[], float] = lambda: 0.0
+        self.arming = Arming(self._settings.writes)
+        self.shared_journal = False
+        self.prepares: list[tuple[ActionRequest, int]] = []
+        self.performed: list[tuple[PreparedAction, Confirmation]] = []
+        self.forgotten: list[str] = []
+        self.answer_prepare: Callable[[ActionRequest, int], PreparedAction | Refused | None] = (
+            lambda request, together: Refused(("the stub prepares nothing",))
+        )
+        self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.found: tuple[Outlook, ...] = ()
+        self.approve: Callable[[str | Refused], None] = lambda answer: None
+        self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
 
     @property
     def latest(self) -> Snapshot | None:
@@ -125,3 +141,57 @@ class StubEngine:
 
     def request_refresh(self) -> None:
         self.refreshes += 1
+
+    @property
+    def writing(self) -> WriteState:
+        now = self.clock()
+        return WriteState(
+            self.arming.mode(now),
+            self.arming.left_seconds(now),
+            self.arming.fixed,
+            "ana",
+            "ana",
+            shared_journal=self.shared_journal,
+        )
+
+    def switch_arming(self) -> None:
+        self.arming = self.arming.switched(self.clock())
+
+    def prepare_action(
+        self,
+        request: ActionRequest,
+        deliver: Callable[[PreparedAction | Refused], None],
+        together: int = 1,
+    ) -> None:
+        self.prepares.append((request, together))
+        answer = self.answer_prepare(request, together)
+        if answer is not None:
+            deliver(answer)
+
+    def perform_action(
+        self,
+        prepared: PreparedAction,
+        confirmation: Confirmation,
+        progress: Callable[[str, str], None],
+        deliver: Callable[[Outcome | Refused], None],
+    ) -> None:
+        self.performed.append((prepared, confirmation))
+        progress("intent", "written down")
+        progress("sent", "answered 200")
+        self.finish = deliver
+        answer = self.answer_perform(prepared)
+        if answer is not None:
+            deliver(answer)
+
+    def request_approval(
+        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+    ) -> None:
+        self.approve = deliver
+
+    def forget_approval(self, op_id: str) -> None:
+        self.forgotten.append(op_id)
+
+    def request_outlooks(
+        self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
+    ) -> None:
+        deliver(model, self.found)
