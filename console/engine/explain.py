@@ -12,6 +12,7 @@ from console.facts.reading import NO_DATA, Reading
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
 from console.fleet.distribution import of_model, sentence
+from console.fleet.score_drift import OTHER_EDGES, fault_of
 from console.signals.scores import SCORES
 from console.signals.units import format_signal
 
@@ -50,13 +51,24 @@ def explain(
         window_seconds=reading.window_seconds,
         n=reading.n,
         method=_method(reading, asked, _measures(drift, model, signal)),
-        hint=visible(failure) if failure else hint(signal, model, reading.state, profile),
+        hint=visible(failure)
+        if failure
+        else _reference_hint(drift, model, signal) or hint(signal, model, reading.state, profile),
     )
 
 
 def _method(reading: Reading, asked: tuple[Asked, ...], measured: str) -> str:
     method = reading.method or (asked[-1].query.method if asked else "")
     return f"{method}: {measured}" if measured else method
+
+
+def _reference_hint(drift: ScoreDrift | None, model: str, signal: str) -> str:
+    """Return what to do about a declared reference that nothing can be measured by."""
+    fault = fault_of(drift, model) if signal == PSI else ""
+    if not fault:
+        return ""
+    then = ": `midwatch reference` takes a new one" if fault == OTHER_EDGES else ""
+    return f"the declared reference is not in force, {fault}{then}"
 
 
 def _measures(drift: ScoreDrift | None, model: str, signal: str) -> str:

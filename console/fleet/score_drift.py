@@ -18,8 +18,6 @@ from console.fleet.observed import BUCKETS, PREVIOUS_BUCKETS, Observed, empty_co
 from console.fleet.references import psi_by_row, shares_by_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from console.fleet.observed import Buckets
@@ -308,10 +306,7 @@ def _methods(references: References, floored: NDArray[np.int64]) -> tuple[tuple[
     return tuple(places), index
 
 
-def faults(drift: ScoreDrift) -> Sequence[tuple[str, str]]:
-    """Return (file, reason) of every reference that is not in force."""
-    return [
-        (reference.name, fault)
-        for reference, fault in zip(drift.references.listed, drift.now.fault, strict=True)
-        if fault
-    ]
+def fault_of(drift: ScoreDrift | None, model: str) -> str:
+    """Return why a model's reference is not in force; empty where it is, or there is none."""
+    place = None if drift is None else drift.references.place_of.get(model)
+    return "" if drift is None or place is None else drift.now.fault[place]

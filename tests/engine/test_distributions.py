@@ -134,6 +134,20 @@ async def test_a_refused_question_is_an_error_and_never_a_calm_number() -> None:
     assert "out of memory" in engine.explain("a", "drift_psi").hint
 
 
+async def test_a_histogram_with_other_edges_asks_for_a_new_reference() -> None:
+    source = scorer()
+    odd = DriftReference("refs/a.json", "a", "score", NOW, (0.3, 1.0), (0.5, 0.5), 20_000.0)
+    settings = settings_of("one", models={"a": ModelSettings(drift=DriftSettings(odd))})
+    engine = Engine(loaded(settings), sources=[source], clock=lambda: NOW)
+    snapshot = await engine.once(remembers=False)
+    reading = snapshot.reading("drift_psi", snapshot.index["a"])
+    assert reading.state is ReadingState.NO_DATA
+    told = engine.explain("a", "drift_psi")
+    assert "other bucket edges" in told.method
+    assert "`midwatch reference` takes a new one" in told.hint
+    assert "drift.reference" in engine.explain("b", "drift_psi").hint
+
+
 async def test_a_source_that_goes_away_leaves_a_stale_drift() -> None:
     source = scorer()
     moment = [NOW]
