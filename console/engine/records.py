@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from console.engine.follower import Followed, Follower
-from console.facts.record import NO_RECORD, Record
+from console.engine.follower import RECENT, Followed, Follower
+from console.facts.record import NO_RECORD, BrokenEntry, Record, RecordPage
 from console.facts.text import visible
-from console.journal import JournalError
+from console.journal import BrokenEntryError, JournalError, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.facts.entry import Entry, Verification
-    from console.journal import BrokenEntryError, Journal, Question
+    from console.facts.entry import Verification
+    from console.journal import Journal
     from console.settings.schema import Settings
 
 T = TypeVar("T")
@@ -77,13 +77,25 @@ class Records:
             return replace(self._known, record=late)
         return self._known
 
-    async def entries(self, question: Question) -> tuple[Entry | BrokenEntryError, ...]:
-        """Return what the journal itself answers; raises ``JournalError``."""
-        return await in_thread(lambda: self._ask(lambda journal: journal.listing(question)))
+    async def page(self, before_seq: int) -> RecordPage:
+        """Return the entries before a number, newest first, or why they cannot be read."""
+        question = Question(before_seq=before_seq, newest=RECENT)
+        try:
+            found = await in_thread(lambda: self._ask(lambda journal: journal.listing(question)))
+        except JournalError as fault:
+            return RecordPage(sentence=fault.sentence)
+        broken = [each for each in found if isinstance(each, BrokenEntryError)]
+        sound = [each for each in found if not isinstance(each, BrokenEntryError)]
+        return RecordPage(
+            tuple(reversed(sound)), tuple(BrokenEntry(each.seq, each.problem) for each in broken)
+        )
 
-    async def verify(self) -> Verification:
-        """Read the whole chain; raises ``JournalError``."""
-        return await in_thread(lambda: self._ask(lambda journal: journal.verify()))
+    async def verify(self) -> Verification | str:
+        """Read the whole chain; a sentence says why it could not be read."""
+        try:
+            return await in_thread(lambda: self._ask(lambda journal: journal.verify()))
+        except JournalError as fault:
+            return fault.sentence
 
     async def close(self) -> None:
         """Let the journal go; a reading that hangs is left behind."""

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
-    from console.facts.entry import Entry, Verification
+    from console.facts.entry import Verification
+    from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
-    from console.journal import BrokenEntryError, Journal, Question
+    from console.journal import Journal
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -137,12 +138,12 @@ class Engine:
             await poller.close()
         await self._records.close()
 
-    async def journal_entries(self, question: Question) -> tuple[Entry | BrokenEntryError, ...]:
-        """Return entries of the journal, oldest first; raises ``JournalError``."""
-        return await self._records.entries(question)
+    async def journal_page(self, before_seq: int) -> RecordPage:
+        """Return the journal's entries before a number, newest first."""
+        return await self._records.page(before_seq)
 
-    async def verify_journal(self) -> Verification:
-        """Read the journal's whole chain; raises ``JournalError``."""
+    async def verify_journal(self) -> Verification | str:
+        """Read the journal's whole chain; a sentence says why it could not be read."""
         return await self._records.verify()
 
     def source(self, name: str) -> Source | None:

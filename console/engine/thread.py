@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from console.engine.service import Engine
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.facts.drift import Distribution
+    from console.facts.entry import Verification
+    from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
     from console.settings.schema import Settings
 
@@ -150,6 +152,22 @@ class EngineThread:
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way."""
         self._call(lambda engine: engine.refresh())
+
+    def request_journal_page(self, before_seq: int, deliver: Callable[[RecordPage], None]) -> None:
+        """Read the journal's entries before a number; ``deliver`` gets them, newest first."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.journal_page(before_seq))
+
+        self._spawn(ask)
+
+    def request_verification(self, deliver: Callable[[Verification | str], None]) -> None:
+        """Read the journal's whole chain; a sentence says why it could not be read."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.verify_journal())
+
+        self._spawn(ask)
 
     # Changing the world
 

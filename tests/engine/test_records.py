@@ -11,18 +11,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from threading import Event
 
 import msgspec
-import pytest
 
 from console.engine.follower import Follower
 from console.engine.records import Records
 from console.engine.service import Engine
-from console.facts.entry import EntryDraft
+from console.engine.thread import EngineThread
+from console.facts.entry import EntryDraft, Verification
+from console.facts.record import RecordPage
 from console.facts.snapshot import Snapshot
 from console.fleet.force import count
-from console.journal import Journal, JournalError, Question, open_journal
+from console.journal import Journal, JournalError, open_journal
+from console.screens.journal import reader
 from console.settings.schema import JournalSettings, Settings
 from tests.engine.fakes import FakeSource, loaded, seen, settings_of
 from tests.engine.keep_record import WHO
@@ -136,9 +139,10 @@ async def test_one_look_knows_what_is_in_force(tmp_path: Path) -> None:
         other.begin("OP1", NOW + 720.0)
     engine = engine_on(path)
     assert in_force(await engine.once(remembers=False)) == ["alpha OP1"]
-    entries = await engine.journal_entries(Question(kinds=("override",)))
-    assert [entry.seq for entry in entries] == [2]
+    page = await engine.journal_page(3)
+    assert [entry.kind for entry in page.entries] == ["override", "segment"]
     judged = await engine.verify_journal()
+    assert isinstance(judged, Verification)
     assert judged.ok
     await engine.close()
 
@@ -271,8 +275,8 @@ async def test_without_a_journal_nothing_is_read() -> None:
     engine = Engine(loaded(settings_of("one")), sources=[source])
     snapshot = await engine.tick()
     assert (snapshot.record.state, snapshot.overrides) == ("off", ())
-    with pytest.raises(JournalError, match="no journal is read here"):
-        await engine.journal_entries(Question())
+    assert (await engine.journal_page(9)).sentence == "no journal is read here"
+    assert await engine.verify_journal() == "no journal is read here"
     await engine.close()
 
 
@@ -290,3 +294,29 @@ def test_a_long_tail_is_read_whole(tmp_path: Path) -> None:
     assert found.entries[0].why == "note 1099"
     here.close()
     journal.close()
+
+
+def test_the_engines_thread_reads_the_journal_when_it_is_asked_to(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with writer(path) as other:
+        for number in range(3):
+            other.write(kind="note", at=NOW, why=f"note {number}")
+        tamper(path, "UPDATE midwatch_entry SET body = '{}' WHERE seq = 2")
+    thread = EngineThread(lambda: engine_on(path), settings_with(path))
+    snapshots: Queue[Snapshot] = Queue()
+    thread.start(snapshots.put, lambda sentence: None)
+    try:
+        snapshots.get(timeout=20.0)
+        pages: Queue[RecordPage] = Queue()
+        thread.request_journal_page(4, pages.put)
+        page = pages.get(timeout=20.0)
+        assert [entry.seq for entry in page.entries] == [3, 1]
+        assert [each.seq for each in page.broken] == [2]
+        judged: Queue[Verification | str] = Queue()
+        thread.request_verification(judged.put)
+        found = judged.get(timeout=20.0)
+        assert isinstance(found, Verification)
+        assert found.bad_seq == 2
+        assert reader(thread) is thread
+    finally:
+        thread.stop()
