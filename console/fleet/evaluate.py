@@ -8,7 +8,7 @@ import numpy as np
 
 from console.facts.record import NO_RECORD, Record
 from console.facts.severity import BreakerState, Severity
-from console.facts.signals import SIGNALS
+from console.facts.signals import SIGNALS, TOP_OF
 from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
 from console.fleet.breakers import times_of
@@ -191,8 +191,9 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
 
 
 def _columns(seen: Seen) -> Mapping[str, SignalColumn]:
-    """Return the public signals: as asked, and as derived."""
-    asked = {name: column for name, column in seen.observed.columns.items() if name in SIGNALS}
+    """Return the public signals, as asked and as derived, and the edges that bound percentiles."""
+    public = {*SIGNALS, *TOP_OF.values()}
+    asked = {name: column for name, column in seen.observed.columns.items() if name in public}
     return asked | dict(seen.evidence.derived.columns)
 
 
