@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -147,13 +146,9 @@ def _real_prometheus(fleet: DemoFleet, closing: list[Callable[[], None]]) -> str
 def _write_config(
     text: str, beside: Mapping[str, bytes], closing: list[Callable[[], None]]
 ) -> Path:
-    """Write the demo's configuration where a reload can read it again; gone at the end.
-
-    The record of what is played goes with it: a play never stands in the operator's own journal.
-    """
+    """Write the demo's configuration where a reload can read it again; gone at the end."""
     directory = tempfile.TemporaryDirectory(prefix="midwatch-demo-")
     closing.append(directory.cleanup)
-    text += f"\n[journal]\nurl = {json.dumps(f'sqlite:///{directory.name}/journal.db')}\n"
     for name, content in beside.items():
         file_beside = Path(directory.name) / name
         file_beside.parent.mkdir(mode=0o700, exist_ok=True)
