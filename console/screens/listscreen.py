@@ -133,7 +133,7 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
         session = self.session
         state = HeaderState(
             session.clock(), session.zone, self.size.width, session.environment, session.title,
-            session.problem,
+            session.problem, writes=session.write_words,
         )  # fmt: skip
         counts = twins([self.title_runs()], session.glyphs)[0]
         lines = header_lines(session.snapshot, state, session.glyphs, counts=counts)
@@ -185,14 +185,14 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
     @property
     def context(self) -> ActionContext:
         """What actions are judged by: as on the fleet screen, with the row's model."""
-        return ActionContext(
+        context = ActionContext(
             place="fleet",
             model=self.chosen_model,
             row_count=self.row_count,
             columns=self.size.width,
             lines=self.size.height,
-            has_engine=self.session.engine is not None,
         )
+        return self.in_session(context, self.chosen_model)
 
     def perform(self, spec: ActionSpec, argument: str) -> bool:
         """Do what concerns this screen."""
