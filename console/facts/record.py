@@ -58,7 +58,7 @@ class Record:
                 first = self.broken[0]
                 return f"journal BROKEN at #{first.seq}: {first.problem}", False
             case "open":
-                return f"journal follows #{self.head_seq}", True
+                return f"journal followed to #{self.head_seq}", True
 
 
 NO_RECORD = Record()

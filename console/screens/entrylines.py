@@ -171,7 +171,7 @@ def _about(entry: Entry, problem: str, now: float, width: int, glyphs: Glyphs) -
     room = max(0, width - width_of([title, right]) - 4)
     rule = glyphs.rule
     what = f"{entry.action} {entry.target} {entry.confirm_class}"
-    told = outcome_of(entry)
+    told = outcome_of(entry) if "outcome" in entry.details else ""
     text = entry.details.get("text")
     outcome = f"{told}: {text}" if isinstance(text, str) and text else told
     change = f"{_short(entry.before)} {glyphs.arrow} {_short(entry.after or entry.wanted)}"

@@ -179,7 +179,7 @@ async def test_the_record_newest_first(size: tuple[int, int]) -> None:
         screen = await shown(pilot, JournalScreen)
         keys = [screen.grid.rows.key(place) for place in range(4)]
         assert keys == ["43", "42", "41", "40"]
-        assert "journal follows #43" in part(app, "#header")
+        assert "journal followed to #43" in part(app, "#header")
         lines = picture(app)
         assert any("outcome" in line and "applied" in line for line in lines)
         await pilot.press("down", "down")
@@ -343,7 +343,7 @@ async def test_before_the_first_answer() -> None:
             assert "waiting for the first answer" in part(app, "#header") or app.session.snapshot
         app.post_message(SnapshotArrived(night(held())))
         await pilot.pause()
-        assert "journal follows #43" in part(app, "#header")
+        assert "journal followed to #43" in part(app, "#header")
 
 
 def test_words_of_a_filter() -> None:
