@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from console.actions.registry import BY_ID
 from console.fleet.force import count
-from console.screens.heldlines import DETAIL_LINES, HeldRows, held_columns, held_details
+from console.screens.heldlines import (
+    DETAIL_LINES,
+    LABEL_WIDTH,
+    HeldRows,
+    held_columns,
+    held_details,
+)
 from console.screens.listscreen import ListScreen, place
-from console.screens.runs import RunLine, fitted
+from console.screens.runs import RunLine, fitted, twins
 from widgets.gridrows import NoRows
 from widgets.lines import Run
 
@@ -24,7 +30,7 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
     """Overrides, the overdue first, then the next to end; their keys end, renew and undo them."""
 
     PLACE: ClassVar[Place] = place("overrides")
-    DETAILS: ClassVar[int] = DETAIL_LINES
+    DETAILS: ClassVar[int] = DETAIL_LINES + 1
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = (
         ("e", "act.end", "end now"),
         ("r", "act.renew", "renew"),
@@ -57,8 +63,16 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
 
     def detail_runs(self, width: int) -> list[RunLine]:
         """Return the lines about the override under the cursor."""
-        session = self.session
-        return held_details(self.chosen, session.snapshot, session.clock(), width, session.glyphs)
+        session, glyphs, now = self.session, self.session.glyphs, self.session.clock()
+        lines = held_details(self.chosen, session.snapshot, now, width, glyphs)
+        sent = session.sent.line(now, width - LABEL_WIDTH, glyphs, session.idle_words)
+        return [*lines, *twins([[Run("SENT".ljust(LABEL_WIDTH), "title"), *sent]], glyphs)]
+
+    def show_sent(self) -> None:
+        """Show how far what was sent from here is."""
+        if self.ready and not self.too_small:
+            self.show_details()
+            self.show_footer()
 
     @property
     def chosen(self) -> Override | None:

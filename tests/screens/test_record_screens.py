@@ -78,6 +78,7 @@ async def test_who_what_until_when_and_what_ends_it(size: tuple[int, int]) -> No
         assert "WHY    provider bug" in detail
         assert "ENDS   02:59:13Z, in 12m, then half-open; the service ends it by itself" in detail
         assert "SEEN   breaker F-OP refusing by hand" in detail
+        assert "SENT   nothing" in detail
         assert "e end now  r renew" in part(app, "#footer")
         assert len(lines) == size[1]
 
