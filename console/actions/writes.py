@@ -65,21 +65,21 @@ WRITES: tuple[ActionSpec, ...] = (
         "Force the breaker open: every call is refused; :trip dep:NAME does it to a dependency.",
         "C1",
         "TARGET",
-        11,
+        5,
         "trip",
     ),
     _spec(
-        "half-open", ("K",), "Half-open", "Let a few probes pass and decide.", "C1", "TARGET", 12,
+        "half-open", ("K",), "Half-open", "Let a few probes pass and decide.", "C1", "TARGET", 13,
         "half",
     ),
     _spec("reset", ("C",), "Close", "Force the breaker closed: every call passes.", "C2", "TARGET"),
     _spec(
-        "fallback", ("F",), "Fallback", "Let another rung of the ladder answer.", "C1", "NAME", 13,
+        "fallback", ("F",), "Fallback", "Let another rung of the ladder answer.", "C1", "NAME", 6,
         "fallb",
     ),
     _spec("restore", ("R",), "Restore", "Let the model itself answer again.", "C1", "MODEL"),
     _spec(
-        "human", ("H",), "Human review", "Let people answer every request.", "C1", "MODEL", 14,
+        "human", ("H",), "Human review", "Let people answer every request.", "C1", "MODEL", 7,
         "human",
     ),
     _spec(
@@ -97,7 +97,7 @@ WRITES: tuple[ActionSpec, ...] = (
         "Go back to the state before your last action, or before :undo OP.",
         "C1",
         "OP",
-        15,
+        8,
     ),
 )  # fmt: skip
 

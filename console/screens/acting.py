@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec
     from console.engine.handle import Refused
     from console.facts.action import Confirmation, Outcome, PreparedAction, Purpose
-    from console.facts.snapshot import Snapshot
     from console.screens.base import ConsoleScreen
     from console.screens.session import Session
 
@@ -182,16 +181,17 @@ class ActingDesk:
         if engine is None:
             return
         op_id = prepared.op_id
-        self._session.sent.begin(prepared, self._session.snapshot, self._session.clock())
+        session = self._session
+        session.sent.begin(prepared, session.snapshot, session.clock(), session.glyphs.arrow)
         engine.perform_action(
             prepared,
             confirmation,
-            lambda stage, _sentence: self._tell(ActionCame(op_id, stage)),
+            lambda stage, sentence: self._tell(ActionCame(op_id, stage, sentence)),
             partial(self._done, op_id),
         )
 
     def _done(self, op_id: str, answer: Outcome | Refused) -> None:
-        self._tell(ActionCame(op_id, "done", answer))
+        self._tell(ActionCame(op_id, "done", "", answer))
 
     def _tell(self, message: ActionCame) -> None:
         self._app.post_message(message)
@@ -200,7 +200,7 @@ class ActingDesk:
         """Show how far an operation is; its end also asks the sources at once."""
         session = self._session
         if message.answer is None:
-            session.sent.stage(message.op_id, message.stage)
+            session.sent.stage(message.op_id, message.stage, message.sentence)
         else:
             session.sent.finish(message.op_id, message.answer, session.clock())
             if session.engine is not None:
@@ -208,11 +208,6 @@ class ActingDesk:
         screen = self._current()
         if screen is not None:
             screen.show_sent()
-
-
-def watch_effects(session: Session, snapshot: Snapshot) -> None:
-    """Look in a new Snapshot for the effect of what was sent."""
-    session.sent.watch(snapshot, session.clock())
 
 
 def _title(requests: list[ActionRequest]) -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from console.facts.severity import BreakerState
 from console.facts.text import visible
+from console.screens.runs import Piece, join_that_fit, piece
 from console.screens.values import age_text, clock_text
 from widgets.lines import Run
 
@@ -24,6 +25,7 @@ UNDO_SECONDS = 30.0
 """How long the line offers to go back."""
 
 SHOWN_SECONDS = 900.0
+WHOLE_WAY_FROM_COLUMNS = 100
 _REFUSING = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
 
 
@@ -66,12 +68,14 @@ class ActionLog:
     def __init__(self) -> None:
         self.entries: list[Sent] = []
 
-    def begin(self, prepared: PreparedAction, snapshot: Snapshot | None, now: float) -> Sent:
-        """Note that an operation is on its way."""
+    def begin(
+        self, prepared: PreparedAction, snapshot: Snapshot | None, now: float, arrow: str = "->"
+    ) -> Sent:
+        """Note that an operation is on its way; ``arrow`` stands before where it leads."""
         request = prepared.request
         sent = Sent(
             prepared.op_id,
-            _title(prepared),
+            _title(prepared, arrow),
             request.verb,
             request.target,
             request.to,
@@ -88,12 +92,14 @@ class ActionLog:
         """Return an operation by its id."""
         return next((one for one in self.entries if one.op_id == op_id), None)
 
-    def stage(self, op_id: str, stage: str) -> None:
-        """Note that an operation came one step on: intent, sent, observed."""
+    def stage(self, op_id: str, stage: str, sentence: str) -> None:
+        """Note that an operation came one step on; ``sentence`` is what was answered."""
         sent = self.find(op_id)
-        words = {"intent": "written down", "sent": "sent", "observed": "observed"}
-        if sent is not None and stage in words:
-            sent.stages = (*sent.stages, words[stage])
+        if sent is None:
+            return
+        words = {"intent": ("written",), "observed": ("observed",), "sent": _answered(sentence)}
+        came = words.get(stage, ())
+        sent.stages = tuple(dict.fromkeys((*sent.stages, *came)))
 
     def finish(self, op_id: str, answer: Outcome | Refused, now: float) -> None:
         """Note what became of an operation."""
@@ -134,48 +140,71 @@ class ActionLog:
             elif now - one.done_at > EFFECT_SECONDS:
                 one.effect = f"no effect seen in {EFFECT_SECONDS:.0f} s"
 
-    def line(self, now: float, glyphs: Glyphs, idle: str) -> list[Run]:
-        """Return the newest operation in words; ``idle`` when there is none."""
+    def line(self, now: float, width: int, glyphs: Glyphs, idle: str) -> list[Run]:
+        """Return the newest operation in ``width`` cells; ``idle`` when there is none."""
         if not self.entries:
             return [Run(idle, "dim")]
         one = self.entries[-1]
-        runs = [Run(f"{clock_text(one.began_at)} ", "dim"), Run(visible(one.title, 120), "text")]
-        arrow = Run(f" {glyphs.arrow} ", "dim")
-        for number, stage in enumerate(dict.fromkeys(one.stages)):
-            runs += [Run(": ", "dim") if number == 0 else arrow, Run(stage, "ok")]
+        pieces = [
+            Piece((Run(f"{clock_text(one.began_at)} ", "dim"), Run(one.title, "text")), 0),
+            *_stages(one, width, glyphs),
+        ]
         if one.in_flight:
-            return [*runs, Run(f" {glyphs.ellipsis} {age_text(now - one.began_at)}", "s3")]
-        runs += _outcome(one, glyphs)
+            pieces.append(piece(f"{age_text(now - one.began_at)}{glyphs.ellipsis}", "s3", 1))
+        else:
+            pieces += _outcome(one, glyphs)
         if one.changed and not one.undone:
             left = UNDO_SECONDS - (now - (one.done_at or now))
-            offer = f"u undoes {age_text(left)}" if left > 0 else "u undoes"
-            runs += [Run(f" {glyphs.dot} ", "dim"), Run(offer, "key" if left > 0 else "dim")]
+            offer = f"u undoes, {age_text(left)}" if left > 0 else "u undoes"
+            pieces.append(piece(offer, "key" if left > 0 else "dim", 3))
         waiting = sum(1 for each in self.entries[:-1] if each.in_flight)
         if waiting:
-            runs.append(Run(f" (+{waiting} on the way)", "s3"))
-        return runs
+            pieces.append(piece(f"{waiting} more on the way", "s3", 2))
+        return join_that_fit(pieces, width, Run(f" {glyphs.dot} ", "dim"))
 
 
-def _outcome(one: Sent, glyphs: Glyphs) -> list[Run]:
+def _answered(sentence: str) -> tuple[str, ...]:
+    """Return the steps that an answer stands for; only a 2xx was accepted."""
+    said = visible(sentence, 200).rpartition(" answered ")[2]
+    if said.startswith("2") and said[:3].isdecimal():
+        return ("sent", "accepted")
+    return ("sent", f"answered {said}") if said[:3].isdecimal() else ("sent", said)
+
+
+def _stages(one: Sent, width: int, glyphs: Glyphs) -> list[Piece]:
+    """Return the way it came; on a narrow screen only how far it is."""
+    stages = one.stages if width >= WHOLE_WAY_FROM_COLUMNS else one.stages[-1:]
+    runs: list[Run] = []
+    for stage in stages:
+        if runs:
+            runs.append(Run(f" {glyphs.arrow} ", "dim"))
+        runs.append(Run(stage, "ok"))
+    return [Piece(tuple(runs), 1)] if runs else []
+
+
+def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
+    said = visible(one.sentence, 300)
     if one.kind not in ("applied", "no_op"):
-        return [
-            Run(f" {glyphs.cross} {one.kind.upper()}: ", "s2"),
-            Run(visible(one.sentence, 300), "s2"),
-        ]
+        return [piece(f"{glyphs.cross} {one.kind.upper()}: {said}", "s2", 0)]
     if one.kind == "no_op":
-        return [Run(f" {glyphs.arrow} {visible(one.sentence, 200)}", "ok")]
-    runs = []
+        return [piece(said, "ok", 0)]
+    found = []
     if one.bad_before is not None and one.bad_now is not None:
         text = f"bad {one.bad_before:.0f} {glyphs.arrow} {one.bad_now:.0f}/min"
-        runs += [Run(f" {glyphs.dot} ", "dim"), Run(text, "title")]
+        found.append(piece(text, "title", 2))
     effect = one.effect or "watching for its effect"
-    runs += [Run(f" {glyphs.dot} ", "dim"), Run(effect, "s2" if "no effect" in effect else "ok")]
-    return runs
+    return [*found, piece(effect, "s2" if effect.startswith("no ") else "ok", 4)]
 
 
-def _title(prepared: PreparedAction) -> str:
-    words = {"": "", "end": "End: ", "renew": "Renew: ", "undo": "Undo: "}
-    return words[prepared.request.purpose] + prepared.title
+def _title(prepared: PreparedAction, arrow: str = "->") -> str:
+    """Return the operation in the words of its command: short enough for one line."""
+    request = prepared.request
+    words = f"{request.verb} {visible(request.target, 60)}"
+    if request.to:
+        words += f" {arrow} {visible(request.to, 40)}"
+    elif request.value is not None:
+        words += f" {arrow} {request.value:g}"
+    return f"{request.purpose}: {words}" if request.purpose else words
 
 
 def bad_per_minute(snapshot: Snapshot | None, target: str) -> float | None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 DEAD_SECONDS = 0.7
 """How long the confirm key means nothing after new facts appeared: a hand that types on is safe."""
 
+REASON_TO_COME = "(to be given)"
 WIDTH = 100
 MAX_TEXT = 300
 
@@ -186,7 +187,8 @@ class ConfirmBox(ModalScreen[Decision | None]):
         return tuple(
             replace(
                 one,
-                reason=self.reason.strip(),
+                # Some controls take no request without one; what is sent is asked for anew.
+                reason=self.reason.strip() or REASON_TO_COME,
                 ttl_seconds=ttl if held or one.purpose == "renew" else one.ttl_seconds,
             )
             for one in self.requests
@@ -485,9 +487,17 @@ class ConfirmBox(ModalScreen[Decision | None]):
         title = twins([[Run(self._head(width))]], self.session.glyphs)[0][0].text
         body.show_lines(framed(title, rows, width, self._note(), ascii_only=self._ascii))
 
+    @property
+    def title_words(self) -> str:
+        """What is done, in words; a way back says what it is as soon as that is known."""
+        purpose = self.requests[0].purpose
+        if not purpose or not self.prepared:
+            return visible(self._title, 120)
+        return visible(f"{purpose.capitalize()}: {next(iter(self.prepared.values())).title}", 120)
+
     def _head(self, width: int) -> str:
         level = f"class {self.confirm_class}" if self.confirm_class else ""
-        title = visible(self._title, 120)
+        title = self.title_words
         gap = width - len(title) - len(level) - 8
         return f"{title} {self.session.glyphs.rule * max(1, gap)} {level}" if level else title
 
@@ -588,7 +598,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
         forbidden = any(one.forbidden for one in self.prepared.values())
         if self.phase == "asking" and self.confirm_class in ("C0", "C1") and not forbidden:
             role = "key" if self.live else "dim"
-            name = visible(self._title, 60)
+            name = self.title_words[:60]
             line += [Run("      press ", "text" if self.live else "dim"),
                      Run(self.confirm_key, role), Run(f' = "{name}"', role)]  # fmt: skip
         return line

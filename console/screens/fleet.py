@@ -10,7 +10,7 @@ from console.actions.registry import PANES
 from console.actions.spec import ActionContext, Place
 from console.screens.base import ConsoleScreen
 from console.screens.columns import BY_KEY, choose, filled
-from console.screens.details import detail_lines, shortened
+from console.screens.details import LABEL_WIDTH, detail_lines, shortened
 from console.screens.fleetgrid import FleetGrid, with_sort_mark
 from console.screens.fleetkeys import FleetKeys
 from console.screens.header import (
@@ -320,7 +320,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             self.size.width,
             glyphs,
             next_moves=next_runs(view, found, session.keys, glyphs),
-            sent=session.sent.line(now, glyphs, session.idle_words),
+            sent=session.sent.line(now, self.size.width - LABEL_WIDTH, glyphs, session.idle_words),
         )
         room = self._plan().detail_lines
         lines = shortened(lines, room, sent=bool(session.sent.entries))

@@ -160,7 +160,7 @@ def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
         piece(f"{visible(one.name, 20)} slow: every {age_text(one.cadence_seconds)}", "s3", 4)
         for one in slow[:1]
     )
-    told = sum(len(one.warnings) + len(one.infos) for one in snapshot.sources)
+    told = sum(len(one.warnings) for one in snapshot.sources)
     if told:
         out.append(piece(f"{told} warning{'s' if told != 1 else ''}, s", "s4", 4))
     failed = sum(one.failed_queries for one in snapshot.sources if one.state == "up")

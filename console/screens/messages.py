@@ -87,12 +87,15 @@ class ActionAsked(Message):
 class ActionCame(Message):
     """An operation that was sent came one step on, or to its end.
 
-    ``stage`` is a word of the pipeline while ``answer`` is None.
+    ``stage`` and ``sentence`` are the pipeline's words while ``answer`` is None.
     """
 
-    def __init__(self, op_id: str, stage: str, answer: Outcome | Refused | None = None) -> None:
+    def __init__(
+        self, op_id: str, stage: str, sentence: str = "", answer: Outcome | Refused | None = None
+    ) -> None:
         self.op_id = op_id
         self.stage = stage
+        self.sentence = sentence
         self.answer = answer
         super().__init__()
 

@@ -76,7 +76,7 @@ def _said(outlook: Outlook, keys: Keymap, glyphs: Glyphs) -> list[Run]:
     runs = [Run(key, "dim" if bad else "key"), Run(f" {name} ", "dim" if bad else "text")]
     if bad:
         return [*runs, Run(f"{glyphs.cross} {visible(outlook.against, 120)}", "s3")]
-    facts = " ".join(_facts(outlook, glyphs))
+    facts = ", ".join(_facts(outlook, glyphs))
     if facts:
         runs.append(Run(f"({facts})", "dim"))
     if gravest is not None and gravest.id in ("no_room", "review_full", "no_fallback"):
@@ -87,7 +87,7 @@ def _said(outlook: Outlook, keys: Keymap, glyphs: Glyphs) -> list[Run]:
 def _facts(outlook: Outlook, glyphs: Glyphs) -> Iterator[str]:
     blast = outlook.blast
     if blast.region_to and blast.region_allowed is not None:
-        yield f"{visible(blast.region_to, 24)} ok,"
+        yield f"{visible(blast.region_to, 24)} ok"
     if blast.room_per_minute.value is not None:
         mark = {True: glyphs.tick, False: glyphs.cross, None: "?"}[blast.room_enough]
         yield f"room {blast.room_per_minute.value:,.0f}/min {mark}"
