@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -41,6 +42,10 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
         # As an exception, so that servers that were started are ended and files are removed.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+    for stream in (sys.stdout, sys.stderr):
+        # In the C locale a name or an arrow must not end the command; it is shown escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         outcome = _dispatch(arguments)
         sys.stdout.flush()

@@ -56,7 +56,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         raise CommandError(visible(series.error))
     from console.reports.plots import chart
 
-    text = chart(series, model=chosen.model, width=width, height=_ROWS)
+    plain = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    text = chart(series, model=chosen.model, width=width, height=_ROWS, ascii_only=plain)
     if not text:
         raise CommandError(
             f"{visible(chosen.model)} has no value of {chosen.signal} in the last {chosen.range}; "

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Snapshot
 
 _EPILOG = (
-    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown or source down, else 0; "
+    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown, source down or no model at "
+    "all, else 0; "
     "64 bad usage, 78 bad configuration."
 )
 
@@ -66,6 +67,10 @@ async def _status(engine: Engine, chosen: argparse.Namespace) -> int:
         snapshot = await engine.once(remembers=not chosen.instant)
         if not chosen.instant:
             began_at = time.monotonic()
+            if any(source.kind == "scrape" for source in engine.settings.sources):
+                # Of the first scrape there are no rates yet: it is no look that could count.
+                await asyncio.sleep(engine.settings.refresh_seconds)
+                snapshot = await engine.once()
             await asyncio.sleep(engine.settings.refresh_seconds)
             snapshot = await engine.once()
             _tell_of_slow_start(time.monotonic() - began_at, engine)
@@ -150,5 +155,5 @@ def _tell(sentence: str) -> None:
 
 
 def _tell_of_slow_start(seconds: float, engine: Engine) -> None:
-    if seconds > 4 * engine.settings.refresh_seconds:
+    if seconds > 5 * engine.settings.refresh_seconds:
         _tell(f"a source was slow: two looks took {seconds:.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
@@ -35,18 +36,19 @@ _TABLE_SIGNALS = (
     ("$/H", "cost_per_hour"),
 )
 _FIRST_TO_GO = ("TTFT", "$/H", "LOWC%", "RPS", "ERR%")
+NO_MODEL = (
+    "no model: what answers exports no metric that is recognised, such as model_requests_total or "
+    "vllm:request_success_total. `midwatch lint-metrics URL` says what a /metrics URL gives, "
+    "docs/profiles.md what is looked for."
+)
+_UNLIMITED = 10_000
 _LONGEST_NAME = 40
 _SHOWN_PENDING = 10
 
 
 def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
     """Return the whole Snapshot as sentences, worst model first, healthy ones in one line each."""
-    lines = [_headline(snapshot)]
-    lines += [
-        f"source {visible(status.name)} {status.state}: {visible(status.error)}"
-        for status in snapshot.sources
-        if status.error
-    ]
+    lines = [_headline(snapshot), *_source_lines(snapshot)]
     for row in in_order(snapshot, rows):
         lines += _model(snapshot, row)
     for dependency in snapshot.dependencies:
@@ -89,7 +91,12 @@ def table(snapshot: Snapshot, rows: Sequence[int] | None = None, width: int | No
     if len(waiting) > _SHOWN_PENDING:
         more = len(waiting) - _SHOWN_PENDING
         waiting = [*waiting[:_SHOWN_PENDING], f"and {more} more pending"]
-    return "\n".join([_headline(snapshot), *lines, *waiting]) + "\n"
+    told = [
+        part
+        for line in _source_lines(snapshot)
+        for part in textwrap.wrap(line, width or _UNLIMITED, subsequent_indent="  ")
+    ]
+    return "\n".join([_headline(snapshot), *told, *(lines if chosen else []), *waiting]) + "\n"
 
 
 def _laid_out(
@@ -129,6 +136,19 @@ def _headline(snapshot: Snapshot) -> str:
     if in_force:
         parts.append(in_force)
     return ", ".join(parts)
+
+
+def _source_lines(snapshot: Snapshot) -> list[str]:
+    """Say why a source is away, what sources remark, and why there may be no model."""
+    lines = []
+    for status in snapshot.sources:
+        start = f"source {visible(status.name)}"
+        if status.error:
+            lines.append(f"{start} {status.state}: {visible(status.error)}")
+        lines += [f"{start}: {visible(remark)}" for remark in (*status.warnings, *status.infos)]
+    if not snapshot.rows and any(status.state == "up" for status in snapshot.sources):
+        lines.append(NO_MODEL)
+    return lines
 
 
 def _model(snapshot: Snapshot, row: int) -> list[str]:

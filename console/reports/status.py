@@ -76,14 +76,15 @@ def as_json(found: StatusDocument, *, indent: int | None = 2) -> str:
 
 
 def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
-    """Return 2 for any S1, else 1 for any S2, else 3 for any unknown or absent source, else 0."""
+    """Return 2 for any S1, else 1 any S2, else 3 any unknown, absent source or no model, else 0."""
     levels = {snapshot.severity(row) for row in in_order(snapshot, rows)}
     if Severity.S1 in levels:
         return EXIT_S1
     if Severity.S2 in levels:
         return EXIT_S2
     away = any(status.state != "up" for status in snapshot.sources)
-    return EXIT_UNKNOWN if away or Severity.UNKNOWN in levels else EXIT_OK
+    # Of a fleet without any model nothing is known, and unknown is never well.
+    return EXIT_UNKNOWN if away or not levels or Severity.UNKNOWN in levels else EXIT_OK
 
 
 def in_order(snapshot: Snapshot, rows: Sequence[int] | None = None) -> Iterable[int]:

@@ -110,6 +110,10 @@ class PrometheusSource:
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
             else:
                 models.extend(seen_models(profile, self.name, series))
+        # A server without any model is asked nothing else, and is up all the same.
+        self._status = replace(
+            self._status, state="up", answered_at=now, error=None, next_try_at=None
+        )
         listed = self._recent.with_gone(models, now)
         names = {model.profile for model in listed}
         here = tuple(name for name in profiles if name in names)

@@ -217,3 +217,21 @@ def test_watching_ends_when_nothing_more_can_be_written(config: str, tmp_path: P
         )
     assert done.returncode == 74
     assert "no space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_no_encoding_of_a_terminal_ends_a_command(run: Run, config: str, encoding: str) -> None:
+    done = run("--config", config, "status", "--instant", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert "fraud-scorer" in done.out
+    close = run("secret", "test", "nonsense→", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert close.code != 70
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.0.1:9100/metrics", 'did you mean "http://127.0.0.1:9100/metrics"?')],
+)
+def test_an_address_without_a_scheme_is_no_url(run: Run, address: str, said: str) -> None:
+    done = run("lint-metrics", address)
+    assert done.code == 64
+    assert said in done.err
