@@ -101,7 +101,8 @@ class FleetKeys:
             self.column = ""
             screen.grid.choose_column("")
         elif screen.session.marked:
-            screen.clear_marks()
+            screen.mark(frozenset())
+            screen.say("nothing marked")
         elif screen.arrangement.words:
             screen.filter_by("")
         elif screen.arrangement.sort or screen.arrangement.reverse:
@@ -113,12 +114,15 @@ class FleetKeys:
     def _mark(self, name: str) -> None:
         screen = self._screen
         wanted = name or screen.grid.cursor_key or ""
-        if wanted in screen.words():
-            screen.toggle_mark(wanted)
-            if not name:
-                screen.grid.action_cursor_down()
-        else:
+        if wanted not in screen.words():
             screen.say(f"there is no model {visible(wanted, 60)}", "s3")
+            return
+        screen.mark(screen.session.marked ^ {wanted})
+        if not name:
+            screen.grid.action_cursor_down()
+        count = len(screen.session.marked)
+        several = f"{count} marked: the next action is for all of them, class C3"
+        screen.say(several if count > 1 else f"{count or 'nothing'} marked")
 
     # Finding
 
