@@ -1,5 +1,6 @@
 """What tests of the screens share: a console on a stub engine, with a clock that stands still."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
@@ -16,6 +17,8 @@ from console.settings.schema import Settings
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from tests.support.stub_engine import StubEngine
 from widgets.lines import Lines
+
+START_SECONDS = 20.0
 
 
 class Clock:
@@ -54,10 +57,11 @@ async def settle(pilot: Pilot[None], *, panes: bool = False) -> None:
     """
     app = pilot.app
     assert isinstance(app, MidwatchApp)
-    for _ in range(200):
+    limit = time.monotonic() + START_SECONDS
+    while app.session.engine is None or app.session.snapshot is None:
+        assert time.monotonic() < limit, "the engine told nothing"
         await pilot.pause()
-        if app.session.engine is not None and app.session.snapshot is not None:
-            break
+    await pilot.pause()
     await pilot.pause(0.3 if panes else None)
 
 
