@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 import themes
@@ -39,6 +40,7 @@ from console.screens.terminal import (
 from themes.glyphs import glyphs
 from themes.palette import THEMES, palette, textual_theme
 from widgets.frugal import FrugalApp
+from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,6 +209,24 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             if isinstance(screen, ConsoleScreen):
                 return screen if screen.ready else None
         return None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Finish what a key does before the next key is looked at.
+
+        Textual hands a key to the focused widget and goes on to the next one: letters typed
+        quickly after ``/`` would run as actions while the prompt is still opening.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded and self._keys_are_actions:
+            for priority in (True, False):
+                if await self._check_bindings(event.key, priority=priority):
+                    return
+        await super().on_event(event)
+
+    @property
+    def _keys_are_actions(self) -> bool:
+        """Whether a key means an action now: not in a box, and not while text is typed."""
+        top = self.screen_stack[-1] if self._screen_stack else None
+        return isinstance(top, ConsoleScreen) and top.ready and not top.query_one(Prompt).is_open
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """Show the newest tick on the uppermost screen of the console."""

@@ -92,7 +92,8 @@ class Prompt(Widget, can_focus=True):
         self._text = harmless(text[:MAX_LENGTH])
         self._place = len(self._text)
         self.add_class("-open")
-        self.focus()
+        # At once and not, as focus() does, after the keys that wait already: they are its text.
+        self.screen.set_focus(self)
         self.refresh()
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Prompt(Widget, can_focus=True):
         self.remove_class("-open")
         before, self._before = self._before, None
         if before is not None and before.is_attached:
-            before.focus()
+            self.screen.set_focus(before)
         else:
             self.blur()
 
