@@ -65,8 +65,8 @@ def guards_of(case: Case) -> tuple[Guard, ...]:
     if case.lenient:
         found = [*_control(case)]
     else:
-        found = [*_control(case), *_region(case), *_rung(case), *_breaker(case), *_knowledge(case)]
-        found += [*_review(case), *_end(case)]
+        found = [*_control(case), *_since_seen(case), *_region(case), *_rung(case)]
+        found += [*_breaker(case), *_knowledge(case), *_review(case), *_end(case)]
     order = {"forbid": 0, "refuse": 1, "warn": 2}
     return tuple(sorted(found, key=lambda guard: order[guard.level]))
 
@@ -137,6 +137,28 @@ def _control(case: Case) -> Iterator[Guard]:
             "breaker_disabled",
             "refuse",
             f"disabling the breaker of {case.target.name} leaves a tier 1 model unprotected",
+        )
+
+
+def _since_seen(case: Case) -> Iterator[Guard]:
+    """Yield that the control says another state than the numbers on the screen."""
+    if case.target.is_dependency or not case.target.models:
+        return
+    model, kind = case.target.models[0], case.target.control.kind
+    shown = ""
+    if kind == "breaker" and case.seen in BreakerState.__members__:
+        state = case.sight.breaker(model).state
+        shown = "" if state is BreakerState.UNKNOWN else state.name
+    elif kind in ("route", "human"):
+        row = case.sight.rows[model]
+        known = {"primary", "human", "refuse", *(rung.name for rung in row.fallbacks)}
+        target = case.sight.route(model).target
+        shown = target if {target, case.seen} <= known else ""
+    if shown and shown != case.seen:
+        yield Guard(
+            "changed_since_seen",
+            "warn",
+            f"the numbers show {shown}, the control says {case.seen}: it has just changed",
         )
 
 

@@ -21,6 +21,7 @@ OVERRIDE_KINDS: tuple[EntryKind, ...] = (
     "override_renewed",
     "override_ended",
     "observed",
+    "resolved",
 )
 """The kinds of entry that say what is in force."""
 
@@ -48,6 +49,10 @@ def fold_overrides(
                 )
             case "observed" if entry.op_id in found and entry.details.get("held") is False:
                 found[entry.op_id] = replace(found[entry.op_id], lost=str(entry.after))
+            case "observed" | "resolved" if (
+                entry.op_id in found and entry.details.get("outcome") == "applied"
+            ):
+                found[entry.op_id] = replace(found[entry.op_id], certain=True)
             case "override_ended":
                 found.pop(entry.op_id, None)
             case _:

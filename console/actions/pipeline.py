@@ -67,6 +67,13 @@ class Actor:
         self.mode: Mode = mode
         self.progress = progress
 
+    def _tell(self, stage: str, sentence: str) -> None:
+        """Tell how far it is; a reader that has gone must not cut an action off half way."""
+        try:
+            self.progress(stage, sentence)
+        except (OSError, ValueError) as fault:
+            log.warning("%s could not be told: %s: %s", stage, fault, sentence)
+
     async def prepare(
         self,
         request: ActionRequest,
@@ -102,11 +109,11 @@ class Actor:
                 intent = await asyncio.to_thread(self._write_intent, prepared, confirmation)
             except TargetTouchedError as fault:
                 return self._outcome(prepared, "superseded", f"nothing was sent: {fault.sentence}")
-            self.progress("intent", f"{prepared.title}: written down as {prepared.op_id}")
+            self._tell("intent", f"{prepared.title}: written down as {prepared.op_id}")
             try:
                 outcome, answers = await self._carry_out(prepared, intent)
             except asyncio.CancelledError:
-                self.progress("cut off", f"{prepared.title}: cut off; it is verified at next start")
+                self._tell("cut off", f"{prepared.title}: cut off; it is verified at next start")
                 raise
             return await self._close(intent, outcome, answers)
 
@@ -201,7 +208,7 @@ class Actor:
             )
         )
         for answer in answers:
-            self.progress("sent", answer.sentence)
+            self._tell("sent", answer.sentence)
         if preconditions_failed(answers):
             told = "; ".join(answer.sentence for answer in answers)
             sentence = f"nothing changed: it is no longer as it was seen ({told})"
@@ -271,7 +278,7 @@ class Actor:
             drafts = [outcome_of(intent, outcome, answers)]
             self.bench.journal.append_all([*drafts, *consequences(intent, outcome, overrides)])
 
-        self.progress("observed", outcome.sentence)
+        self._tell("observed", outcome.sentence)
         try:
             await asyncio.to_thread(write)
         except JournalError as fault:

@@ -274,6 +274,3 @@ def command_line(request: ActionRequest, ttl_seconds: float | None) -> str:
     if ttl_seconds is not None:
         words += ["--ttl", format_duration(ttl_seconds)]
     return shlex.join(words)
-
-
-__all__ = ["Bench", "Target", "command_line", "prepare"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RECENT_SECONDS = 600.0
 LEASE_SECONDS = 20.0
 KEEPER_LEASE = "keeper"
-_PEEK_SECONDS = 0.001
+_OVER_SECONDS = -1.0
 _ACTING = ("intent", "outcome")
 _SETTLING = ("resolved", "observed")
 
@@ -71,12 +71,13 @@ def lease_name(target: str) -> str:
 
 
 def holder_of(journal: Journal, name: str, me: str, now: float) -> str:
-    """Return who else holds a lease, empty when nobody does."""
-    lease = journal.take_lease(name, f"{me} looking", _PEEK_SECONDS, now)
-    if lease.holder == f"{me} looking":
-        journal.drop_lease(name, lease.holder)
-        return ""
-    return lease.holder if lease.expires_at > now else ""
+    """Return who else holds a lease, empty when nobody does.
+
+    Looking takes a lease that is over already, so that whoever looks is in nobody's way.
+    """
+    looking = f"{me} looking"
+    holder = journal.take_lease(name, looking, _OVER_SECONDS, now).holder
+    return "" if holder == looking else holder
 
 
 def locked_by(entries: tuple[Entry, ...]) -> Entry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import sys
 import time
@@ -147,6 +148,11 @@ def told(stage: str, sentence: str) -> None:
 
 def run_async(work: Awaitable[int]) -> int:
     """Run a command to its exit code; refusals and faults of the journal become sentences."""
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show an arrow must not end what is under way.
+            stream.reconfigure(errors="backslashreplace")
 
     async def whole() -> int:
         return await work

@@ -11,7 +11,7 @@ from console.actions.gate_of_writes import require
 from console.actions.overrides import overrides_in_force
 from console.actions.recovery import note_truth
 from console.actions.refusal import ActionRefused
-from console.actions.standing import KEEPER_LEASE, holder_name, holder_of
+from console.actions.standing import KEEPER_LEASE, holder_name, holder_of, lease_name
 from console.actions.watching import note_ended_by_service
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.cli.acting import (
@@ -96,20 +96,20 @@ async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
                 "schema": SCHEMA,
                 "taken_at": iso(now),
                 "keeper": keeper or None,
-                "overrides": [document(each, now) for each in found],
+                "overrides": [document(each, now, keeper_lives=bool(keeper)) for each in found],
             }
             print(json.dumps(made, indent=2, ensure_ascii=False))
             return DONE
         for override in found:
-            print(line(override, now))
+            print(line(override, now, keeper_lives=bool(keeper)))
         sys.stderr.write(_footing(found, keeper, now))
         return DONE
 
 
-def line(override: Override, now: float) -> str:
+def line(override: Override, now: float, *, keeper_lives: bool) -> str:
     """Return one override as a line: what, whose, how long still, what follows, why."""
     left = override.left_seconds(now)
-    match override.state(now):
+    match override.state(now, keeper_lives=keeper_lives):
         case "overdue":
             when = f"OVERDUE {format_duration(max(1, round(-(left or 0.0))))}"
         case "no end":
@@ -140,7 +140,7 @@ def _footing(found: Sequence[Override], keeper: str, now: float) -> str:
     return f"keeper: {visible(keeper, 200)}\n" if keeper else ""
 
 
-def document(override: Override, now: float) -> dict[str, object]:
+def document(override: Override, now: float, *, keeper_lives: bool) -> dict[str, object]:
     """Return an override for scripts."""
     left = override.left_seconds(now)
     return {
@@ -154,7 +154,7 @@ def document(override: Override, now: float) -> dict[str, object]:
         "began_at": iso(override.began_at),
         "ends_at": None if override.ends_at is None else iso(override.ends_at),
         "left_seconds": None if left is None else round(left, 1),
-        "state": override.state(now),
+        "state": override.state(now, keeper_lives=keeper_lives),
         "ends_in": override.ends_in,
         "enforced_by": override.enforced_by,
         "certain": override.certain,
@@ -192,7 +192,9 @@ async def _resolve(shared: argparse.Namespace, chosen: argparse.Namespace, reaso
         bench = session.bench
         intent, settled = await asyncio.to_thread(_operation, bench, chosen.op)
         sentence = f"{bench.who.name} says it was {chosen.truth.replace('not', 'not applied')}"
-        outcome = Outcome(intent.op_id, kind, sentence, at=bench.clock())
+        ttl_seconds = intent.details.get("ttl_seconds")
+        ends_at = intent.at + ttl_seconds if isinstance(ttl_seconds, int | float) else None
+        outcome = Outcome(intent.op_id, kind, sentence, at=bench.clock(), ends_at=ends_at)
         told("resolve", f"{intent.action} {intent.target} ({intent.op_id}): {sentence}")
         if chosen.dry_run:
             return DONE
@@ -218,6 +220,10 @@ def _operation(bench: Bench, op: str) -> tuple[Entry, bool]:
     intent = next((each for each in found if each.kind == "intent"), None)
     if intent is None:
         raise ActionRefused.forbidden("unknown_op", f"{visible(op, 60)} names no operation")
+    me = holder_name(bench.who, "resolving")
+    busy = holder_of(bench.journal, lease_name(intent.target), me, bench.clock())
+    if busy:
+        raise ActionRefused.forbidden("busy", f"{busy} is acting on it now; wait and look again")
     return intent, any(each.kind == "outcome" for each in found)
 
 

@@ -48,15 +48,17 @@ class Override:
         """Return the seconds until it ends, negative when overdue, None without an end."""
         return None if self.ends_at is None else self.ends_at - now
 
-    def state(self, now: float) -> OverrideState:
-        """Return how it stands at ``now``."""
+    def state(self, now: float, *, keeper_lives: bool | None = None) -> OverrideState:
+        """Return how it stands at ``now``; ``keeper_lives`` None takes what was so at its begin."""
         left = self.left_seconds(now)
         if left is None:
             return "no end"
         if left < 0:
             return "overdue"
-        if self.enforced_by == "nobody":
-            return "no end"
+        if self.enforced_by != "service":
+            kept = self.enforced_by == "keeper" if keeper_lives is None else keeper_lives
+            if not kept:
+                return "no end"
         return "ends soon" if left <= WARN_SECONDS else "in force"
 
     @property

@@ -53,6 +53,24 @@ def command(config: Path, *words: str, limit_bytes: int | None = None) -> subpro
     )
 
 
+async def test_a_person_who_says_it_applied_leaves_an_override_with_its_end(
+    service: World, config: Path
+) -> None:
+    with actor(config) as acting:
+        prepared = await acting.prepare(trip(ttl_seconds=600.0), None)
+        intent = acting._write_intent(prepared, YES)
+    words = ("resolve", prepared.op_id, "--as", "applied", "--reason", "looked myself", "--yes")
+    said = command(config, *words)
+    _, err = said.communicate(timeout=30)
+    assert said.returncode == 0, err
+    with actor(config) as acting:
+        (held,) = overrides_in_force(acting.bench.journal)
+        assert held.certain
+        assert held.ends_at == pytest.approx(intent.at + 600.0)
+        assert held.state(time.time()) == "no end"
+        assert held.state(time.time(), keeper_lives=True) == "in force"
+
+
 @pytest.mark.parametrize("applied", [True, False])
 async def test_killed_between_intent_and_outcome(
     service: World, config: Path, applied: bool

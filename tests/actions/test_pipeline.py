@@ -210,6 +210,18 @@ async def test_two_operators_at_once_send_once(service: World, config: Path) -> 
         assert any("ana: trip fraud-scorer" in each or "ben: trip" in each for each in third.others)
 
 
+async def test_a_reader_that_has_gone_cuts_nothing_off(service: World, config: Path) -> None:
+    def gone(_stage: str, _sentence: str) -> None:
+        raise BrokenPipeError
+
+    with actor(config) as acting:
+        acting.progress = gone
+        prepared, outcome = await do(acting, trip())
+        assert outcome.kind == "applied"
+        kinds = [each.kind for each in acting.bench.journal.entries(Question(op_id=prepared.op_id))]
+        assert kinds == ["intent", "outcome", "override"]
+
+
 async def test_a_note_in_between_does_not_stand_against_it(service: World, config: Path) -> None:
     from console.facts.entry import EntryDraft
 

@@ -172,6 +172,18 @@ async def test_a_breaker_that_protects_nothing_is_said(config: Path, service: Wo
     assert made.confirm_class == "C3"
 
 
+async def test_a_state_that_is_not_the_one_on_the_screen_is_said(
+    config: Path, service: World
+) -> None:
+    service.states["breaker"] = "CLOSED"  # the sample night shows OPEN
+    made = await prepared(config, "trip", sample_snapshot())
+    (guard,) = [each for each in made.guards if each.id == "changed_since_seen"]
+    assert "show OPEN, the control says CLOSED" in guard.sentence
+    service.states["breaker"] = "OPEN"
+    made = await prepared(config, "trip", sample_snapshot())
+    assert "changed_since_seen" not in {guard.id for guard in made.guards}
+
+
 async def test_whoever_needs_the_model_is_named(config: Path) -> None:
     made = await prepared(config, "trip", None)
     assert made.blast.dependants == ("payments",)

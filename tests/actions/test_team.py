@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from console.actions.confirming import approval_of, approve, ask_approval, waiting
+from console.actions.keeper import Keeper
 from console.actions.refusal import ActionRefused, NotConfirmed
 from console.facts.action import ActionRequest, Confirmation
 from console.journal import Question
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RESET = ActionRequest("reset", "fraud-scorer", "provider says it is well")
+_MIDWATCH = (sys.executable, "-m", "console")
 TYPED = Confirmation(yes=True, typed="fraud-scorer")
 
 
@@ -111,3 +116,57 @@ async def test_an_approval_does_not_wait_for_ever(service: World, config: Path) 
             waiting(ben.bench.journal, prepared.op_id, now + 601.0)
         approve(ben.bench.journal, asked, ben.bench.who, "seen it too", now)
         assert approval_of(ana.bench.journal, prepared, ana.bench.who, now + 601.0) == ""
+
+
+async def test_a_command_waits_for_its_second_person_and_goes_ahead(
+    service: World, config: Path
+) -> None:
+    words = ["reset", "fraud-scorer", "--reason", "provider says it is well", "--yes", "--instant"]
+    waits = subprocess.Popen(
+        [sys.executable, "-m", "console", *words, "--config", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with actor(config, name="ben", account="ben") as ben:
+            asked = None
+            deadline = time.monotonic() + 30.0
+            while asked is None and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+                found = ben.bench.journal.entries(Question(kinds=("approval",)))
+                asked = found[0] if found else None
+            assert asked is not None
+            assert service.changes == []
+            own = subprocess.run(
+                [*_MIDWATCH, "approve", asked.op_id, "--yes", "--config", str(config)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert own.returncode == 7, own.stderr
+            assert "another login" in own.stderr
+            now = ben.bench.clock()
+            approve(ben.bench.journal, asked, ben.bench.who, "seen it too", now)
+        out, err = waits.communicate(timeout=30)
+        assert waits.returncode == 0, err
+        assert "approved by ben" in err
+        assert out.startswith("applied: Force closed the breaker of fraud-scorer")
+        assert service.state("breaker") == "CLOSED"
+    finally:
+        waits.kill()
+
+
+async def test_a_keeper_on_another_host_is_known_to_everybody(service: World, config: Path) -> None:
+    service.states["breaker"] = "CLOSED"
+    hour_ahead = actor(config, name="ben", clock=lambda: time.time() + 3600.0)
+    keepers = actor(config, name="keeper", account="midwatch")
+    with actor(config) as ana, keepers as keeping, hour_ahead as ahead:
+        # The database's clock decides, however far off the hosts' own are.
+        keeper = Keeper(keeping, lambda _: None)
+        await keeper.look()
+        assert (await ahead.prepare(trip(), None)).enforced_by == "keeper"
+        assert (await ana.prepare(trip(), None)).enforced_by == "keeper"
+        await keeper.leave()
+        assert (await ana.prepare(trip(), None)).enforced_by == "nobody"

@@ -130,6 +130,13 @@ def test_a_dry_run_shows_everything_and_sends_nothing(
     assert service.changes == []
 
 
+def test_a_terminal_without_arrows_is_no_obstacle(run: Run, acting: tuple[str, str]) -> None:
+    plain = {"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
+    done = run("trip", "fraud-scorer", *WHY, "--yes", *acting, **plain)
+    assert done.code == 0
+    assert run("overrides", *acting, **plain).code == 0
+
+
 def test_a_document_for_scripts(run: Run, acting: tuple[str, str]) -> None:
     done = run("trip", "fraud-scorer", *WHY, "--yes", "--json", *acting)
     document = json.loads(done.out)
