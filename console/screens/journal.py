@@ -78,8 +78,8 @@ class JournalScreen(ListScreen, inherit_bindings=False):
         ("/", "filter", "find"),
         ("v", "verify", "verify"),
         ("m", "more", "older"),
-        ("O", "overrides", "overrides"),
     )
+    ALSO: ClassVar[tuple[str, ...]] = ("overrides",)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -155,10 +155,8 @@ class JournalScreen(ListScreen, inherit_bindings=False):
                 self.prompt.open("/", " ".join(self.wanted), FILTER_HINT)
             case "verify":
                 self._verify()
-            case "more":
-                self._more()
             case _:
-                self.ask_for(does, "")
+                self._more()
 
     def perform_here(self, spec: ActionSpec, argument: str) -> bool:
         """Show the entry under the cursor whole; take a filter that was typed as a command."""

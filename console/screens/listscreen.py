@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 class ListScreen(ConsoleScreen, inherit_bindings=False):
     """Header, table, details, keys; what is listed is the subclass's.
 
-    ``LOCAL_KEYS`` are keys that mean something here alone: key, what it does, title.
+    ``LOCAL_KEYS`` are keys that mean something here alone: key, what it does, title. ``ALSO`` are
+    actions of the registry worth a place among them.
     """
 
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = ()
-    TITLE: ClassVar[str] = ""
+    ALSO: ClassVar[tuple[str, ...]] = ()
     DETAILS: ClassVar[int] = 6
     AUTO_FOCUS = "FleetGrid"
 
@@ -151,8 +152,7 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
             return
         keys = self.session.keys
         shown = [(key_text(key), title) for key, _, title in self.LOCAL_KEYS]
-        common = ("cursor.up", "back", "command", "help", "quit")
-        for action in common:
+        for action in (*self.ALSO, "cursor.up", "back", "command", "help", "quit"):
             spec = BY_ID[action]
             key = keys.first_key(action)
             if key:

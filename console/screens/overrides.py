@@ -35,8 +35,8 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
         ("e", "act.end", "end now"),
         ("r", "act.renew", "renew"),
         ("u", "act.undo", "undo"),
-        ("J", "journal", "journal"),
     )
+    ALSO: ClassVar[tuple[str, ...]] = ("journal",)
 
     def list_columns(self, width: int) -> Sequence[Column]:
         """Return the columns that fit."""
@@ -90,9 +90,6 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
 
     def local(self, does: str) -> None:
         """End, renew or undo what is under the cursor."""
-        if does == "journal":
-            self.ask_for("journal", "")
-            return
         chosen = self.chosen
         if chosen is None:
             self.say("nothing is held by hand", "s3")

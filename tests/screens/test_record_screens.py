@@ -137,11 +137,28 @@ async def test_keys_ask_for_ending_and_renewing_this_operation(
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot, OverridesScreen)
-        await pilot.press("e", "down", "r", "u", "J")
+        await pilot.press("e", "down", "r", "u")
         assert asked == [
             ("act.end", held().op_id), ("act.renew", fallback().op_id),
-            ("act.undo", fallback().op_id), ("journal", ""),
+            ("act.undo", fallback().op_id),
         ]  # fmt: skip
+
+
+async def test_the_two_lists_lead_to_each_other() -> None:
+    app, _ = make_app(night(held()))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("O")
+        await pilot.pause()
+        assert isinstance(app.screen, OverridesScreen)
+        assert "J journal" in part(app, "#footer")
+        await pilot.press("J")
+        await pilot.pause()
+        assert isinstance(app.screen, JournalScreen)
+        assert "O overrides" in part(app, "#footer")
+        await pilot.press("J", "O")
+        await pilot.pause()
+        assert not isinstance(app.screen, OverridesScreen | JournalScreen)
 
 
 async def test_an_action_this_console_has_not_is_refused_with_a_sentence() -> None:
