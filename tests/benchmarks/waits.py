@@ -1,4 +1,4 @@
-"""How long our threads stood ready without a processor: the machine's part of a stall."""
+"""How long a process's threads stood ready without a processor: the machine's part of a wait."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ class ProcessorWaits:
     cause the very waits that are to be measured. Elsewhere than on Linux every wait is 0.
     """
 
-    def __init__(self) -> None:
-        self._own = threading.get_native_id()
+    def __init__(self, pid: int | None = None) -> None:
+        """Watch a process from outside, or the calling thread and its own process."""
+        self._own = threading.get_native_id() if pid is None else pid
+        self._tasks = Path(f"/proc/{os.getpid() if pid is None else pid}/task")
         self._files: dict[int, int] = {}
         self._pread = ctypes.PyDLL(None).pread
         self._pread.restype = ctypes.c_ssize_t
@@ -29,15 +31,15 @@ class ProcessorWaits:
     def look_for_threads(self) -> None:
         """Begin to watch threads that are new and let go of those that ended."""
         try:
-            alive = {int(folder.name) for folder in Path("/proc/self/task").iterdir()}
+            alive = {int(folder.name) for folder in self._tasks.iterdir()}
         except OSError:
             return
         for thread in set(self._files) - alive:
             os.close(self._files.pop(thread))
         for thread in alive - set(self._files):
             try:
-                path = f"/proc/self/task/{thread}/schedstat"
-                self._files[thread] = os.open(path, os.O_RDONLY)
+                file = self._tasks / str(thread) / "schedstat"
+                self._files[thread] = os.open(file, os.O_RDONLY)
             except OSError:
                 continue
 
@@ -52,7 +54,7 @@ class ProcessorWaits:
         return found
 
     def since(self, before: dict[int, float]) -> float:
-        """Return for how long the calling thread was held up by the machine since ``before``.
+        """Return for how long the thread (of a process its first) was held up since ``before``.
 
         That is its own wait, and the longest wait of another thread, which may have held the
         interpreter meanwhile.
