@@ -55,6 +55,8 @@ def start_log(file: str) -> None:
             f"the log {visible(file)} cannot be written: {fault.strerror}; name another file"
         ) from fault
     handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # A disk that fills up must not print tracebacks over the console; what it shows goes on.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from console.demo import controls
 from console.demo.catalogue import CLONES_PER_SERVICE, base_models, models_for
@@ -119,6 +120,11 @@ class DemoFleet:
     def targets(self) -> tuple[str, ...]:
         """The ``/metrics`` URLs, empty before the start."""
         return tuple(service.metrics_url for service in self.services)
+
+    @property
+    def place(self) -> Path | None:
+        """The directory of the demo's own record while it runs."""
+        return None if self._place is None else Path(self._place.name)
 
     def start(self, port: int = 0) -> None:
         """Write the history, open the listeners and let time run.

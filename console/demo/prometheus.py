@@ -164,7 +164,8 @@ class RealPrometheus:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard = _guard(self._process.pid, home)
+        places = [home] if self._fleet.place is None else [home, self._fleet.place]
+        self._guard = _guard(self._process.pid, places)
         deadline = time.monotonic() + READY_SECONDS
         while not _ready(port):
             if self._process.poll() is not None:
@@ -181,16 +182,18 @@ class RealPrometheus:
 # Reads until its input closes, which happens when this process is gone, however it ended.
 _GUARD_SCRIPT = """
 read -r _
-kill "$1" 2>/dev/null
-while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
-rm -rf -- "$2"
+pid=$1
+shift
+kill "$pid" 2>/dev/null
+while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+rm -rf -- "$@"
 """
 
 
-def _guard(pid: int, home: Path) -> subprocess.Popen[bytes]:
-    """Start what ends the server and removes its data should this process be killed."""
+def _guard(pid: int, places: Sequence[Path]) -> subprocess.Popen[bytes]:
+    """Start what ends the server and removes ``places`` should this process be killed."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", _GUARD_SCRIPT, "guard", str(pid), str(home)],
+        ["/bin/sh", "-c", _GUARD_SCRIPT, "guard", str(pid), *map(str, places)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
