@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.fleet.force import count, force
 from console.screens.cells import last_answer
 from console.screens.rowview import OPEN_STATES, ROLE_OF, RowView, off_primary
 from console.screens.runs import RunLine, fitted, twins, width_of
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 LABEL_WIDTH = 7
-DETAIL_LINES = 8
-"""Title, WHY, CHANGE, CHAIN, OWNER, NEXT, SENT and SAY: always as many, so that nothing jumps."""
+DETAIL_LINES = 9
+"""Title, WHY, CHANGE, CHAIN, OWNER, NEXT, FORCE, SENT and SAY: always as many, nothing jumps."""
 
 SHORT_LINES, LEAST_LINES = 6, 3
-_SHORT = (0, 1, 2, 5, 6, 7)
-"""On a low screen: without CHAIN and OWNER, which Enter shows."""
 
 _LEVEL_WORDS = {
     Severity.S1: "act now",
@@ -48,13 +47,17 @@ def detail_lines(
     sent: Sequence[Run] = (),
 ) -> list[RunLine]:
     """Return the lines about the row under the cursor; without a row SENT and SAY have words."""
+    row = None if view is None else view.row
+    held = force(snapshot, row, now) if snapshot is not None else ""
+    force_run = Run(held, _force_role(snapshot, now)) if held else Run("nothing is held", "dim")
     last = [
+        _labelled("FORCE", [force_run], width, glyphs),
         _labelled("SENT", sent, width, glyphs),
         _say(snapshot, now, width, glyphs),
     ]
     if view is None or snapshot is None:
         rule: RunLine = [Run(glyphs.rule * width, "dim")]
-        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 3)]
+        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 4)]
         return twins([rule, *empty, *last], glyphs)
     lines = [
         title_line(view, now, width, glyphs),
@@ -68,13 +71,22 @@ def detail_lines(
     return twins(lines, glyphs)
 
 
-def shortened(lines: Sequence[RunLine], room: int, *, sent: bool) -> list[RunLine]:
-    """Return the lines that matter most where ``room`` is short; ``sent`` keeps that line."""
+def shortened(lines: Sequence[RunLine], room: int, *, held: bool, sent: bool) -> list[RunLine]:
+    """Return the lines that matter most where ``room`` is short.
+
+    With something ``held`` its line takes that of CHANGE, with something ``sent`` that of SAY.
+    CHAIN and OWNER are one key away.
+    """
     if room >= DETAIL_LINES:
         return list(lines)
     if room >= SHORT_LINES:
-        return [lines[number] for number in _SHORT]
+        return [lines[number] for number in (0, 1, 6 if held else 2, 5, 7, 8)]
     return [lines[0], lines[1], lines[-2] if sent else lines[-1]]
+
+
+def _force_role(snapshot: Snapshot | None, now: float) -> str:
+    loud = snapshot is not None and count(snapshot, now)[1]
+    return "s2" if loud else "text"
 
 
 def _labelled(label: str, runs: Sequence[Run], width: int, glyphs: Glyphs) -> RunLine:

@@ -17,6 +17,7 @@ from console.screens.header import (
     HeaderState,
     counts_line,
     header_lines,
+    held_notes,
     marked_notes,
     order_notes,
 )
@@ -285,6 +286,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             problem=self.session.problem,
             notes=(
                 *marked_notes(self.session.marked),
+                *held_notes(self.session.snapshot, now),
                 *order_notes(
                     self.arrangement, frozen, self.pending, keys.first_key("order.apply"), shown
                 ),

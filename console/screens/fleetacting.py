@@ -56,4 +56,5 @@ class FleetActing:
             next_moves=next_runs(view, found, session.keys, glyphs),
             sent=session.sent.line(now, width - LABEL_WIDTH, glyphs, session.idle_words),
         )
-        part.show_lines(shortened(lines, room, sent=bool(session.sent.entries)))
+        held = screen.shown is not None and bool(screen.shown.overrides)
+        part.show_lines(shortened(lines, room, held=held, sent=bool(session.sent.entries)))

@@ -11,6 +11,7 @@ from msgspec import Struct
 from console.facts.reading import ReadingState
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.fleet.force import count
 from console.screens.columns import BY_KEY
 from console.screens.rowview import ON_PRIMARY
 from console.screens.runs import Piece, RunLine, fitted, join_that_fit, piece, twins
@@ -256,6 +257,12 @@ def _largest(snapshot: Snapshot, signal: str) -> float:
 def marked_notes(marked: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """Return how many rows are marked to be acted on together."""
     return ((f" {len(marked)} MARKED ", "mark"),) if marked else ()
+
+
+def held_notes(snapshot: Snapshot | None, now: float) -> tuple[tuple[str, str], ...]:
+    """Return how much is held by hand, and when the next of it ends."""
+    text, loud = ("", False) if snapshot is None else count(snapshot, now)
+    return ((text, "s2" if loud else "planned"),) if text else ()
 
 
 def order_notes(
