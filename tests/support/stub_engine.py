@@ -177,7 +177,7 @@ class StubEngine:
     ) -> None:
         self.performed.append((prepared, confirmation))
         progress("intent", "written down")
-        progress("sent", "answered 200")
+        progress("sent", "http://fraud-0 answered 200")
         self.finish = deliver
         answer = self.answer_perform(prepared)
         if answer is not None:
