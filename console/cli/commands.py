@@ -24,6 +24,7 @@ COMMANDS = {
         Command("status", "status_command", "how every model is, once or again and again"),
         Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
         Command("check", "check_command", "validate the configuration, sources and secrets"),
+        Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from console.engine.alerts import AlertDesk
 from console.engine.desk import Desk
 from console.engine.explain import explain
 from console.engine.history import History
@@ -22,6 +23,7 @@ from console.signals.profile import profiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.samples import Series, SourceStatus
@@ -54,6 +56,7 @@ class Engine:
         clock: Callable[[], float] = time.time,
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
+        make_reader: MakeReader | None = None,
     ) -> None:
         self.settings = loaded.settings
         self.latest: Snapshot | None = None
@@ -64,6 +67,8 @@ class Engine:
         self._make_source = make_source
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
+        self._alerts = AlertDesk(loaded.settings, make_reader)
+        self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._memory = Memory()
         self._tick = 0
@@ -99,6 +104,7 @@ class Engine:
         """Tick at once and ask everything again."""
         for poller in self._pollers.values():
             poller.hasten()
+        self._alerts.hasten()
         self._wake.set()
 
     async def tick(self) -> Snapshot:
@@ -117,6 +123,7 @@ class Engine:
         """Let go of all sources."""
         for poller in self._pollers.values():
             await poller.close()
+        await self._alerts.close()
 
     def source(self, name: str) -> Source | None:
         """Return the source of this name."""
@@ -174,6 +181,7 @@ class Engine:
                 pollers[name] = self._poller(made[name])
         self._pollers = pollers
         self._desk.configure(settings)
+        await self._alerts.configure(settings)
         for poller in gone:
             await poller.close()
         self.refresh()
@@ -188,12 +196,15 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
+        self._alert_polls = self._alerts.start(now)
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
             asyncio.ensure_future(poller.finished() if whole else poller.first_part())
             for poller in self._started
         ]
+        # A wait that is late is cancelled, and a poll of alerts must live on.
+        waits += [asyncio.ensure_future(_ended(poll)) for poll in self._alert_polls]
         if not waits:
             return
         _, late = await asyncio.wait(waits, timeout=limit_seconds)
@@ -206,9 +217,10 @@ class Engine:
         self._desk.away([status.name for status in statuses if status.state in AWAY])
         rows = self._desk.board.seating.rows
         self._tick += 1
+        dependencies = () if self.latest is None else self.latest.dependencies
         snapshot, self._memory = evaluate(
             rows,
-            self._desk.observe(),
+            self._alerts.observe(self._desk.observe(), rows, dependencies, now),
             statuses,
             self._memory,
             now,
@@ -249,6 +261,10 @@ class Engine:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+async def _ended(poll: asyncio.Task[None]) -> None:
+    await asyncio.wait([poll])
 
 
 def _log_problem(sentence: str) -> None:

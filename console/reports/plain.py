@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
-from console.reports.status import in_order, timestamp
+from console.reports.status import in_order
+from console.reports.times import timestamp
 from console.signals.units import format_age, format_signal
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
     lines = [_headline(snapshot)]
     lines += [
         f"source {visible(status.name)} {status.state}: {visible(status.error)}"
-        for status in snapshot.sources
+        for status in (*snapshot.sources, *snapshot.alert_places)
         if status.error
     ]
     for row in in_order(snapshot, rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.fleet.rules import burn, notice, presence, protection, quality, spend
+from console.fleet.rules import alerts, burn, notice, presence, protection, quality, spend
 
 RULES = tuple(
     sorted(
@@ -12,6 +12,7 @@ RULES = tuple(
             *presence.RULES,
             *quality.RULES,
             *spend.RULES,
+            *alerts.RULES,
             *notice.RULES,
         ),
         key=lambda rule: int(rule.level),
