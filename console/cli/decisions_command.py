@@ -24,7 +24,6 @@ from console.cli.decision_lines import document, listed, told_text
 from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.text import visible
-from console.fleet.decisions import overdue_findings
 from console.journal import TargetTouchedError
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ def parser() -> Parser:
 
 
 async def _list(shared: argparse.Namespace, chosen: argparse.Namespace, model: str | None) -> int:
+    from console.fleet.decisions import overdue_findings
+
     async with opened(shared) as session:
         now = session.bench.clock()
         decided = await _decided(session.bench.journal, model)

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from console.facts.decision import Decision, DecisionRecord, Evidence, Lineage
 from console.facts.severity import Severity
-from console.fleet.decisions import DECISION_OVERDUE, overdue_findings
+from console.fleet.decisions import DECISION_OVERDUE, overdue_findings, with_overdue
+from tests.support.snapshots import sample_snapshot
 
 NOW = 1_795_402_033.0
 DAY = 86400.0
@@ -70,3 +71,30 @@ def test_an_overdue_review_is_s3_once_a_model_since_the_earliest() -> None:
     assert (finding.rule, finding.level) == (DECISION_OVERDUE, Severity.S3)
     assert finding.since == NOW - 3 * DAY
     assert finding.text == "RETRAIN by li␛[2J was to be reviewed 3d ago, and 1 more"
+
+
+def test_an_overdue_decision_raises_what_was_well_and_hides_nothing_worse() -> None:
+    before = sample_snapshot()
+    names = [row.model for row in before.rows]
+    by_level = {level: [names[n] for n in range(len(names)) if before.severity(n) is level]
+                for level in Severity}  # fmt: skip
+    worst, unknown, well = by_level[Severity.S1][0], by_level[Severity.UNKNOWN][0], "kyc-vision"
+    assert well in by_level[Severity.OK]
+    late = overdue_findings(
+        [record(model=name, review_by=NOW - DAY) for name in (worst, unknown, well, "gone")], NOW
+    )
+    after = with_overdue(before, late)
+    assert after.severity(names.index(worst)) is Severity.S1
+    assert after.severity(names.index(unknown)) is Severity.UNKNOWN
+    assert after.severity(names.index(well)) is Severity.S3
+    assert before.severity(names.index(well)) is Severity.OK
+    rules = [each.rule for each in after.findings[names.index(worst)]]
+    assert rules[-1] == DECISION_OVERDUE
+    assert len(rules) == 1 + len(before.findings[names.index(worst)])
+    assert sorted(after.order.tolist()) == list(range(len(names)))
+    levels = [int(after.severities[row]) for row in after.order]
+    assert levels == sorted(levels)
+    others = [name for name in names if name != well]
+    places = [[names[row] for row in one.order if names[row] in others] for one in (before, after)]
+    assert places[0] == places[1]
+    assert with_overdue(before, {}) is before
