@@ -22,7 +22,6 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("status", "status_command", "how every model is, once or again and again"),
-        Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
         Command("check", "check_command", "validate the configuration, sources and secrets"),
         Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
         Command("init", "init_command", "look what is there and write a commented configuration"),
