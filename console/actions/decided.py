@@ -167,11 +167,11 @@ def check_closing(record: DecisionRecord, outcome: str) -> None:
         raise _refused(f"say what came of it, in 3 to {LONGEST_TEXT} characters: --outcome TEXT")
 
 
-def decision_waiting(journal: Journal, op_id: str) -> Entry | None:
+def decision_waiting(journal: Journal, op_id: str, now: float) -> Entry | None:
     """Return the entry that asks for the second person of a decision, None for other operations.
 
     Blocks. Unlike an action, a decision waits until its review date: nobody is hurt meanwhile.
-    Raises `ActionRefused` where it has been approved or closed.
+    Raises `ActionRefused` where it has been approved or closed, or where that date has passed.
     """
     found = journal.entries(Question(op_id=op_id, kinds=("decision", "approval")))
     records = decisions_of(found).records
@@ -183,6 +183,8 @@ def decision_waiting(journal: Journal, op_id: str) -> Entry | None:
         raise _refused(f"{visible(record.closed_by, 60)} has closed that decision already")
     if record.approved_by:
         raise _refused(f"{visible(record.approved_by, 100)} has approved that decision already")
+    if record.overdue(now):
+        raise _refused("its review date has passed; close it with its outcome and decide anew")
     return asked
 
 

@@ -36,7 +36,7 @@ async def _approve(shared: argparse.Namespace, chosen: argparse.Namespace) -> in
     async with opened(shared) as session:
         bench = session.bench
         op_id = chosen.op.strip().upper()
-        asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id)
+        asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id, bench.clock())
         if asked is None:
             asked = await asyncio.to_thread(waiting, bench.journal, op_id, bench.clock())
         sys.stderr.write(_told(asked))

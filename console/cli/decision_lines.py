@@ -43,16 +43,11 @@ def listed(record: DecisionRecord, now: float) -> str:
 
 
 def _distance(seconds: float) -> str:
-    """Return how far away a time is, to the day, under two days to the hour."""
+    """Return how far away a time is, in whole days, or hours under two days."""
     size = abs(seconds)
-    if size < _HOUR_SECONDS:
-        text = "1h" if seconds >= 0 else "less than 1h"
-    else:
-        unit = _DAY_SECONDS if size >= 2 * _DAY_SECONDS else _HOUR_SECONDS
-        text = format_duration(size // unit * unit)
-    if seconds < 0:
-        return f"{text} late"
-    return f"in {text}" if size >= _HOUR_SECONDS else f"in under {text}"
+    unit = _DAY_SECONDS if size >= 2 * _DAY_SECONDS else _HOUR_SECONDS
+    text = format_duration(round(size / unit) * unit) if size >= _HOUR_SECONDS else "under 1h"
+    return f"in {text}" if seconds >= 0 else f"{text} late"
 
 
 def told(decision: Decision) -> Iterator[tuple[str, str]]:

@@ -229,9 +229,11 @@ def test_tier_1_waits_for_another_login_as_long_as_its_review_date(
     write_decision(journal, prepared, "armed", confirmed=True)
     op_id = prepared.decision.id
     assert find_decision(decisions_in(journal), op_id[-6:].lower()).pending
-    asked = decision_waiting(journal, op_id)
-    assert asked is not None
     later = time.time() + 3 * DAY
+    asked = decision_waiting(journal, op_id, later)
+    assert asked is not None
+    with pytest.raises(ActionRefused, match="review date has passed"):
+        decision_waiting(journal, op_id, prepared.decision.review_by)
     with pytest.raises(ActionRefused, match="ana asked for it"):
         approve(journal, asked, replace(WHO, name="joel"), "seen", later)
     with pytest.raises(ActionRefused, match="several people use"):
@@ -244,7 +246,7 @@ def test_tier_1_waits_for_another_login_as_long_as_its_review_date(
     assert record.approved_at == pytest.approx(later)
     assert record.state(later) == "in_force"
     with pytest.raises(ActionRefused, match="has approved that decision already"):
-        decision_waiting(journal, op_id)
+        decision_waiting(journal, op_id, later)
 
 
 @pytest.mark.parametrize(
