@@ -72,6 +72,8 @@ def _taken(entry: Entry) -> _Kept | None:
         decision = msgspec.convert(entry.details.get("decision"), Decision)
     except msgspec.ValidationError:
         return None  # told as unreadable: a newer version wrote it
+    if (decision.id, decision.model) != (entry.op_id, entry.target):
+        return None  # it says of itself what its entry does not; nobody could approve or close it
     digest = str(entry.details.get("digest") or "")
     return _Kept(DecisionRecord(decision=decision, digest=digest, account=_of(entry)), entry.who)
 

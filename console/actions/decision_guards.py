@@ -125,6 +125,6 @@ def _standing(
             yield Guard(
                 "other_decision",
                 "warn",
-                f"{other.kind} by {visible(other.author, 60)} is still open ({state}, {other.id}); "
-                "close it with its outcome",
+                f"{other.kind} by {visible(other.author, 60)} is still open "
+                f"({state}, {visible(other.id, 40)}); close it with its outcome",
             )

@@ -34,8 +34,8 @@ def listed(record: DecisionRecord, now: float) -> str:
         when = f"review {iso(decision.review_by)[:10]} ({_distance(decision.review_by - now)})"
         state = f"{state.upper() if state == 'overdue' else state}{waits}"
     line = (
-        f"{decision.id}  {decision.kind:<21} {visible(decision.model, 60):<20} {state:<9} {when}  "
-        f'{visible(decision.author, 40)}  "{visible(decision.reason, 160)}"'
+        f"{visible(decision.id, 40)}  {decision.kind:<21} {visible(decision.model, 60):<20} "
+        f'{state:<9} {when}  {visible(decision.author, 40)}  "{visible(decision.reason, 160)}"'
     )
     if record.outcome:
         line += f"  → {visible(record.outcome, 160)}"

@@ -99,7 +99,7 @@ async def _list(shared: argparse.Namespace, chosen: argparse.Namespace, model: s
             return DONE
         for record in found:
             print(listed(record, now))
-        sys.stderr.write(_footing(decided, found, late_models=len(late), due=chosen.due))
+        sys.stderr.write(_footing(decided, found, model, len(late)))
         return DONE
 
 
@@ -111,10 +111,11 @@ async def _decided(journal: Journal, model: str | None = None) -> Decided:
 
 
 def _footing(
-    decided: Decided, found: Sequence[DecisionRecord], *, late_models: int, due: bool
+    decided: Decided, found: Sequence[DecisionRecord], model: str | None, late_models: int
 ) -> str:
     if not found:
-        return "no decision is due\n" if due and decided.records else "no decision is written\n"
+        about = "" if model is None else f" about {visible(model, 80)}"
+        return f"no decision{about} is {'due' if decided.records else 'written'}\n"
     if not late_models:
         return ""
     models = "1 model has" if late_models == 1 else f"{late_models} models have"
@@ -185,7 +186,8 @@ async def _close(shared: argparse.Namespace, chosen: argparse.Namespace, wanted:
             made = {"schema": SCHEMA, "decisions": [document(closed, bench.clock())]}
             print(json.dumps(made, indent=2))
         else:
-            print(f"closed: {decision.kind} {visible(decision.model, 80)} ({decision.id})")
+            name = visible(decision.model, 80)
+            print(f"closed: {decision.kind} {name} ({visible(decision.id, 40)})")
         return DONE
 
 

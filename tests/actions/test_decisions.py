@@ -345,10 +345,18 @@ def test_what_a_newer_version_wrote_is_named_and_not_dropped_in_silence(
     write_decision(journal, prepared_of(wish(), calm, journal), "armed", confirmed=True)
     strange = {**msgspec.to_builtins(decisions_in(journal).records[0].decision), "kind": "MERGE"}
     details: dict[str, Any] = {"step": "taken", "decision": strange}
-    entry = journal.append(
-        EntryDraft(kind="decision", at=time.time(), op_id="01NEW", target=TIER_2, details=details)
-    )
+    ours = msgspec.to_builtins(decisions_in(journal).records[0].decision)
+    about_another: dict[str, Any] = {"step": "taken", "decision": {**ours, "model": TIER_1}}
+    nothing: dict[str, Any] = {"step": "taken"}
+    entries = [
+        journal.append(
+            EntryDraft(
+                kind="decision", at=time.time(), op_id=ours["id"], target=TIER_2, details=each
+            )
+        )
+        for each in (details, about_another, nothing)
+    ]
     decided = decisions_in(journal)
     assert len(decided.records) == 1
-    assert decided.unreadable == (entry.seq,)
+    assert decided.unreadable == tuple(each.seq for each in entries)
     assert "MERGE" not in DECISION_KINDS

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from console.actions.decided import decisions_in
@@ -92,6 +95,7 @@ def test_a_decision_is_written_listed_shown_and_closed(say: Say) -> None:
     assert (closed["state"], closed["outcome"]) == ("closed", "labels came")
     assert say("decisions", "close", made["id"], "--outcome", "again", "--yes")[0] == 7
     assert listed(say, "fraud-scorer") == []
+    assert say("decisions", "fraud-scorer")[2] == "no decision about fraud-scorer is written\n"
     assert say("journal", "verify")[0] == 0
 
 
@@ -245,6 +249,15 @@ def test_a_malformed_review_date_says_what_is_one(text: str) -> None:
     with pytest.raises(UsageError, match="it is a day such as") as caught:
         parse_review_by(text, NOW)
     assert "\x1b" not in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9]{1,9}[-T:Zdwhms.+ 0-9]{0,24}", fullmatch=True))
+def test_no_text_breaks_the_reading_of_a_review_date(text: str) -> None:
+    try:
+        found = parse_review_by(text, NOW)
+    except UsageError:
+        return
+    assert math.isfinite(found)
 
 
 def test_evidence_of_a_running_fleet_is_in_the_document(run: Run, fleet, tmp_path: Path) -> None:
