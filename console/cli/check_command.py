@@ -83,7 +83,10 @@ async def _sources(settings: Settings) -> list[Finding]:
     references = [each.reference for each in list_references(settings)]
     resolver = SecretResolver(references, os.environ)
     resolver.start()
-    return list(await asyncio.gather(*(_source(each, resolver) for each in settings.sources)))
+    from console.cli.check_alerts import check_alerts
+
+    found = list(await asyncio.gather(*(_source(each, resolver) for each in settings.sources)))
+    return [*found, *(Finding(*each) for each in await check_alerts(settings, resolver))]
 
 
 async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding:
@@ -124,9 +127,9 @@ def _undriven(settings: Settings) -> list[str]:
     lines = []
     if settings.controls:
         lines.append(f"note   controls: {len(settings.controls)} declared; this version only reads")
-    if settings.alerts:
-        lines.append(f"note   alerts: {len(settings.alerts)} declared; not read by this version")
-    return lines
+    from console.cli.check_alerts import unread
+
+    return [*lines, *unread(settings)]
 
 
 def _print_origins(loaded: Loaded) -> None:

@@ -57,26 +57,22 @@ class AlertPoller:
         except (OSError, ValueError) as fault:
             self._error = f"this place for alerts cannot be set up: {visible(str(fault))}"
 
-    def start(self, now: float, refresh_seconds: float) -> None:
-        """Begin a poll unless one is under way or none is due."""
+    def start(self, now: float, refresh_seconds: float) -> asyncio.Task[None] | None:
+        """Begin a poll and return it, unless one is under way or none is due."""
         # The loop's clock jitters by milliseconds; without slack every other tick is missed.
         due_at = self._polled_at + max(refresh_seconds * 0.9, self._pause_seconds)
         if self._reader is None or self.busy or now < due_at:
-            return
+            return None
         self._polled_at = now
         self._task = asyncio.create_task(
             self._poll(self._reader, now, refresh_seconds), name=f"alerts {self.settings.name}"
         )
+        return self._task
 
     @property
     def busy(self) -> bool:
         """Tell whether a poll is under way."""
         return self._task is not None and not self._task.done()
-
-    @property
-    def task(self) -> asyncio.Task[None] | None:
-        """The poll that is under way, if one is."""
-        return self._task if self.busy else None
 
     def hasten(self) -> None:
         """Make the next poll due at once."""
@@ -150,10 +146,12 @@ class AlertDesk:
         self._pollers = [self._poller(*each) for each in alert_settings(settings)]
 
     def start(self, now: float) -> list[asyncio.Task[None]]:
-        """Begin the polls that are due at ``now`` (Unix seconds); return those under way."""
-        for poller in self._pollers:
-            poller.start(now, self._settings.refresh_seconds)
-        return [poller.task for poller in self._pollers if poller.task is not None]
+        """Begin the polls that are due at ``now`` (Unix seconds), and return them.
+
+        One that hangs from before is not among them: it slows itself and nothing else.
+        """
+        began = [poller.start(now, self._settings.refresh_seconds) for poller in self._pollers]
+        return [task for task in began if task is not None]
 
     def hasten(self) -> None:
         """Make every next poll due at once."""
@@ -204,10 +202,7 @@ class AlertDesk:
             incidents=found.incidents,
             flood=found.flood,
             alert_sources=(*statuses, *self._unread()),
-            alerts_whole=all(
-                status.state == "up" and not status.infos and not status.warnings
-                for status in statuses
-            ),
+            alerts_whole=_whole(statuses),
         )
 
     def _poller(self, settings: AlertSettings, declared: bool) -> AlertPoller:
@@ -220,6 +215,14 @@ class AlertDesk:
             for one in self._settings.alerts
             if one.kind in UNREAD_KINDS
         )
+
+
+def _whole(statuses: Sequence[SourceStatus]) -> bool:
+    """Tell whether every place that offers alerts, and at least one does, answered in full."""
+    offering = [status for status in statuses if not status.infos]
+    return bool(offering) and all(
+        status.state == "up" and not status.warnings for status in offering
+    )
 
 
 def reader_factory(resolver: SecretLookup | None = None) -> MakeReader:

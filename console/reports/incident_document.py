@@ -173,5 +173,10 @@ def _when(at: float | None) -> str | None:
 
 
 def unwell(places: Sequence[SourceStatus]) -> tuple[SourceStatus, ...]:
-    """Return the places that did not just answer; one that is not read at all is not waited for."""
-    return tuple(one for one in places if one.state != "up" and not one.infos)
+    """Return the places that did not just answer in full; what is not read is not waited for."""
+    return tuple(one for one in read_places(places) if one.state != "up" or one.warnings)
+
+
+def read_places(places: Sequence[SourceStatus]) -> tuple[SourceStatus, ...]:
+    """Return the places that are read and offer alerts."""
+    return tuple(one for one in places if not one.infos)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import Severity
 from console.facts.text import visible
-from console.reports.incident_document import unwell
+from console.reports.incident_document import read_places, unwell
 from console.reports.status import EXIT_OK, EXIT_S1, EXIT_S2, EXIT_UNKNOWN
 from console.reports.times import timestamp
 from console.signals.units import format_age
@@ -27,16 +27,17 @@ _NAMED_MODELS = 8
 def incidents_exit_code(snapshot: Snapshot) -> int:
     """Return 2 for a firing S1, else 1 for a firing S2, else 3 for what is not known, else 0.
 
-    Not known is a place for alerts that is away, and a firing alert whose severity is no word
-    that is understood. What is silenced or inhibited does not count; what is acknowledged does.
+    Not known is a place for alerts that is away or answered in part, no such place at all, and a
+    firing alert whose severity is no word that is understood. What is silenced or inhibited does not count; what is acknowledged does.
     """
     levels = {one.severity for one in snapshot.incidents if one.open}
     if Severity.S1 in levels:
         return EXIT_S1
     if Severity.S2 in levels:
         return EXIT_S2
-    away = unwell(snapshot.alert_sources)
-    return EXIT_UNKNOWN if away or Severity.UNKNOWN in levels else EXIT_OK
+    places = snapshot.alert_sources
+    blind = not read_places(places) or bool(unwell(places))
+    return EXIT_UNKNOWN if blind or Severity.UNKNOWN in levels else EXIT_OK
 
 
 def incidents_plain(snapshot: Snapshot) -> str:
@@ -75,13 +76,15 @@ def _headline(snapshot: Snapshot) -> str:
 
 def _nothing(snapshot: Snapshot) -> str:
     """Say none only where every place has just said so."""
-    places = [one for one in snapshot.alert_sources if not one.infos]
+    places = read_places(snapshot.alert_sources)
     if not places:
         return "not known, no place for alerts is read"
     away = unwell(snapshot.alert_sources)
     if not away:
         return "none"
-    return f"none is known, and {len(away)} of {len(places)} places for alerts are away"
+    return (
+        f"none is known, and {len(away)} of {len(places)} places for alerts did not answer in full"
+    )
 
 
 def _floods(incidents: Sequence[Incident]) -> bool:

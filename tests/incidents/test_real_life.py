@@ -239,7 +239,28 @@ def test_a_place_that_is_away_is_a_sentence_and_exit_3(
     config = written(tmp_path, prometheus.url, place("http://127.0.0.1:1"))
     done = command(config, "incidents")
     assert done.returncode == 3
-    assert "none is known, and 1 of 1 places for alerts are away" in done.stdout
+    assert "none is known, and 1 of 1 places for alerts did not answer in full" in done.stdout
     assert "alerts am down: " in done.stdout
-    nothing = command(tmp_path / "config.toml", "incidents", "--jsn")
-    assert nothing.returncode == 64
+    checked = command(config, "check")
+    assert checked.returncode == 1
+    assert "FAILED alerts am: " in checked.stdout
+    assert command(config, "incidents", "--jsn").returncode == 64
+
+
+def test_check_asks_the_places_for_alerts(
+    world: tuple[Fleet, AlertmanagerServer, AlertingPrometheus], tmp_path: Path
+) -> None:
+    _, manager, prometheus = world
+    pager = '[[alerts]]\nname = "pd"\nkind = "pagerduty"\n'
+    done = command(written(tmp_path, prometheus.url, place(manager.origin) + pager), "check")
+    assert "ok     alerts am: answers in " in done.stdout
+    assert "note   alerts pd: pagerduty is not read by this version" in done.stdout
+
+
+def test_without_any_place_it_says_what_to_declare(tmp_path: Path) -> None:
+    config = tmp_path / "empty.toml"
+    config.write_text("version = 1\n")
+    config.chmod(0o600)
+    done = command(config, "incidents")
+    assert done.returncode == 78
+    assert "[[alerts]]" in done.stderr
