@@ -158,4 +158,4 @@ def trigger_of(evidence: Evidence) -> str:
     if evidence.pending:
         worst = evidence.pending[0]
         return f"{worst.rule} ({worst.level}, not proven by one look): {worst.text}"
-    return "no rule held; asked for by a person"
+    return "this look raised no rule; asked for by a person"

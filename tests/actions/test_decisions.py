@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from console.engine.making import plain_factory
 from console.engine.service import Engine
 from console.facts.decision import DECISION_KINDS
 from console.facts.entry import EntryDraft
+from console.facts.severity import Finding, Severity
 from console.journal import Journal, TargetTouchedError, open_journal
 from console.settings.load import Flags, load
 from console.settings.secrets import SecretResolver
@@ -74,7 +76,8 @@ async def _snapshot(loaded, scenario: str) -> Snapshot:
             snapshot = await engine.once()
             sick = any(each.state == "down" for each in snapshot.dependencies)
             nulls = snapshot.reading("null_ratio", snapshot.index[TIER_2])
-            if nulls.known and sick == (scenario == "outage"):
+            whole = nulls.value == 0.0
+            if nulls.known and sick != whole and sick == (scenario == "outage"):
                 return snapshot
         raise AssertionError(f"the demo never was as {scenario} says")
     finally:
@@ -170,6 +173,28 @@ def test_evidence_is_frozen_with_n_window_method_state_and_read_back_as_it_was(
     assert record.decision.options == ("RETRAIN",)
     assert record.state(time.time()) == "in_force"
     assert journal.verify().ok
+
+
+def test_the_trigger_is_the_worst_rule_and_never_claims_that_all_is_well(calm, outage) -> None:
+    assert prepared_of(wish(trigger=" a customer called "), calm).decision.trigger == (
+        "a customer called"
+    )
+    settings, snapshot = outage
+    quiet = dataclasses.replace(snapshot, findings={}, pending={})
+    assert prepared_of(wish(), (settings, quiet)).decision.trigger == (
+        "this look raised no rule; asked for by a person"
+    )
+    number = snapshot.index[TIER_2]
+    worst = Finding("burn_page_fast", Severity.S1, "burn 69x on 1h", snapshot.taken_at)
+    later = Finding("drift_alone", Severity.S3, "PSI .31", snapshot.taken_at)
+    raised = dataclasses.replace(snapshot, findings={number: (worst, later)}, pending={})
+    assert prepared_of(wish(), (settings, raised)).decision.trigger == (
+        "burn_page_fast (S1): burn 69x on 1h"
+    )
+    unproven = dataclasses.replace(snapshot, findings={}, pending={number: (later,)})
+    assert prepared_of(wish(), (settings, unproven)).decision.trigger == (
+        "drift_alone (S3, not proven by one look): PSI .31"
+    )
 
 
 def test_lineage_names_its_gaps(calm) -> None:
