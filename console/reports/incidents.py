@@ -28,7 +28,8 @@ def incidents_exit_code(snapshot: Snapshot) -> int:
     """Return 2 for a firing S1, else 1 for a firing S2, else 3 for what is not known, else 0.
 
     Not known is a place for alerts that is away or answered in part, no such place at all, and a
-    firing alert whose severity is no word that is understood. What is silenced or inhibited does not count; what is acknowledged does.
+    firing alert whose severity is no word that is understood. What is silenced or inhibited does
+    not count; what is acknowledged does.
     """
     levels = {one.severity for one in snapshot.incidents if one.open}
     if Severity.S1 in levels:
