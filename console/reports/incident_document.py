@@ -35,6 +35,7 @@ class AlertReport(Struct, frozen=True, kw_only=True):
     since: str
     ends: str | None
     summary: str
+    acknowledged_by: str | None
     source: str
     fingerprint: str
     labels: dict[str, str]
@@ -140,6 +141,7 @@ def _incident(known: Incident) -> IncidentReport:
 
 
 def _alert(known: Alert) -> AlertReport:
+    held = known.acknowledgement
     return AlertReport(
         name=known.name,
         state=known.state,
@@ -150,6 +152,7 @@ def _alert(known: Alert) -> AlertReport:
         since=timestamp(known.since),
         ends=_when(known.ends),
         summary=known.summary,
+        acknowledged_by=(held.by or "somebody") if held is not None else None,
         source=known.source,
         fingerprint=visible(known.fingerprint, 80),
         labels=dict(known.labels),

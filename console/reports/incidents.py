@@ -128,7 +128,9 @@ def _sentences(incident: Incident, now: float) -> list[str]:
         model = f" on {visible(alert.model, _NAME_CHARACTERS)}" if alert.model else ""
         said = f": {alert.summary}" if alert.summary else ""
         label = alert.severity_text or "no severity label"
-        lines.append(f"  alert {alert.name} ({label}) {alert.state}{model}{said}")
+        held = alert.acknowledgement
+        whose = f", acknowledged by {held.by or 'somebody'}" if held is not None else ""
+        lines.append(f"  alert {alert.name} ({label}) {alert.state}{whose}{model}{said}")
     if incident.runbook:
         lines.append(f"  runbook: {incident.runbook}")
     return lines
