@@ -36,6 +36,7 @@ class Alert:
     ``labels`` are raw; ``name``, ``summary`` and ``runbook`` are harmless to show. ``model``,
     ``dependency`` and ``service`` are raw label values. ``severity`` is UNKNOWN where the label
     is missing or says what nobody agreed on. An alert that is only acknowledged still fires.
+    ``stale`` marks the last word of a source that is away.
     """
 
     fingerprint: str
@@ -55,6 +56,7 @@ class Alert:
     silences: tuple[Silence, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     muted_by: tuple[str, ...] = ()
+    stale: bool = False
 
     @property
     def acknowledgement(self) -> Silence | None:

@@ -15,15 +15,13 @@ def firing_by_row(incidents: Iterable[Incident], statics: Statics) -> dict[int, 
     """Return the firing alerts of each row, worst first.
 
     Only alerts that name the model count: a dependency's own alert says nothing yet of the harm
-    to its callers, and an incident that nobody confirms any more is not known to fire.
+    to its callers, and an alert that nobody confirms any more is not known to fire.
     """
     found: dict[int, list[Alert]] = {}
     for incident in incidents:
-        if not incident.open or incident.stale_seconds is not None:
-            continue
         for alert in incident.alerts:
             row = statics.index.get(alert.model) if alert.model else None
-            if row is not None and alert.state == "firing":
+            if row is not None and alert.state == "firing" and not alert.stale:
                 found.setdefault(row, []).append(alert)
     return {
         row: tuple(sorted(alerts, key=lambda one: (int(one.severity), one.since, one.name)))

@@ -104,7 +104,8 @@ def _placed(member: Member, around: Surroundings) -> Member:
     if not model and not dependency and alert.service:
         model = around.models.get(alert.service, "")
         dependency = "" if model else around.dependencies.get(alert.service, "")
-    return replace(member, alert=replace(alert, model=model, dependency=dependency))
+    stale = member.age_seconds is not None
+    return replace(member, alert=replace(alert, model=model, dependency=dependency, stale=stale))
 
 
 def _floods(members: Sequence[Member], now: float) -> bool:

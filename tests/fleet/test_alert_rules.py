@@ -84,7 +84,7 @@ def test_one_look_is_enough_because_the_alert_has_its_own_for() -> None:
         incident(alert(state="suppressed")),
         incident(alert(state="pending")),
         incident(alert(state="resolved")),
-        incident(alert(), stale_seconds=90.0),
+        incident(alert(stale=True), stale_seconds=90.0),
         incident(alert(model="", dependency="m")),
         incident(alert(model="stranger")),
         incident(alert(Severity.S4)),
@@ -117,7 +117,7 @@ def test_a_place_that_is_away_clears_nothing() -> None:
     for _ in range(2):
         desk.see(incident(alert()))
     for _ in range(6):
-        seen = desk.see(incident(alert(), stale_seconds=5.0), whole=False)
+        seen = desk.see(incident(alert(stale=True), stale_seconds=5.0), whole=False)
     assert "alert_page" in rules_of(seen)
 
 

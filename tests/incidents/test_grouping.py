@@ -111,6 +111,11 @@ def test_the_same_alert_of_two_sources_is_told_once_and_the_living_word_counts()
     assert found[0].stale_seconds is None
     alone = group([first], AROUND, NOW).incidents[0]
     assert (alone.state, alone.stale_seconds) == ("firing", 90.0)
+    fresh = alert("Latency", "fraud", source="prom")
+    live = SourceTracks("prom", Tracks().follow([fresh], NOW).by_fingerprint)
+    mixed = group([first, live], AROUND, NOW).incidents[0]
+    assert mixed.stale_seconds is None
+    assert {one.name: one.stale for one in mixed.alerts} == {"Errors": True, "Latency": False}
 
 
 def test_an_incident_is_acknowledged_when_all_that_fires_is() -> None:
