@@ -21,7 +21,9 @@ from console.screens.base import ConsoleScreen, bindings_for
 from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
+    ActionCame,
     EngineStarted,
+    OutlooksArrived,
     ProblemArrived,
     ReloadFinished,
     SnapshotArrived,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec, Mode
     from console.engine.handle import EngineHandle, ReloadOutcome
     from console.facts.options import ConsoleOptions
+    from console.screens.acting import ActingDesk
     from console.screens.helptext import BoxLine
     from console.settings.load import Loaded
 
@@ -67,7 +70,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox { background: transparent; }"
+    CSS = "Textbox, ConfirmBox, RungBox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -109,6 +112,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             self.add_class("-ascii")
         self._show_theme(self._theme_name)
         self.guard: TerminalGuard | None = None
+        self._desk: ActingDesk | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
 
     # Coming and going
@@ -166,10 +170,18 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             else:
                 self.exit(return_code=HANGUP_CODE)
             return
+        self._take_mode()
         screen = self.console_screen
         if screen is not None:
             # Under a box as well: help is not read over a clock that stands still.
             screen.show_clock()
+
+    def _take_mode(self) -> None:
+        """Take over what the engine's gate says; an arming runs out by itself."""
+        session = self.session
+        if session.engine is not None:
+            session.writing = session.engine.writing
+            session.mode = session.writing.mode
 
     def on_unmount(self) -> None:
         """Let the engine go."""
@@ -201,6 +213,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.session.snapshot = message.snapshot
         self.session.environment = message.snapshot.environment
         self.session.problem = ""
+        if self.session.sent.entries:
+            self.session.sent.watch(message.snapshot, self.session.clock())
         if (screen := self.console_screen) is not None:
             screen.show_snapshot()
 
@@ -215,9 +229,22 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_engine_started(self, message: EngineStarted) -> None:
         """Let screens ask the engine from now on."""
         self.session.engine = message.engine
+        self._take_mode()
         screen = self.console_screen
         if screen is not None:
             screen.show_series()
+
+    def on_action_came(self, message: ActionCame) -> None:
+        """Show how far something that was sent is."""
+        if self._desk is not None:
+            self._desk.came(message)
+
+    def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
+        """Keep what could be done to the model that is looked at."""
+        self.session.outlooks = (message.model, message.found)
+        screen = self.console_screen
+        if screen is not None:
+            screen.show_sent()
 
     def on_reload_finished(self, message: ReloadFinished) -> None:
         """Say how the reload went."""
@@ -251,6 +278,9 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self._do(message.spec, message.argument, screen)
 
     def _do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
+        if spec.writes:
+            self._acting_desk().begin(spec, argument, screen)
+            return
         does: dict[str, Callable[[], None]] = {
             "quit": self.exit,
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
@@ -266,6 +296,9 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             "screenshot": lambda: self._picture(argument, screen),
             "refresh": lambda: self._refresh(screen),
             "reload": self.request_reload,
+            "arm": lambda: self._arm(screen),
+            "overrides": lambda: self._open_screen("overrides", screen),
+            "journal": lambda: self._open_screen("journal", screen),
         }
         if spec.id in does:
             does[spec.id]()
@@ -284,6 +317,34 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             made = self._keyed(ModelScreen)(self.session)
             made.show_model(name)
             self.push_screen(made)
+
+    def _acting_desk(self) -> ActingDesk:
+        if self._desk is None:
+            from console.screens.acting import ActingDesk
+
+            self._desk = ActingDesk(self, self.session, lambda: self.console_screen)
+        return self._desk
+
+    def _arm(self, screen: ConsoleScreen) -> None:
+        engine = self.session.engine
+        if engine is None:
+            return
+        engine.switch_arming()
+        self._take_mode()
+        armed = self.session.mode == "armed"
+        said = "armed for 30 min: every change still asks first" if armed else "disarmed: read-only"
+        screen.show_clock()
+        screen.say(said, "armed" if armed else "text")
+
+    def _open_screen(self, name: str, screen: ConsoleScreen) -> None:
+        """Open a screen that is imported when it is first wanted."""
+        from importlib import import_module
+
+        module = import_module(f"console.screens.{name}")
+        made = getattr(module, f"{name.capitalize()}Screen")
+        if type(screen).__name__ == made.__name__:
+            return
+        self.push_screen(self._keyed(made)(self.session))
 
     def _range(self, argument: str, step: int, screen: ConsoleScreen) -> None:
         changed, sentence = self.session.change_range(argument, step)

@@ -17,7 +17,13 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         # Answered before argparse is imported: scripts ask this often and wait for it.
-        sys.stdout.write(f"midwatch {VERSION}\n")
+        try:
+            sys.stdout.write(f"midwatch {VERSION}\n")
+            sys.stdout.flush()
+        except OSError as fault:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.stderr.write(f"midwatch: the output cannot be written: {fault.strerror}\n")
+            return 74
         return 0
     from console.cli.entry import run
 

@@ -6,6 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow at times, which says nothing of the code; in CI the same examples are
+# tried each time, so that a red run is a finding and not a draw.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 
 def require_binary(*names: str) -> str:

@@ -23,7 +23,7 @@ _CORNERS: dict[bool, tuple[str, str, str, str, str, str]] = {
     False: ("┌", "┐", "└", "┘", "─", "│"),
     True: ("+", "+", "+", "+", "-", "|"),
 }
-_ASCII_TWINS = str.maketrans("·→–≈×│─■▲◆≥≤…", "->-~x|-#^+><~")
+_ASCII_TWINS = str.maketrans("·→–—≈×│─■▲◆↑≥≤…", "->--~x|-#^+^><~")
 
 Line = list[tuple[str, str]]
 
@@ -109,7 +109,7 @@ def _inside(data: ChartData, width: int, height: int, glyphs: DrawGlyphs) -> lis
     footer: list[Line] = []
     if height >= 4:
         for text, role in data.footer[: min(MAX_FOOTERS, height - 3)]:
-            footer.append([(fit(_text(text, glyphs), width), role)])
+            footer.append([(fit(_whole_parts(_text(text, glyphs), width), width), role)])
     room = height - len(footer)
     if scale is None:
         message = wrap(_text(data.message or NO_DATA, glyphs), width, room)
@@ -130,6 +130,14 @@ def _inside(data: ChartData, width: int, height: int, glyphs: DrawGlyphs) -> lis
     if has_axis:
         lines.append(_time_axis(data, width, gutter, glyphs))
     return lines + footer
+
+
+def _whole_parts(text: str, width: int) -> str:
+    """Leave out at the end the parts, two blanks apart, that would not be whole in ``width``."""
+    parts = text.split("  ")
+    while len(parts) > 1 and cells_of("  ".join(parts)) > width:
+        parts.pop()
+    return "  ".join(parts)
 
 
 def _text(text: str, glyphs: DrawGlyphs) -> str:

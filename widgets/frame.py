@@ -27,6 +27,9 @@ MAX_GAP = 4
 MOVE_COST = 7
 """Bytes of a typical jump to another row, to estimate with."""
 
+LEAST_ERASED = 5
+"""Blanks up to the right edge that are erased rather than written: erasing costs three bytes."""
+
 _NARROW = frozenset(map(chr, range(0x20, 0x7F))) | frozenset(
     character
     for first, last in (
@@ -180,8 +183,10 @@ def _collect(
                 runs.append((y, x + left, right - left, text, code, False))
 
 
-def encode(runs: list[Run], width: int) -> str:
+def encode(runs: list[Run], width: int, *, erase_colours: bool = False) -> str:
     """Return the escape sequences that paint ``runs`` on a screen ``width`` cells wide.
+
+    ``erase_colours`` says that the terminal erases in the background colour of the moment.
 
     The terminal must be in its reset style and is left so. Runs are painted in order of place,
     or style by style where that saves bytes; careful ones always in order of place, and first.
@@ -205,22 +210,17 @@ def encode(runs: list[Run], width: int) -> str:
     by_style = sum(sizes.values()) + MOVE_COST * len(others)
     if by_style < switches + jumps:
         others = sorted(others, key=itemgetter(4))
-    return "".join(_sequences([*careful, *others], width))
+    return "".join(_sequences([*careful, *others], width, erase_colours=erase_colours))
 
 
-def _sequences(runs: Iterable[Run], width: int) -> list[str]:
+def _sequences(runs: Iterable[Run], width: int, *, erase_colours: bool) -> list[str]:
     sequences: list[str] = []
     say = sequences.append
     before = code = link = ""
     at_y = at_x = -1
     for y, x, size, text, look, careful in runs:
-        if y != at_y:
-            say(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
-        elif x != at_x:
-            if at_x < 0 or x < at_x:
-                say(f"\x1b[{x + 1}G" if x else "\r")
-            else:
-                say("\x1b[C" if x == at_x + 1 else f"\x1b[{x - at_x}C")
+        if (y, x) != (at_y, at_x):
+            say(_move(at_y, at_x, y, x))
         if look != before:
             before = look
             sgr, _, new_link = look.partition(LINK)
@@ -230,8 +230,13 @@ def _sequences(runs: Iterable[Run], width: int) -> list[str]:
             if sgr != code:
                 say(transition(code, sgr))
                 code = sgr
-        say(text)
         at_y, at_x = y, x + size
+        if at_x >= width and _is_erasable(look, erase_colours) and text.endswith(_BLANKS):
+            # A careful one as well: it was placed, and nothing comes behind its blanks.
+            text = text.rstrip(" ")
+            at_x = x + len(text)
+            text += "\x1b[K"
+        say(text)
         # At the right edge, and after a doubtful character, the column is anybody's guess.
         if careful:
             at_y = -1
@@ -242,6 +247,15 @@ def _sequences(runs: Iterable[Run], width: int) -> list[str]:
     if link:
         say("\x1b]8;;\x1b\\")
     return sequences
+
+
+def _move(at_y: int, at_x: int, y: int, x: int) -> str:
+    """Return the shortest way to a cell; a negative ``at_x`` is a column nobody knows."""
+    if y != at_y:
+        return f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H"
+    if at_x < 0 or x < at_x:
+        return f"\x1b[{x + 1}G" if x else "\r"
+    return "\x1b[C" if x == at_x + 1 else f"\x1b[{x - at_x}C"
 
 
 class _Parsed(NamedTuple):
@@ -274,17 +288,31 @@ def _parse(code: str) -> _Parsed:
     return _Parsed(frozenset(attributes), foreground, background)
 
 
+_BLANKS = " " * LEAST_ERASED
+_SEEN_ON_BLANKS = frozenset(("4", "7", "9", "21", "51", "52", "53"))
+
+
+@lru_cache(maxsize=4096)
+def _is_erasable(code: str, erase_colours: bool) -> bool:
+    """Whether a cell that is erased in this style looks as if a blank were written."""
+    if LINK in code:
+        return False
+    style = _parse(code)
+    if style.attributes & _SEEN_ON_BLANKS:
+        return False
+    return erase_colours or not style.background
+
+
 @lru_cache(maxsize=4096)
 def _same_blank(code: str, other: str) -> bool:
     """Whether a space looks the same in both styles: only its background can be seen."""
     if LINK in code or LINK in other:
         return False
     one, two = _parse(code), _parse(other)
-    visible = {"4", "7", "9", "21", "51", "52", "53"}
     return (
         one.background == two.background
-        and not one.attributes & visible
-        and not two.attributes & visible
+        and not one.attributes & _SEEN_ON_BLANKS
+        and not two.attributes & _SEEN_ON_BLANKS
     )
 
 

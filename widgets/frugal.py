@@ -9,7 +9,7 @@ it engages only with the version it was proved on, and ``MIDWATCH_FRUGAL=0`` tur
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, cast
 
@@ -56,6 +56,16 @@ def installed_version() -> str:
     return textual.__version__
 
 
+def erases_in_colour(environment: Mapping[str, str]) -> bool:
+    """Tell whether this terminal erases in the background colour of the moment, as most do.
+
+    GNU screen does not by default; its name for a terminal is also tmux's old one, which does.
+    """
+    if "TMUX" in environment:
+        return True
+    return "STY" not in environment and not environment.get("TERM", "").startswith("screen")
+
+
 class _Ready(CompositorUpdate):
     """An update already turned into what the terminal is to be sent."""
 
@@ -72,6 +82,7 @@ class FrameDiffer:
 
     def __init__(self) -> None:
         self._frame = Frame(0, 0)
+        self._erase_colours = erases_in_colour(os.environ)
 
     def forget(self) -> None:
         """Take every cell for unknown: the next update paints all it is told."""
@@ -94,7 +105,7 @@ class FrameDiffer:
                 self._frame.paint(y, update.region.x, chars, codes, runs)
         else:
             self._paint_chops(update, colors, runs)
-        return encode(runs, width)
+        return encode(runs, width, erase_colours=self._erase_colours)
 
     def _paint_chops(self, update: ChopsUpdate, colors: ColorSystem, runs: list[Run]) -> None:
         for y, first, last in update.spans:

@@ -40,6 +40,7 @@ def blast_of(
             dict.fromkeys(name for model in target.models for name in sight.dependants(model))
         ),
         effect=_effect(verb, target, request, moved),
+        bad_per_minute=sight.total(target.models, "bad_rate", PER_MINUTE, 60.0),
         room_name=rung.name if rung is not None else "",
         room_per_minute=room,
         room_enough=enough,
@@ -81,9 +82,17 @@ def _effect(verb: Verb, target: Target, request: ActionRequest, moved: Measure) 
         case "human":
             return f"people answer {rate} requests a minute"
         case "threshold":
-            return f"judges {rate} requests a minute by {request.value:g}"
+            return f"judges {rate} requests a minute by {_threshold(request)}"
         case _:
             return f"{verb.effect}; {rate} requests a minute"
+
+
+def _threshold(request: ActionRequest) -> str:
+    return "?" if request.value is None else f"{request.value:g}"
+
+
+def _share_unknown(request: ActionRequest) -> str:
+    return f"the share under {_threshold(request)} is not measured"
 
 
 def _room(
@@ -126,7 +135,7 @@ def _review(
     if verb.name == "human":
         now = Measure(moved.value, "1/min", moved.age_seconds, moved.n, moved.unknown)
     elif verb.name == "threshold":
-        now = Measure(unit="1/min", unknown=f"the share under {request.value:g} is not measured")
+        now = Measure(unit="1/min", unknown=_share_unknown(request))
     elif verb.name in ("fallback", "restore"):
         now = Measure(unit="1/min", unknown="how sure the other is, is not measured")
     elif verb.name == "trip":
@@ -162,7 +171,7 @@ def _regions(
     from console.fleet.routes import served_region
 
     begin = served_region(sight.route(row.model), row) or row.region
-    end = rung.region if rung is not None else row.region
+    end = row.region if verb.name == "restore" else rung.region if rung is not None else ""
     if not row.allowed_regions or not end:
         return begin, end, None
     return begin, end, end in row.allowed_regions

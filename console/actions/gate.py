@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from console.actions.spec import ActionContext, ActionSpec, Mode
+
+ARMED_SECONDS = 1800.0
+"""How long a console stays armed."""
+
+
+class Arming(Struct, frozen=True):
+    """Whether a console may change the world: the ``writes`` setting, and until when it is armed.
+
+    ``until`` is Unix seconds; None is not armed.
+    """
+
+    writes: Literal["never", "armed", "open"] = "never"
+    until: float | None = None
+
+    def mode(self, now: float) -> Mode:
+        """Return what this console may do at ``now``; an arming that ran out is none."""
+        if self.writes == "never":
+            return "read_only"
+        if self.writes == "open":
+            return "open"
+        return "armed" if self.until is not None and now < self.until else "read_only"
+
+    def left_seconds(self, now: float) -> float | None:
+        """Return how long it stays armed, None where time does not end it."""
+        if self.mode(now) != "armed" or self.until is None:
+            return None
+        return self.until - now
+
+    def switched(self, now: float) -> Arming:
+        """Return it armed for 30 min from ``now``, or disarmed where it was armed."""
+        armed = self.mode(now) == "armed"
+        return Arming(self.writes, None if armed else now + ARMED_SECONDS)
+
+    @property
+    def fixed(self) -> str:
+        """Return why no key can change it, empty where one can."""
+        match self.writes:
+            case "never":
+                return 'the configuration says writes = "never"; no key or flag can raise that'
+            case "open":
+                return 'the configuration says writes = "open"; nothing has to be armed'
+            case _:
+                return ""
 
 
 def allowed(spec: ActionSpec, mode: Mode) -> str | None:

@@ -29,7 +29,9 @@ CLASS_ORDER: tuple[ConfirmClass, ...] = ("", "C0", "C1", "C2", "C3")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything the guards judge by. ``lenient`` marks the way back within its short time."""
+    """Everything the guards judge by. ``lenient`` marks the way back within its short
+    time, ``at_once`` how many targets are acted on together.
+    """
 
     verb: Verb
     target: Target
@@ -40,6 +42,12 @@ class Case:
     sight: Sight
     enforced_by: Enforcer
     lenient: bool = False
+    at_once: int = 1
+
+    @property
+    def already(self) -> bool:
+        """Tell whether nothing would be sent."""
+        return all(change.already for change in self.changes)
 
     @property
     def tier1(self) -> bool:
@@ -68,8 +76,10 @@ def class_of(case: Case, guards: Sequence[Guard]) -> ConfirmClass:
 
     What lowers risk never waits for a second person, so a trip stays below C3 whatever it touches.
     """
-    if case.lenient:
+    if case.lenient or case.already:
         return "C1"
+    if case.at_once > 1:
+        return "C3"
     found = case.verb.confirm_class
     levels = {guard.level for guard in guards}
     ids = {guard.id for guard in guards}

@@ -11,6 +11,7 @@ from console.actions.overrides import overrides_in_force
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused
 from console.actions.standing import KEEPER_LEASE, holder_name
+from console.actions.watching import lost_of, lost_overrides
 from console.actions.ways_back import note_gone, prepare_end, still_held
 from console.facts.action import Confirmation
 from console.facts.text import visible
@@ -18,7 +19,7 @@ from console.journal.errors import JournalError
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from console.actions.pipeline import Actor
     from console.facts.override import Override
@@ -28,6 +29,9 @@ SERVICE_GRACE_SECONDS = 10.0
 """How long past its end a service that ends an override itself is waited for."""
 
 RETRY_SECONDS = 30.0
+WATCH_SECONDS = 10.0
+"""How often the states held by hand are looked at."""
+
 KEEPER_LEASE_SECONDS = 15.0
 """How long a keeper counts as alive after its last sign."""
 
@@ -45,6 +49,8 @@ class Keeper:
     every_seconds: float = EVERY_SECONDS
     _retry_at: dict[str, float] = field(default_factory=dict)
     _standing_by: bool = False
+    _watch_at: float = 0.0
+    _suspects: set[str] = field(default_factory=set)
 
     async def run(self, ended: asyncio.Event) -> None:
         """Keep until ``ended``; a fault of the journal is told, and tried again."""
@@ -85,8 +91,28 @@ class Keeper:
         for override in overrides:
             if self._due_at(override) <= self.actor.bench.clock():
                 await self._end(override)
+        await self._watch(overrides)
         left = [self._due_at(each) - self.actor.bench.clock() for each in overrides]
         return min([self.every_seconds, *(max(0.1, each) for each in left)])
+
+    async def _watch(self, overrides: Sequence[Override]) -> None:
+        """Write down, once, what is held by hand in the record and no longer so in the world.
+
+        Seen twice in a row, because somebody may be changing it by our own pipeline meanwhile.
+        """
+        bench = self.actor.bench
+        if bench.clock() < self._watch_at:
+            return
+        self._watch_at = bench.clock() + WATCH_SECONDS
+        gone = await lost_overrides(bench, overrides)
+        for override, state in gone:
+            if override.op_id not in self._suspects:
+                continue
+            draft = lost_of(override, state, bench.clock())
+            await asyncio.to_thread(bench.journal.append, draft)
+            what = f"{override.verb} {override.target} by {override.by}"
+            self.tell(visible(f"LOST: {what}: now {state}, and not by us", 800))
+        self._suspects = {override.op_id for override, _ in gone}
 
     async def _beat(self) -> None:
         """Stay alive for others while an end is read back, which takes longer than a lease."""

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from console.facts.entry import Entry, EntryKind
     from console.journal.protocol import Journal
 
-OVERRIDE_KINDS: tuple[EntryKind, ...] = ("override", "override_renewed", "override_ended")
+OVERRIDE_KINDS: tuple[EntryKind, ...] = (
+    "override",
+    "override_renewed",
+    "override_ended",
+    "observed",
+)
+"""The kinds of entry that say what is in force."""
 
 
 def fold_overrides(
@@ -35,8 +41,13 @@ def fold_overrides(
                 ends_at = _number(entry.details.get("ends_at"))
                 kept = entry.details.get("enforced_by") or found[entry.op_id].enforced_by
                 found[entry.op_id] = replace(
-                    found[entry.op_id], ends_at=ends_at, enforced_by=cast("Enforcer", str(kept))
+                    found[entry.op_id],
+                    ends_at=ends_at,
+                    enforced_by=cast("Enforcer", str(kept)),
+                    lost="",
                 )
+            case "observed" if entry.op_id in found and entry.details.get("held") is False:
+                found[entry.op_id] = replace(found[entry.op_id], lost=str(entry.after))
             case "override_ended":
                 found.pop(entry.op_id, None)
             case _:
@@ -68,7 +79,7 @@ def _begun(entry: Entry) -> Override:
         target=entry.target,
         wanted=str(entry.wanted),
         controls=_words(details.get("controls")),
-        by=entry.who.name,
+        by=str(details.get("by") or entry.who.name),
         reason=entry.why,
         began_at=entry.at,
         ends_at=_number(details.get("ends_at")),

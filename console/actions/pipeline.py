@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from console.actions import gate_of_writes
-from console.actions.confirming import approval_of, check_confirmation
+from console.actions.confirming import APPROVAL_SECONDS, approval_of, check_confirmation
 from console.actions.overrides import named_overrides, overrides_in_force
 from console.actions.preparing import Bench, prepare
 from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_SHOWN_SECONDS = APPROVAL_SECONDS + 300.0
+"""How old a preview may be when it is confirmed: as long as a second person may take, and some."""
+
 _TOUCHING = ("intent", "outcome", "override", "override_ended", "override_renewed", "resolved")
 _RENEW_LEASE_SECONDS = LEASE_SECONDS / 4
 
@@ -71,13 +74,16 @@ class Actor:
         *,
         steps: Sequence[Step] = (),
         lenient: bool = False,
+        at_once: int = 1,
     ) -> PreparedAction:
         """Return the action as it would be done now, having settled what was cut off before.
 
         Raises `ActionRefused` where nothing can act, and ``JournalError``.
         """
         await settle_target(self.bench, request.target)
-        return await prepare(self.bench, request, snapshot, steps=steps, lenient=lenient)
+        return await prepare(
+            self.bench, request, snapshot, steps=steps, lenient=lenient, at_once=at_once
+        )
 
     async def perform(self, prepared: PreparedAction, confirmation: Confirmation) -> Outcome:
         """Do a prepared action and return what became of it.
@@ -87,6 +93,9 @@ class Actor:
         """
         gate_of_writes.require(_gate_name(prepared.request), self.mode)
         check_confirmation(prepared, confirmation)
+        if self.bench.clock() - prepared.prepared_at > LONGEST_SHOWN_SECONDS:
+            sentence = "nothing was sent: it was shown too long ago; look again"
+            return self._outcome(prepared, "superseded", sentence)
         await self._check_second_person(prepared, confirmation)
         async with self._lease(prepared):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.actions.verbs import slot_of, verb_of_action
+from console.actions.verbs import Verb, slot_of, verb_of_action
 from console.controls.protocol import ControlError
 from console.facts.action import Step
 from console.facts.control import same_value
@@ -14,7 +14,6 @@ from console.facts.severity import BreakerState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from console.actions.verbs import Verb
     from console.controls.protocol import Control
     from console.facts.action import ActionRequest
     from console.facts.control import ControlState, JsonValue, PreparedChange
@@ -26,7 +25,7 @@ RESET, HALF_OPEN = "reset", "half-open"
 def step_of(verb: Verb, request: ActionRequest, control: Control) -> Step:
     """Return the one step of a verb, with the variables that the request gives."""
     variables: tuple[tuple[str, JsonValue], ...] = ()
-    if verb.name == "fallback":
+    if verb.name == "fallback" or (verb.name == "rollback" and request.to):
         variables = (("to", request.to),)
     elif verb.name == "threshold":
         variables = (("value", request.value),)
@@ -126,9 +125,12 @@ def joined(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def verb_of_steps(steps: Sequence[Step]) -> Verb:
-    """Return the verb that steps back stand for; raises ``ControlError`` where there is none."""
-    for step in steps:
-        verb = verb_of_action(step.action)
-        if verb is not None:
-            return verb
-    raise ControlError("no way back is known for this; look at the control itself")
+    """Return the verb that steps back stand for; raises ``ControlError`` where there are none.
+
+    A control may have actions of its own that lead back, which no command is named after.
+    """
+    if not steps:
+        raise ControlError("no way back is known for this; look at the control itself")
+    action = steps[0].action
+    known = verb_of_action(action)
+    return known or Verb(action, f"{action.capitalize()} on", (), action, "C2", for_dependency=True)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from console.facts.action import ActionRequest, Enforcer, Step
     from console.facts.control import ControlState, PreparedChange
     from console.facts.entry import Who
+    from console.facts.model import Fallback
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
     from console.settings.schema import Settings
@@ -65,19 +66,20 @@ async def prepare(
     *,
     steps: Sequence[Step] = (),
     lenient: bool = False,
+    at_once: int = 1,
 ) -> PreparedAction:
     """Return the action as it would be done now; raises `ActionRefused` and ``JournalError``.
 
     ``steps`` replace the verb's own step: a way back planned earlier. ``lenient`` marks such a way
-    back within its short time, which is confirmed as C1.
+    back within its short time, which is confirmed as C1. ``at_once`` is how many targets are
+    acted on together: more than one is C3.
     """
     now = bench.clock()
     sight = Sight(bench.settings, snapshot, now)
     verb = _verb(request, steps)
-    target = find_target(request.target, verb, sight, bench.controls)
-    rung = None
-    if verb.name == "fallback" and not request.purpose:
-        rung = find_rung(request.target, request.to, sight)
+    by = steps[0].control if steps else ""
+    target = find_target(request.target, verb, sight, bench.controls, by)
+    rung = _rung(verb, request, sight)
     ttl_seconds = _ttl(verb, request, steps)
     op_id = new_ulid(now)
     me = holder_name(bench.who, op_id)
@@ -106,7 +108,18 @@ async def prepare(
         changes = tuple(_sent_again(change) for change in changes)
     blast = blast_of(target, verb, request, rung, sight)
     enforced_by = _enforcer(ttl_seconds, changes, standing)
-    case = Case(verb, target, request, changes, states, blast, sight, enforced_by, lenient=lenient)
+    case = Case(
+        verb,
+        target,
+        request,
+        changes,
+        states,
+        blast,
+        sight,
+        enforced_by,
+        lenient=lenient,
+        at_once=at_once,
+    )
     guards = (*_standing_guards(standing), *lost, *guards_of(case))
     undo, undo_problem = undo_steps(changes, bench.controls)
     end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()
@@ -140,6 +153,16 @@ def _verb(request: ActionRequest, steps: Sequence[Step]) -> Verb:
         except ControlError as fault:
             raise ActionRefused.forbidden("no_way_back", fault.sentence) from fault
     return VERBS[request.verb]
+
+
+def _rung(verb: Verb, request: ActionRequest, sight: Sight) -> Fallback | None:
+    """Return the rung of the ladder that is meant; a way back may lead to one that is gone."""
+    if verb.name != "fallback":
+        return None
+    if not request.purpose:
+        return find_rung(request.target, request.to, sight)
+    rungs = sight.rows[request.target].fallbacks
+    return next((rung for rung in rungs if rung.name == request.to), None)
 
 
 def _ttl(verb: Verb, request: ActionRequest, steps: Sequence[Step]) -> float | None:

@@ -25,7 +25,7 @@ def preview_lines(prepared: PreparedAction) -> tuple[tuple[str, str], ...]:
     lines = [
         ("state", f"{prepared.before} → {prepared.wanted}"),
         ("moves", _moves(blast)),
-        ("effect", blast.effect),
+        ("effect", f"{blast.effect}; bad now {measured(blast.bad_per_minute)}"),
     ]
     if blast.room_name:
         lines.append(("room", _room(blast)))

@@ -93,6 +93,7 @@ def blast_json(blast: Blast) -> dict[str, Json]:
         "tier_share": measure_json(blast.tier_share),
         "dependants": list(blast.dependants),
         "effect": blast.effect,
+        "bad_per_minute": measure_json(blast.bad_per_minute),
         "room_name": blast.room_name,
         "room_per_minute": measure_json(blast.room_per_minute),
         "room_enough": blast.room_enough,
@@ -248,6 +249,7 @@ def override_of(intent: Entry, outcome: Outcome) -> EntryDraft:
             "controls": [str(each.get("control")) for each in changes],
             "desired": [state for each in changes for state in _list(each.get("desired"))],
             "certain": outcome.kind == "applied",
+            "by": intent.who.name,
             **{
                 name: kept.get(name)
                 for name in ("enforced_by", "end", "undo", "drill", "to", "value")

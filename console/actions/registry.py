@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from console.actions.spec import ActionContext, ActionSpec, Place
+from console.actions.writes import WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _FLEET: frozenset[Place] = frozenset({"fleet"})
 _MODEL: frozenset[Place] = frozenset({"model"})
 
-GROUPS = ("Moving", "Finding", "Looking closer", "Order", "Screen", "Console")
+GROUPS = ("Moving", "Finding", "Looking closer", "Acting", "Order", "Screen", "Console")
 """The groups of help and docs, in their order."""
 
 
@@ -33,6 +34,10 @@ def _needs_column(context: ActionContext) -> str | None:
 
 def _needs_engine(context: ActionContext) -> str | None:
     return None if context.has_engine else "the engine is still starting"
+
+
+def _needs_arming(context: ActionContext) -> str | None:
+    return _needs_engine(context) or context.unarmable or None
 
 
 _MOVING = (
@@ -84,6 +89,7 @@ _MOVING = (
         command="back",
         footer=3,
         footer_title="back",
+        footer_places=_MODEL,
     ),
     ActionSpec(
         "view.next",
@@ -116,7 +122,7 @@ _FINDING = (
         places=_FLEET,
         command="filter",
         argument="WORDS",
-        footer=5,
+        footer=10,
         footer_title="find",
     ),
     ActionSpec(
@@ -136,7 +142,7 @@ _FINDING = (
         "Command",
         "Type a command; the same words as in this list.",
         "Finding",
-        footer=6,
+        footer=11,
         footer_title="command",
     ),
     ActionSpec("palette", ("ctrl+p",), "Palette", "All commands that make sense here.", "Finding"),
@@ -151,7 +157,7 @@ _CLOSER = (
             "Looking closer",
             command="pane" if number == 1 else "",
             argument="NAME" if number == 1 else "",
-            footer=7 if number == 1 else None,
+            footer=12 if number == 1 else None,
             footer_title="pane",
             disabled=_needs_rows,
         )
@@ -165,7 +171,7 @@ _CLOSER = (
         "Looking closer",
         command="range",
         argument="15m|1h|6h|24h",
-        footer=8,
+        footer=15,
         footer_title="range",
     ),
     ActionSpec(
@@ -202,6 +208,48 @@ _CLOSER = (
         command="help",
         footer=20,
         footer_title="help",
+    ),
+)
+_ACTING = (
+    ActionSpec(
+        "arm",
+        ("w",),
+        "Arm",
+        "Let this console change the world for 30 minutes; once more takes that back.",
+        "Acting",
+        command="arm",
+        footer=9,
+        footer_title="arm",
+        disabled=_needs_arming,
+    ),
+    ActionSpec(
+        "mark",
+        ("space",),
+        "Mark",
+        "Mark the row, to act on several at once; that is class C3.",
+        "Acting",
+        places=_FLEET,
+        command="mark",
+        argument="MODEL",
+        disabled=_needs_rows,
+    ),
+    ActionSpec(
+        "overrides",
+        ("O",),
+        "Overrides",
+        "What is held by hand: who, why, until when, and what ends it.",
+        "Acting",
+        command="overrides",
+        disabled=_needs_engine,
+    ),
+    ActionSpec(
+        "journal",
+        ("J",),
+        "Journal",
+        "The record of everything that was done, newest first.",
+        "Acting",
+        command="journal",
+        disabled=_needs_engine,
     ),
 )
 _ORDER = (
@@ -241,7 +289,7 @@ _ORDER = (
         places=_FLEET,
         command="group",
         argument="tier|region|owner|dependency|none",
-        footer=10,
+        footer=16,
         footer_title="group",
     ),
     ActionSpec(
@@ -252,7 +300,7 @@ _ORDER = (
         "Order",
         places=_FLEET,
         command="freeze",
-        footer=9,
+        footer=14,
         footer_title="freeze",
         disabled=_needs_rows,
     ),
@@ -331,6 +379,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *_MOVING,
     *_FINDING,
     *_CLOSER,
+    *WRITES,
+    *_ACTING,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -25,8 +26,10 @@ class ActionContext(Struct, frozen=True):
     """What an action is judged by when somebody asks for it.
 
     ``model`` is the name under the cursor, empty when there is none. ``pending_moves`` counts
-    rows that a frozen order holds back. ``argument`` is what
-    was typed after a command. ``columns`` and ``lines`` are the screen's size in cells.
+    rows that a frozen order holds back, ``marked_count`` rows marked to be acted on together.
+    ``argument`` is what was typed after a command. ``columns`` and ``lines`` are the screen's size
+    in cells. ``unwritable`` says why nothing can be acted on at all, ``unable`` by verb why the
+    model under the cursor cannot; ``unarmable`` why arming is not possible.
     """
 
     place: Place = "fleet"
@@ -39,6 +42,10 @@ class ActionContext(Struct, frozen=True):
     columns: int = 80
     lines: int = 24
     has_engine: bool = True
+    marked_count: int = 0
+    unwritable: str = ""
+    unable: Mapping[str, str] = {}
+    unarmable: str = ""
 
 
 def always(_context: ActionContext) -> str | None:

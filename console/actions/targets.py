@@ -32,19 +32,25 @@ class Target:
     control: Control
 
 
-def find_target(name: str, verb: Verb, sight: Sight, controls: Mapping[str, Control]) -> Target:
-    """Return the target; raises `ActionRefused` where it is unknown or nothing can act on it."""
+def find_target(
+    name: str, verb: Verb, sight: Sight, controls: Mapping[str, Control], by: str = ""
+) -> Target:
+    """Return the target; raises `ActionRefused` where it is unknown or nothing can act on it.
+
+    ``by`` is the control of a way back planned earlier; else the verb's role names it.
+    """
     is_dependency = name.startswith(DEPENDENCY_PREFIX)
     if is_dependency:
         models, declared = _dependency(name.removeprefix(DEPENDENCY_PREFIX), verb, sight)
     else:
         models, declared = _model(name, sight)
     role = next((each for each in verb.roles if each in declared), None)
-    if role is None:
+    if role is None and not by:
         raise _refused("no_control", _no_control(name, verb, declared))
-    control = controls.get(declared[role])
+    wanted = by or declared[role or ""]
+    control = controls.get(wanted)
     if control is None:
-        raise _refused("no_control", f"the control {declared[role]} is not declared")
+        raise _refused("no_control", f"the control {visible(wanted, 80)} is not declared")
     if control.problem:
         raise _refused("control_broken", f"{control.name} cannot be used: {control.problem}")
     if verb.action not in control.offers:

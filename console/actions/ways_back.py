@@ -35,6 +35,8 @@ async def prepare_end(actor: Actor, override: Override, reason: str) -> Prepared
         verb=_verb_name(override.end, override),
         target=override.target,
         reason=reason,
+        to=_text_of(override.end, "to"),
+        value=_number_of(override.end, "value"),
         incident=override.incident,
         purpose="end",
         ends_op=override.op_id,

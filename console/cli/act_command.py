@@ -31,6 +31,8 @@ def parser(verb: str) -> Parser:
         made.add_argument("value", metavar="VALUE", help="from 0 to 1; less sure goes to people")
     if verb == "fallback":
         made.add_argument("--to", metavar="NAME", help="which fallback (default: the first)")
+    if verb == "rollback":
+        made.add_argument("--to", metavar="VERSION", help="to which version, where one is needed")
     add_flags(made)
     add_shared(made)
     return made

@@ -75,6 +75,8 @@ async def confirmed(
     session: Session, prepared: PreparedAction, chosen: argparse.Namespace
 ) -> Confirmation | None:
     """Return the confirmation that the class asks for, None for a no."""
+    if prepared.already:
+        return Confirmation(yes=True, by_yes=True)  # nothing will be sent
     if chosen.yes:
         given = Confirmation(yes=True, by_yes=True, break_glass=chosen.break_glass)
     elif not has_terminal():

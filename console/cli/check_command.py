@@ -6,22 +6,27 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli import exits
+from console.cli.logs import keep_out_of_log
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.text import visible
 from console.settings.load import load
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
+    from console.controls.protocol import Control
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
 
 _LIMIT_SECONDS = 20.0
+_REFERENCE_DAYS = 90.0
+_JOURNAL_FILE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,14 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     findings: list[Finding] = []
     if not loaded.settings.sources:
         print("note   sources: none is declared; `midwatch init --prometheus URL` writes one")
+    findings += _references(loaded.settings, time.time())
     findings += _secrets(loaded.settings)
     if not chosen.offline:
-        findings += asyncio.run(_sources(loaded.settings))
+        findings += asyncio.run(_answers(loaded.settings))
+    findings += _journal(loaded, offline=chosen.offline)
     for finding in findings:
         print(finding)
-    for line in _undriven(loaded.settings):
+    for line in _unread(loaded.settings):
         print(line)
     _print_origins(loaded)
     return exits.OK if all(finding.well for finding in findings) else exits.FAILED
@@ -67,6 +74,30 @@ def _where(loaded: Loaded) -> str:
     return f"{visible(str(loaded.path)) if loaded.path else place} ({counts})"
 
 
+def _references(settings: Settings, now: float) -> list[Finding]:
+    """Say of every drift reference what it rests on, how old it is, and its hash."""
+    found: list[Finding] = []
+    for name, model in settings.models.items():
+        held = None if model.drift is None else model.drift.reference
+        if held is None:
+            continue
+        days = max(0.0, now - held.taken_at) / 86400.0
+        old = (
+            f"; older than {_REFERENCE_DAYS:.0f} d: take a new one"
+            if days > _REFERENCE_DAYS
+            else ""
+        )
+        found.append(
+            Finding(
+                f"drift reference {visible(name)}",
+                True,
+                f"{held.name}, n={held.n:.0f}, {len(held.edges)} bins, {days:.0f} d old, "
+                f"sha256 {held.sha256}{old}",
+            )
+        )
+    return found
+
+
 def _secrets(settings: Settings) -> list[Finding]:
     from console.settings.secrets import list_references, test_secret
 
@@ -77,16 +108,80 @@ def _secrets(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _sources(settings: Settings) -> list[Finding]:
+def _resolver(settings: Settings) -> SecretResolver:
     from console.settings.secrets import SecretResolver, list_references
 
     references = [each.reference for each in list_references(settings)]
     resolver = SecretResolver(references, os.environ)
+    keep_out_of_log(resolver.known)
     resolver.start()
+    return resolver
+
+
+async def _answers(settings: Settings) -> list[Finding]:
+    """Ask every source and place for alerts and read every control, all at once."""
     from console.cli.check_alerts import check_alerts
 
-    found = list(await asyncio.gather(*(_source(each, resolver) for each in settings.sources)))
-    return [*found, *(Finding(*each) for each in await check_alerts(settings, resolver))]
+    resolver = _resolver(settings)
+    sources = [_source(each, resolver) for each in settings.sources]
+    controls: list[Awaitable[Finding]] = []
+    if settings.controls:
+        from console.controls.build import build_controls
+
+        controls = [_control(each) for each in build_controls(settings, resolver).values()]
+    asked = asyncio.gather(*sources, *controls)
+    found, places = await asyncio.gather(asked, check_alerts(settings, resolver))
+    return [*found, *(Finding(*each) for each in places)]
+
+
+async def _control(control: Control) -> Finding:
+    """Read whether what a control names is there; nothing is changed."""
+    from console.controls.build import check_control
+
+    what = f"control {visible(control.name)}"
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            checked = await check_control(control, time.time())
+    except TimeoutError:
+        return Finding(what, False, f"no answer within {_LIMIT_SECONDS:.0f} s; look at its targets")
+    finally:
+        await control.aclose()
+    told = "existence read: " if checked.well else ""
+    return Finding(what, checked.well, f"{told}{visible(checked.sentence, 600)}")
+
+
+def _journal(loaded: Loaded, *, offline: bool) -> list[Finding]:
+    """Open the journal for reading and verify its end; one not written yet is no fault."""
+    from console.journal import JournalError, open_configured
+
+    url = loaded.settings.journal.url
+    what = f"journal {visible(url.rpartition('@')[2], 200)}"
+    if url.startswith(_JOURNAL_FILE):
+        path = Path(url.removeprefix(_JOURNAL_FILE)).expanduser()
+        if not path.exists():
+            return [Finding(what, True, "not written yet; the first action makes it")]
+    elif offline:
+        return []
+    try:
+        journal = open_configured(loaded, _resolver(loaded.settings), os.environ, read_only=True)
+        try:
+            head = journal.head()
+            # Reading an entry compares it with its hash.
+            end = () if head is None else journal.tail(head.seq - 1, 1)
+        finally:
+            journal.close()
+    except JournalError as fault:
+        return [Finding(what, False, visible(fault.sentence, 600))]
+    if head is None or not end:
+        return [Finding(what, True, "opens; nothing is written in it yet")]
+    return [
+        Finding(
+            what,
+            True,
+            f"opens; its end, entry {head.seq} ({visible(end[0].kind, 20)}), is what was hashed; "
+            "`midwatch journal verify` reads the whole chain",
+        )
+    ]
 
 
 async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding:
@@ -122,14 +217,11 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
     )
 
 
-def _undriven(settings: Settings) -> list[str]:
+def _unread(settings: Settings) -> list[str]:
     """Say plainly what is declared but not read by this version."""
-    lines = []
-    if settings.controls:
-        lines.append(f"note   controls: {len(settings.controls)} declared; this version only reads")
     from console.cli.check_alerts import unread
 
-    return [*lines, *unread(settings)]
+    return unread(settings)
 
 
 def _print_origins(loaded: Loaded) -> None:

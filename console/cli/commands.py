@@ -27,6 +27,7 @@ COMMANDS = {
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),
+        Command("reference", "reference_command", "freeze score shares to measure drift by"),
         *(
             Command(name, "act_command", summary, (name,))
             for name, summary in (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from console.engine.acting import Acting
     from console.engine.handle import EngineHandle
     from console.settings.load import Loaded
     from console.settings.schema import SourceSettings
@@ -60,9 +61,19 @@ def engine_of(
     def make() -> EngineHandle:
         from console.engine.thread import EngineThread
 
-        return EngineThread(lambda: prepared.engine(make_source), prepared.loaded.settings)
+        return EngineThread(
+            lambda: prepared.engine(make_source),
+            prepared.loaded.settings,
+            lambda: _acting(prepared),
+        )
 
     return make
+
+
+def _acting(prepared: Prepared) -> Acting:
+    from console.engine.acting import Acting
+
+    return Acting(prepared.loaded, prepared.resolver, os.environ)
 
 
 def console_options(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from console.cli.start import ConsoleStart
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from console.demo.fleet import DemoFleet
     from console.settings.schema import SourceSettings
@@ -95,12 +96,19 @@ def _watch(
     closing: list[Callable[[], None]] = [fleet.stop]
 
     def close() -> None:
-        while closing:
-            closing.pop()()
+        with ExitStack() as ends:
+            # Every one is run, whatever happens to another.
+            for end in closing:
+                ends.callback(end)
+            closing.clear()
 
     try:
         prometheus_url = _real_prometheus(fleet, closing) if chosen.real_prometheus else None
-        config = _write_config(fleet.config_toml(prometheus_url=prometheus_url), closing)
+        config = _write_config(
+            fleet.config_toml(prometheus_url=prometheus_url, references=True),
+            fleet.reference_files(),
+            closing,
+        )
         prepared = prepare(replace(flags(shared, chosen), config=config))
         make_source = _with_history(fleet, prepared.loaded.settings.refresh_seconds)
         if chosen.plain:
@@ -135,10 +143,16 @@ def _real_prometheus(fleet: DemoFleet, closing: list[Callable[[], None]]) -> str
     return server.url
 
 
-def _write_config(text: str, closing: list[Callable[[], None]]) -> Path:
+def _write_config(
+    text: str, beside: Mapping[str, bytes], closing: list[Callable[[], None]]
+) -> Path:
     """Write the demo's configuration where a reload can read it again; gone at the end."""
     directory = tempfile.TemporaryDirectory(prefix="midwatch-demo-")
     closing.append(directory.cleanup)
+    for name, content in beside.items():
+        file_beside = Path(directory.name) / name
+        file_beside.parent.mkdir(mode=0o700, exist_ok=True)
+        file_beside.write_bytes(content)
     path = Path(directory.name) / "config.toml"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

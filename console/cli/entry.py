@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk, a quota or a lost device says when it takes no more."""
 
 
 class _Module(Protocol):
@@ -38,6 +42,10 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
         # As an exception, so that servers that were started are ended and files are removed.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+    for stream in (sys.stdout, sys.stderr):
+        # In the C locale a name or an arrow must not end the command; it is shown escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         outcome = _dispatch(arguments)
         sys.stdout.flush()
@@ -50,10 +58,14 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output left, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output left, as `head` does.
+        _give_up_output()
         return exits.BROKEN_PIPE
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in _FULL:
+            _give_up_output()
+            reason = visible(fault.strerror or "it is full").lower()
+            return _told(f"midwatch: the output cannot be written: {reason}", exits.NO_OUTPUT)
         logging.getLogger(__name__).exception("the command failed")
         return _told(
             f"midwatch: this is a fault of midwatch itself: {visible(repr(fault))}; "
@@ -61,6 +73,11 @@ def run(arguments: Sequence[str]) -> int | ConsoleStart:
             exits.INTERNAL,
         )
     return outcome
+
+
+def _give_up_output() -> None:
+    """Send what is still to be written nowhere, or Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from console.cli import exits
-from console.cli.exits import CommandError
+from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.reading import ReadingState
 from console.facts.signals import SIGNALS
@@ -31,10 +31,16 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     parser.add_argument("url", metavar="URL")
     add_shared(parser)
     chosen = parser.parse_all(arguments)
+    if not chosen.url.startswith(("http://", "https://")):
+        raise UsageError(
+            f'{visible(chosen.url)} is no URL; did you mean "http://{visible(chosen.url)}"?'
+        )
     names = frozenset(found.group(1) for found in _SAMPLE.finditer(asyncio.run(_read(chosen.url))))
     known = [profile for profile in profiles().values() if names & set(profile.signature)]
     if not known:
         print(f"{visible(chosen.url)}: {len(names)} metrics, none of a server that is recognised")
+        if not names:
+            print("it answers, but not with metrics; most services give them under /metrics")
         print("add: model_requests_total{model, outcome}; docs/profiles.md lists what else counts")
         return exits.FAILED
     for profile in known:
@@ -92,7 +98,7 @@ async def _read(url: str) -> str:
     try:
         answer = await wire.get("")
     except WireError as fault:
-        raise CommandError(f"{visible(url)} cannot be read: {fault.sentence}") from fault
+        raise CommandError(fault.sentence) from fault
     finally:
         await wire.aclose()
     if answer.status != 200:

@@ -7,15 +7,19 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from console.cli import exits
 from console.cli.exits import CommandError
+from console.cli.logs import keep_out_of_log
 from console.settings.load import Flags, Loaded, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from console.engine.service import Engine
-    from console.settings.schema import SourceSettings
+    from console.journal import Journal
+    from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
     from console.sources.protocol import Source
 
@@ -46,25 +50,36 @@ class Prepared:
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
             make_reader=reader_factory(self.resolver),
+            open_record=self._open_record,
         )
 
+    def _open_record(self, settings: Settings) -> Journal:
+        from console.journal import open_configured
 
-def prepare(flags: Flags, *, needs_source: bool = True) -> Prepared:
+        # Nothing is written here, so a configuration file that is gone by now is no hindrance.
+        read = replace(self.loaded, settings=settings, path=None)
+        return open_configured(read, self.resolver, os.environ, read_only=True)
+
+
+def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True) -> Prepared:
     """Load settings and begin to fetch secrets.
+
+    Without ``references`` drift references count as not declared: one is about to be written.
 
     Raises `SettingsError`, and `CommandError` where no source is declared but one is needed.
     """
     from console.settings.secrets import SecretResolver, list_references
 
     def load_again() -> Loaded:
-        return load(flags, os.environ)
+        return load(flags, os.environ, references=references)
 
     loaded = load_again()
     for warning in loaded.warnings:
         sys.stderr.write(f"midwatch: {warning}\n")
     if needs_source and not loaded.settings.sources:
         raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
-    references = [each.reference for each in list_references(loaded.settings)]
-    resolver = SecretResolver(references, os.environ)
+    secrets = [each.reference for each in list_references(loaded.settings)]
+    resolver = SecretResolver(secrets, os.environ)
+    keep_out_of_log(resolver.known)
     resolver.start()
     return Prepared(loaded, load_again, resolver)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.cli.exits import CommandError
 from console.facts.text import visible
+from console.settings.hidden import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from console.settings.hidden import SecretValue
 
 LARGEST_BYTES = 2_000_000
 KEPT_FILES = 3
@@ -19,17 +25,23 @@ _AUTHORIZATION = re.compile(r"(?i)\b(authorization|bearer|basic|password|token|s
 
 
 class CleanFormatter(logging.Formatter):
-    """One line an event: control characters visible, what looks like a credential left out."""
+    """One line an event: control characters visible, secrets and what looks like one left out."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form)
+        self.secrets: Callable[[], Iterable[SecretValue]] = tuple
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the event as text; a traceback keeps its own lines."""
-        text = super().format(record)
+        text = redact(super().format(record), self.secrets())
         clean = _AUTHORIZATION.sub(r"\1\2•••", _CREDENTIALS_IN_URL.sub(r"\g<scheme>•••@", text))
         return "\n".join(visible(line, limit=2000) for line in clean.splitlines())
 
 
 def start_log(file: str) -> None:
     """Log to ``file``; raises `CommandError` where it cannot be written."""
+    from logging.handlers import RotatingFileHandler
+
     path = Path(file).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,3 +60,10 @@ def start_log(file: str) -> None:
     root.setLevel(logging.INFO)
     for chatty in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def keep_out_of_log(secrets: Callable[[], Iterable[SecretValue]]) -> None:
+    """Leave out of the log, from now on, whatever ``secrets`` returns when a line is written."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, CleanFormatter):
+            handler.formatter.secrets = secrets

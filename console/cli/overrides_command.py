@@ -12,6 +12,7 @@ from console.actions.overrides import overrides_in_force
 from console.actions.recovery import note_truth
 from console.actions.refusal import ActionRefused
 from console.actions.standing import KEEPER_LEASE, holder_name, holder_of
+from console.actions.watching import note_ended_by_service
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.cli.acting import (
     DONE,
@@ -87,6 +88,7 @@ async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
         bench = session.bench
         now = bench.clock()
         found = await asyncio.to_thread(overrides_in_force, bench.journal)
+        found = await note_ended_by_service(bench, found)
         me = holder_name(bench.who, "looking")
         keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, me, now)
         if as_json:
@@ -115,6 +117,8 @@ def line(override: Override, now: float) -> str:
         case state:
             when = f"{_whole(left)}{'!' if state == 'ends soon' else ''}"
     sure = "" if override.certain else " UNVERIFIED"
+    if override.lost:
+        sure += f" LOST: now {override.lost}"
     drill = " drill" if override.drill else ""
     return visible(
         f"{override.op_id}  {override.verb:<9} {override.target:<22} {override.wanted:<14} "
@@ -154,6 +158,7 @@ def document(override: Override, now: float) -> dict[str, object]:
         "ends_in": override.ends_in,
         "enforced_by": override.enforced_by,
         "certain": override.certain,
+        "lost": override.lost or None,
         "drill": override.drill,
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from console.cli import exits
 from console.cli.exits import CommandError, UsageError
 from console.cli.loading import Prepared, prepare
+from console.cli.naming import row_of
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
@@ -42,42 +43,53 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     add_shared(parser)
     chosen = parser.parse_all(arguments)
     if chosen.signal not in SIGNALS:
-        close = nearest(chosen.signal, SIGNALS)
-        raise UsageError(f"there is no signal {visible(chosen.signal)}; {close}".rstrip("; "))
+        hint = nearest(chosen.signal, SIGNALS) or f"signals: {', '.join(SIGNALS)}"
+        raise UsageError(f"there is no signal {visible(chosen.signal)}; {hint}")
     try:
         seconds = parse_duration(chosen.range)
     except DurationError as fault:
         raise UsageError(f"--range: {fault}") from fault
     width = max(40, min(160, shutil.get_terminal_size((100, 24)).columns))
     prepared = prepare(flags(shared))
-    series = asyncio.run(_fetch(prepared, chosen.model, chosen.signal, seconds, width))
+    series, hint = asyncio.run(_fetch(prepared, chosen.model, chosen.signal, seconds, width))
     if series.error is not None:
         raise CommandError(visible(series.error))
     from console.reports.plots import chart
 
-    text = chart(series, model=chosen.model, width=width, height=_ROWS)
+    plain = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    text = chart(series, model=chosen.model, width=width, height=_ROWS, ascii_only=plain)
     if not text:
         raise CommandError(
             f"{visible(chosen.model)} has no value of {chosen.signal} in the last {chosen.range}; "
-            "a scrape source knows no past, only a Prometheus server does"
+            f"{visible(hint) or 'its source keeps nothing that old'}"
         )
     sys.stdout.write(text)
     return exits.OK
 
 
-async def _fetch(prepared: Prepared, model: str, signal: str, seconds: float, cells: int) -> Series:
+async def _fetch(
+    prepared: Prepared, model: str, signal: str, seconds: float, cells: int
+) -> tuple[Series, str]:
+    """Return the points, and what would fill the signal if it is empty at this moment."""
     engine = prepared.engine()
     try:
         snapshot = await engine.once(remembers=False, limit_seconds=_LIMIT_SECONDS)
-        if model not in snapshot.index:
-            close = nearest(model, snapshot.index)
-            raise CommandError(f"there is no model {visible(model)}; {close}".rstrip("; "))
+        row_of(snapshot, model)
         framed = await _framed(prepared, engine, model, signal, seconds, cells)
+        hint = _hint(prepared, engine, model, signal)
         if framed is not None:
-            return framed
-        return (await engine.series(model, (signal,), seconds, cells)).series[0]
+            return framed, hint
+        return (await engine.series(model, (signal,), seconds, cells)).series[0], hint
     finally:
         await engine.close()
+
+
+def _hint(prepared: Prepared, engine: Engine, model: str, signal: str) -> str:
+    seat = engine.seat(model)
+    kinds = {source.name: source.kind for source in prepared.loaded.settings.sources}
+    if seat is not None and kinds.get(seat.source) == "scrape":
+        return "a scrape source knows nothing from before this command, a Prometheus server does"
+    return engine.explain(model, signal).hint
 
 
 async def _framed(

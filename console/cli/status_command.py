@@ -10,11 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from console.cli import exits
-from console.cli.exits import CommandError
 from console.cli.loading import prepare
+from console.cli.naming import row_of
 from console.cli.parsing import Parser, add_shared, flags
-from console.facts.text import visible
-from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Snapshot
 
 _EPILOG = (
-    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown or source down, else 0; "
+    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown, source down or no model at "
+    "all, else 0; "
     "64 bad usage, 78 bad configuration."
 )
 
@@ -68,6 +67,10 @@ async def _status(engine: Engine, chosen: argparse.Namespace) -> int:
         snapshot = await engine.once(remembers=not chosen.instant)
         if not chosen.instant:
             began_at = time.monotonic()
+            if any(source.kind == "scrape" for source in engine.settings.sources):
+                # Of the first scrape there are no rates yet: it is no look that could count.
+                await asyncio.sleep(engine.settings.refresh_seconds)
+                snapshot = await engine.once()
             await asyncio.sleep(engine.settings.refresh_seconds)
             snapshot = await engine.once()
             _tell_of_slow_start(time.monotonic() - began_at, engine)
@@ -85,9 +88,17 @@ async def _watch(
 ) -> int:
     """Print every tick; ends only by an interrupt or a reader that left."""
 
+    lost: list[OSError] = []
+
     def publish(snapshot: Snapshot) -> None:
-        sys.stdout.write(show(snapshot, _rows(snapshot, chosen.models, told=False)))
-        sys.stdout.flush()
+        text = show(snapshot, _rows(snapshot, chosen.models, told=False))
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as fault:
+            # The engine outlives faults of a tick; without a reader there is nothing to live for.
+            lost.append(fault)
+            engine.stop()
 
     reloads: set[asyncio.Task[None]] = set()
 
@@ -98,6 +109,8 @@ async def _watch(
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, reload)
     await engine.run(publish)
+    if lost:
+        raise lost[0]
     return exits.OK
 
 
@@ -126,21 +139,9 @@ def _rows(snapshot: Snapshot, models: Sequence[str], *, told: bool = True) -> li
     """Return the rows of the named models, None for all; raises `CommandError` for a wrong name."""
     if not models:
         return None
-    known = {row.model: index for index, row in enumerate(snapshot.rows)}
-    missing = [model for model in models if model not in known]
-    if missing and told:
-        if any(status.state != "up" for status in snapshot.sources):
-            raise CommandError(
-                f"model {visible(missing[0])} is not known, and a source is away; "
-                "`midwatch status --plain` says which",
-                exits.UNKNOWN,
-            )
-        close = nearest(missing[0], known)
-        raise CommandError(
-            f"there is no model {visible(missing[0])}" + (f"; {close}" if close else ""),
-            exits.BAD_USAGE,
-        )
-    return [known[model] for model in models if model in known]
+    if told:
+        return [row_of(snapshot, model) for model in models]
+    return [snapshot.index[model] for model in models if model in snapshot.index]
 
 
 def _exit_code(snapshot: Snapshot, rows: Sequence[int] | None) -> int:
@@ -154,5 +155,5 @@ def _tell(sentence: str) -> None:
 
 
 def _tell_of_slow_start(seconds: float, engine: Engine) -> None:
-    if seconds > 4 * engine.settings.refresh_seconds:
+    if seconds > 5 * engine.settings.refresh_seconds:
         _tell(f"a source was slow: two looks took {seconds:.0f} s")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from console.demo.catalogue import DEPENDENCIES
+from console.demo.references import path_of
 from console.demo.specs import ModelSpec
 
 SOURCE_NAME = "demo"
@@ -29,10 +30,15 @@ def config_toml(
     targets: Sequence[str],
     prometheus_url: str | None,
     control_urls: Mapping[str, str] | None = None,
+    *,
+    references: bool = False,
+    journal_url: str | None = None,
 ) -> str:
     """Return a complete configuration for ``models``, scraped or read from a Prometheus.
 
-    ``control_urls`` gives the base URL of each model whose service can be controlled.
+    ``control_urls`` gives the base URL of each model whose service can be controlled. With
+    ``references`` the files that drift is measured against are named; with ``journal_url`` what
+    is done to the models stands in a record of its own.
     """
     urls = control_urls or {}
     lines = [
@@ -44,8 +50,11 @@ def config_toml(
         "",
         *_source(targets, prometheus_url),
     ]
+    if journal_url is not None:
+        lines += ["", "[journal]", f"url = {_text(journal_url)}"]
     for model in models:
-        lines += ["", *_model(model, model.name in urls)]
+        reference = path_of(model) if references else None
+        lines += ["", *_model(model, model.name in urls, reference)]
     used = {name for model in models for name in model.dependencies}
     for dependency in DEPENDENCIES:
         if dependency.name in used:
@@ -127,7 +136,7 @@ def _dependency_control(name: str, urls: Sequence[str]) -> list[str]:
     ]
 
 
-def _model(model: ModelSpec, controllable: bool) -> list[str]:
+def _model(model: ModelSpec, controllable: bool, reference: str | None) -> list[str]:
     key = f"models.{_text(model.name)}"
     lines = [
         f"[{key}]",
@@ -161,6 +170,8 @@ def _model(model: ModelSpec, controllable: bool) -> list[str]:
         named = {role: _text(f"{model.name}-{role}") for role in _roles(model)}
         lines.append(_table("controls", **named))
     lines += _promises(model)
+    if reference is not None:
+        lines.append(_table("drift", reference=_text(reference)))
     for backend in model.fallbacks:
         lines += [
             "",

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from console.demo.config import config_toml
 from console.demo.history import History, HistoryBlock
 from console.demo.http import LOOPBACK, Request, Response, open_listener
 from console.demo.layout import CONTENT_TYPE, Page
+from console.demo.references import path_of, reference_file
 from console.demo.service import Service
 from console.demo.simulation import Simulation
 from console.demo.specs import ModelSpec
@@ -111,6 +113,7 @@ class DemoFleet:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
+        self._place: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -140,7 +143,11 @@ class DemoFleet:
         self._thread = threading.Thread(target=run, name="demo-fleet", daemon=True)
         self._thread.start()
         ready.wait()
+        # What is done to simulated models must not stand in the operator's own record.
+        self._place = tempfile.TemporaryDirectory(prefix="midwatch-demo-journal-")
         if problems:
+            self._place.cleanup()
+            self._place = None
             self._thread.join()
             self._thread = None
             raise DemoError(
@@ -156,6 +163,9 @@ class DemoFleet:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
         self._thread = None
+        if self._place is not None:
+            self._place.cleanup()
+            self._place = None
 
     def history(self) -> Iterator[HistoryBlock]:
         """Return everything before the start, coarse to fine; raises ``DemoError`` before it."""
@@ -168,15 +178,34 @@ class DemoFleet:
         }
         return self._history.blocks(by_model)
 
-    def config_toml(self, *, prometheus_url: str | None = None) -> str:
-        """Return a complete configuration: the fleet's own targets, or a Prometheus with them."""
+    def config_toml(self, *, prometheus_url: str | None = None, references: bool = False) -> str:
+        """Return a complete configuration: the fleet's own targets, or a Prometheus with them.
+
+        With ``references`` it names the files of `reference_files`, to be put beside it.
+        """
         control_urls = {
             service.model.name: address.url
             for endpoint, address in zip(self._endpoints(), self.services, strict=False)
             for service in endpoint
             if address.profile == "midwatch"
         }
-        return config_toml(self.models, self.targets, prometheus_url, control_urls)
+        journal_url = None
+        if self._place is not None:
+            journal_url = f"sqlite:///{self._place.name}/journal.db"
+        return config_toml(
+            self.models,
+            self.targets,
+            prometheus_url,
+            control_urls,
+            references=references,
+            journal_url=journal_url,
+        )
+
+    def reference_files(self) -> dict[str, bytes]:
+        """Return frozen score distributions by their path beside the configuration."""
+        now = self.simulation.now
+        paths = ((path_of(model), model) for model in self.models)
+        return {path: reference_file(model, now) for path, model in paths if path is not None}
 
     def _endpoints(self) -> list[list[Service]]:
         """Return the services of each listener: one model each, clones several together."""

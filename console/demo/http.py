@@ -52,6 +52,9 @@ async def open_listener(handler: Handler, port: int) -> asyncio.Server:
             await _talk(handler, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass  # The other side left or fell silent; there is nobody to tell.
+        except asyncio.CancelledError:
+            # The fleet stops. Python 3.11 prints a traceback for a handler that ends cancelled.
+            pass
         finally:
             writer.close()
 

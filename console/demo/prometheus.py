@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import os
 import shutil
 import socket
 import subprocess
@@ -46,6 +47,7 @@ class RealPrometheus:
         self._history_seconds = history_days * _DAY
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
+        self._importing: set[subprocess.Popen[bytes]] = set()
         self._home: Path | None = None
         self.url = ""
         self.backfill_seconds = 0.0
@@ -94,7 +96,8 @@ class RealPrometheus:
     def _backfill(self, home: Path) -> None:
         data = home / "data"
         data.mkdir()
-        with ThreadPoolExecutor(IMPORTS_AT_ONCE) as imports:
+        imports = ThreadPoolExecutor(IMPORTS_AT_ONCE)
+        try:
             running = []
             parts = openmetrics_parts(list(self._fleet.history()), self._history_seconds)
             for number, text in enumerate(parts):
@@ -103,25 +106,39 @@ class RealPrometheus:
                 running.append(imports.submit(self._import, source, data))
             for done in running:
                 done.result()
+        except BaseException:
+            # Somebody wants to leave: neither the queue nor the imports under way are waited for.
+            imports.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(self._importing):
+                process.kill()
+            raise
+        finally:
+            imports.shutdown()
 
     def _import(self, source: Path, data: Path) -> None:
         command = [self._programs["promtool"], "tsdb", "create-blocks-from", "openmetrics", "-q"]
-        try:
-            done = subprocess.run(
-                [*command, str(source), str(data)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=IMPORT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise DemoError(
-                f"promtool needed more than {IMPORT_SECONDS:.0f} s to import the history; "
-                "run the demo without --real-prometheus"
-            ) from None
+        with subprocess.Popen(
+            [*command, str(source), str(data)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            # It keeps its work in the temporary directory, which then goes with the rest.
+            env={**os.environ, "TMPDIR": str(source.parent)},
+        ) as done:
+            self._importing.add(done)
+            try:
+                _, said = done.communicate(timeout=IMPORT_SECONDS)
+            except subprocess.TimeoutExpired:
+                done.kill()
+                raise DemoError(
+                    f"promtool needed more than {IMPORT_SECONDS:.0f} s to import the history; "
+                    "run the demo without --real-prometheus"
+                ) from None
+            finally:
+                self._importing.discard(done)
         source.unlink()
         if done.returncode != 0:
-            raise DemoError(f"promtool could not import the history: {_last_words(done.stderr)}")
+            raise DemoError(f"promtool could not import the history: {_last_words(said)}")
 
     def _launch(self, home: Path) -> None:
         config = home / "prometheus.yml"

@@ -67,7 +67,7 @@ class Story:
         """Return how far the inputs of ``model`` moved, in standard deviations of the reference."""
         if self.scenario != "story" or model != "churn-ranker":
             return resting
-        before = 0.47 * _ramp(seconds, -6 * _HOUR, 0)
+        before = 0.43 * _ramp(seconds, -8 * _HOUR, -2 * _HOUR)
         after = 0.05 * _ramp(seconds, 0, 2 * _HOUR)
         return resting + before + after
 

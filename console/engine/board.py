@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.engine.buckets import BucketTable
 from console.engine.columns import ColumnBuilder
-from console.engine.join import JoinCache
+from console.engine.join import JoinCache, rows_asked
 from console.engine.seats import Seat, Seating
 from console.facts.signals import SIGNALS
 from console.fleet.observed import LabelledValue, Observed
+from console.signals.profile import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from console.facts.samples import Answer
     from console.facts.snapshot import SignalColumn
+    from console.fleet.observed import Buckets
     from console.signals.query import Query
 
     Indices = NDArray[np.intp]
@@ -52,6 +55,7 @@ class Board:
         self._joins = JoinCache()
         self._rows_of: dict[tuple[str, str], dict[str, tuple[int, ...]]] = {}
         self._labelled: dict[tuple[str, str], tuple[Answer, tuple[LabelledValue, ...]]] = {}
+        self._buckets = BucketTable()
 
     def seat(self, seating: Seating) -> None:
         """Take new rows or new seats; answers stay, joins are made anew."""
@@ -60,6 +64,7 @@ class Board:
         self.seating = seating
         self._joins.clear()
         self._labelled.clear()
+        self._buckets.clear()
         rows_of: dict[tuple[str, str], dict[str, list[int]]] = {}
         for index, seat in enumerate(seating.seats):
             values = rows_of.setdefault((seat.source, seat.profile), {})
@@ -77,6 +82,7 @@ class Board:
             del self._answers[name]
             self._labelled.pop(name, None)
             self._joins.drop(*name)
+            self._buckets.drop(*name)
 
     def planned(self, source: str) -> tuple[Query, ...]:
         """Return the questions of one source."""
@@ -111,8 +117,14 @@ class Board:
         builders: dict[str, ColumnBuilder] = {}
         counted: dict[str, list[tuple[Indices, Query]]] = {}
         labelled: dict[str, list[LabelledValue]] = {}
+        histograms: dict[str, list[Buckets]] = {}
         for source, query in self._in_order():
             answer = self._answers.get((source, query.id))
+            if query.is_buckets:
+                if answer is not None:
+                    seen = self._histogram(source, query, answer, stale=source in away)
+                    histograms.setdefault(query.column, []).append(seen)
+                continue
             if query.labelled:
                 facts = labelled.setdefault(query.column, [])
                 if answer is not None:
@@ -130,7 +142,9 @@ class Board:
             name: builder.build() for name, builder in builders.items()
         }
         return Observed(
-            columns=columns, labelled={name: tuple(facts) for name, facts in labelled.items()}
+            columns=columns,
+            labelled={name: tuple(facts) for name, facts in labelled.items()},
+            buckets={name: tuple(seen) for name, seen in histograms.items()},
         )
 
     def _in_order(self) -> list[tuple[str, Query]]:
@@ -141,16 +155,19 @@ class Board:
     def _rows(self, source: str, query: Query) -> Mapping[str, tuple[int, ...]]:
         return self._rows_of.get((source, query.profile), {})
 
+    def _histogram(self, source: str, query: Query, answer: Answer, *, stale: bool) -> Buckets:
+        return self._buckets.of(source, query, answer, self._rows(source, query), stale=stale)
+
     def _fill(
         self, builder: ColumnBuilder, source: str, query: Query, answer: Answer, *, stale: bool
     ) -> Indices:
         rows_of = self._rows(source, query)
         if answer.error is not None:
-            failed = _rows_asked(rows_of, query)
+            failed = rows_asked(rows_of, query)
             builder.fail(failed, answer.at)
             return failed
         if query.exclusive:
-            asked = _rows_asked(rows_of, query)
+            asked = rows_asked(rows_of, query)
             builder.clear(asked)
             entries, rows = self._own(source, query, answer, asked)
         else:
@@ -190,7 +207,7 @@ class Board:
             rows = self.seating.rows
             facts = tuple(
                 LabelledValue(
-                    labels=(rows[row].model, *answer.keys[entry][1:]),
+                    labels=(rows[row].model, *_told(query, answer.keys[entry][1:])),
                     value=values[entry],
                     at=answer.at,
                 )
@@ -198,6 +215,14 @@ class Board:
             )
         self._labelled[source, query.id] = (answer, facts)
         return facts
+
+
+def _told(query: Query, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return label values, empty where the profile's server only writes that it has none."""
+    profile = profiles().get(query.profile)
+    if profile is None:
+        return labels
+    return tuple(profile.value_of(label) or "" for label in labels)
 
 
 def _says_the_same(before: Answer, answer: Answer) -> bool:
@@ -219,16 +244,6 @@ def _speaks_for(query: Query, seat: Seat) -> bool:
     return query.profile == seat.profile and (
         query.models is None or seat.series_value in query.models
     )
-
-
-def _rows_asked(rows_of: Mapping[str, tuple[int, ...]], query: Query) -> Indices:
-    rows = [
-        row
-        for value, indices in rows_of.items()
-        if query.models is None or value in query.models
-        for row in indices
-    ]
-    return np.array(rows, dtype=np.intp)
 
 
 def _count(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from console.facts.signals import BURN_WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ BASES: Mapping[str, tuple[str, ...]] = {
     "budget_left": ("error_ratio@30d", "slow_ratio@30d"),
     "review_rho": ("review_rate", "review_capacity"),
     "cost_today": ("cost_today", "cost_per_hour"),
+    "cost_month": ("cost_month", "cost_per_hour"),
     "cost_pace": ("cost_today", "cost_per_hour"),
     "spend_burn": ("cost_per_hour",),
     "cost_per_1k": ("cost_per_hour", "requests_count@1h"),
@@ -59,6 +61,8 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
         return 1000.0 * _ratio(base("cost_per_hour"), base("requests_count@1h"))
     if signal == "cost_today":
         return _spent_today(times, base("cost_today"), base("cost_per_hour"))
+    if signal == "cost_month":
+        return _spent_since(times, base("cost_month"), base("cost_per_hour"), _first_of_month)
     budget = row.budget_month_usd
     if not budget:
         return nothing
@@ -70,23 +74,40 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
 
 
 def _spent_today(times: Floats, today: Floats, hourly: Floats) -> Floats:
-    """Return USD since midnight UTC at each time of the last day, walking back from the newest.
+    return _spent_since(times, today, hourly, _midnight)
 
-    The question has the length of today, so that an hour ago it would reach into yesterday;
-    what was spent since then is taken off instead.
+
+def _spent_since(
+    times: Floats, amount: Floats, hourly: Floats, began: Callable[[float], float]
+) -> Floats:
+    """Return USD since the period began, walking back from the newest ``amount``.
+
+    The question has the length of today (or of the month), so that an hour ago it would reach
+    into yesterday; what was spent since then is taken off instead. Where nobody says what was
+    spent in an hour only the newest is known.
     """
     spent = np.full(len(times), np.nan)
-    known = np.flatnonzero(~np.isnan(today))
+    known = np.flatnonzero(~np.isnan(amount))
     if not len(known):
         return spent
     last = known[-1]
-    steps = np.diff(times[: last + 1]) / 3600.0
-    rate = np.nan_to_num((hourly[1 : last + 1] + hourly[:last]) / 2.0)
-    since = np.concatenate([np.cumsum((rate * steps)[::-1])[::-1], [0.0]])
-    spent[: last + 1] = np.maximum(today[last] - since, 0.0)
-    spent[times < np.floor(times[last] / DAY_SECONDS) * DAY_SECONDS] = np.nan
-    spent[last:] = today[last]
+    if not np.isnan(hourly[: last + 1]).all():
+        steps = np.diff(times[: last + 1]) / 3600.0
+        rate = np.nan_to_num((hourly[1 : last + 1] + hourly[:last]) / 2.0)
+        since = np.concatenate([np.cumsum((rate * steps)[::-1])[::-1], [0.0]])
+        spent[: last + 1] = np.maximum(amount[last] - since, 0.0)
+        spent[times < began(float(times[last]))] = np.nan
+    spent[last:] = amount[last]
     return spent
+
+
+def _midnight(at: float) -> float:
+    return at - at % DAY_SECONDS
+
+
+def _first_of_month(at: float) -> float:
+    first = datetime.fromtimestamp(at, UTC).replace(day=1)
+    return _midnight(first.timestamp())
 
 
 def _burn(row: ModelRow, error_ratio: Floats, slow_ratio: Floats) -> Floats:

@@ -7,21 +7,31 @@ from typing import TYPE_CHECKING
 from console.engine.derived import BASES
 from console.engine.handle import Explanation
 from console.engine.hints import hint
+from console.engine.score_series import PSI
 from console.facts.reading import NO_DATA, Reading
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
+from console.fleet.distribution import of_model, sentence
+from console.fleet.score_drift import OTHER_EDGES, fault_of
+from console.signals.scores import SCORES
 from console.signals.units import format_signal
 
 if TYPE_CHECKING:
     from console.engine.board import Asked
     from console.engine.desk import Desk
     from console.facts.snapshot import Snapshot
+    from console.fleet.score_drift import ScoreDrift
 
 
 def explain(
-    desk: Desk, snapshot: Snapshot | None, model: str, signal: str, now: float
+    desk: Desk,
+    snapshot: Snapshot | None,
+    model: str,
+    signal: str,
+    now: float,
+    drift: ScoreDrift | None = None,
 ) -> Explanation:
-    """Explain one signal of one model as of ``now`` (Unix seconds)."""
+    """Explain one signal of one model as of ``now`` (Unix seconds); ``drift`` as last measured."""
     fact = SIGNALS.get(signal)
     reading, asked, source, profile = _found(desk, snapshot, model, signal)
     failure = next((item.answer.error for item in asked if item.answer and item.answer.error), None)
@@ -40,9 +50,31 @@ def explain(
         age_seconds=None if reading.at is None else max(0.0, now - reading.at),
         window_seconds=reading.window_seconds,
         n=reading.n,
-        method=reading.method or (asked[-1].query.method if asked else ""),
-        hint=visible(failure) if failure else hint(signal, model, reading.state, profile),
+        method=_method(reading, asked, _measures(drift, model, signal)),
+        hint=visible(failure)
+        if failure
+        else _reference_hint(drift, model, signal) or hint(signal, model, reading.state, profile),
     )
+
+
+def _method(reading: Reading, asked: tuple[Asked, ...], measured: str) -> str:
+    method = reading.method or (asked[-1].query.method if asked else "")
+    return f"{method}: {measured}" if measured else method
+
+
+def _reference_hint(drift: ScoreDrift | None, model: str, signal: str) -> str:
+    """Return what to do about a declared reference that nothing can be measured by."""
+    fault = fault_of(drift, model) if signal == PSI else ""
+    if not fault:
+        return ""
+    then = ": `midwatch reference` takes a new one" if fault == OTHER_EDGES else ""
+    return f"the declared reference is not in force, {fault}{then}"
+
+
+def _measures(drift: ScoreDrift | None, model: str, signal: str) -> str:
+    """Return every measure of a drift that the console computed itself, else nothing."""
+    found = of_model(drift, model) if signal == PSI else None
+    return sentence(found.measures) if found is not None and found.measures else ""
 
 
 def _found(
@@ -57,6 +89,8 @@ def _found(
     asked = tuple(
         item for column in BASES.get(signal, (signal,)) for item in desk.board.asked(seat, column)
     )
+    if signal == PSI and seating.rows[row].reference is not None:
+        asked = (*desk.board.asked(seat, SCORES), *asked)
     shown = None if snapshot is None else snapshot.index.get(model)
     reading = NO_DATA if snapshot is None or shown is None else snapshot.reading(signal, shown)
     return reading, asked, seat.source, seat.profile

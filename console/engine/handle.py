@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.actions.outlook import Outlook
+    from console.facts.action import (
+        ActionRequest,
+        Confirmation,
+        Mode,
+        Outcome,
+        PreparedAction,
+    )
+    from console.facts.drift import Distribution
     from console.facts.reading import ReadingState
     from console.facts.samples import Series
     from console.facts.snapshot import Snapshot
@@ -65,6 +74,36 @@ class SeriesSet:
     series: tuple[Series, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WriteState:
+    """What this console may do to the world now, and as whom.
+
+    ``armed_left_seconds`` is None where time does not end it, ``unarmable`` why no key can change
+    the mode. ``who`` is the declared name, ``person`` the account behind it; ``shared_login`` says
+    that several people use it. ``shared_journal`` tells that a second person can be asked.
+    ``problem`` is a sentence on why nothing can be sent, empty where there is none. ``settled``
+    says what became of operations that were cut off before this start.
+    """
+
+    mode: Mode = "read_only"
+    armed_left_seconds: float | None = None
+    unarmable: str = ""
+    who: str = ""
+    person: str = ""
+    shared_login: bool = False
+    shared_journal: bool = False
+    problem: str = ""
+    settled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why something was not done; ``fault`` alone may have reached the world before it failed."""
+
+    sentences: tuple[str, ...]
+    kind: Literal["guard", "not_allowed", "journal", "fault"] = "guard"
+
+
 class EngineHandle(Protocol):
     """The engine as the console sees it.
 
@@ -107,6 +146,10 @@ class EngineHandle(Protocol):
         """Ask the source for the last ``seconds`` in about ``cells`` points a signal."""
         ...
 
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        """Ask how a model's scores are distributed now, beside its reference if it has one."""
+        ...
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where the number of this model comes from."""
         ...
@@ -117,4 +160,52 @@ class EngineHandle(Protocol):
 
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way instead of at the next tick."""
+        ...
+
+    @property
+    def writing(self) -> WriteState:
+        """Return what this console may do to the world now, and as whom."""
+        ...
+
+    def switch_arming(self) -> None:
+        """Arm for 30 min, or disarm; does nothing where a setting fixes the mode."""
+        ...
+
+    def prepare_action(
+        self,
+        request: ActionRequest,
+        deliver: Callable[[PreparedAction | Refused], None],
+        together: int = 1,
+    ) -> None:
+        """Read the world and weigh what ``request`` would do; one of several together is C3.
+
+        A request with a ``purpose`` ends, renews or undoes what ``ends_op`` names: an operation,
+        for end and renew also the model whose override it is.
+        """
+        ...
+
+    def perform_action(
+        self,
+        prepared: PreparedAction,
+        confirmation: Confirmation,
+        progress: Callable[[str, str], None],
+        deliver: Callable[[Outcome | Refused], None],
+    ) -> None:
+        """Do what was prepared; ``progress`` gets each stage: intent, sent, observed."""
+        ...
+
+    def request_approval(
+        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+    ) -> None:
+        """Ask for a second person and wait up to ten minutes; ``deliver`` gets the account."""
+        ...
+
+    def forget_approval(self, op_id: str) -> None:
+        """Wait no longer for the second person of an operation."""
+        ...
+
+    def request_outlooks(
+        self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
+    ) -> None:
+        """Say what could be done to a model, rung by rung and verb by verb, and what objects."""
         ...

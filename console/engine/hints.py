@@ -22,6 +22,9 @@ _NEEDED = {
     "spend_burn": ("cost_per_hour", "set models.NAME.cost.budget_month"),
     "budget_left": ("error_ratio", ""),
 }
+_REFERENCE_HINT = (
+    "or set models.NAME.drift.reference where the service exports model_prediction_score"
+)
 _SPEND_PARTS = frozenset({"cost_today", "cost_month"})
 
 
@@ -47,7 +50,8 @@ def _to_fill(signal: str, profile: str) -> str:
         signal, ("error_ratio" if signal.startswith("burn_") else signal, "")
     )
     metrics = _metrics(base, profile)
-    return " and ".join(part for part in (setting, metrics) if part)
+    told = " and ".join(part for part in (setting, metrics) if part)
+    return f"{told}; {_REFERENCE_HINT}" if signal == "drift_psi" else told
 
 
 def _metrics(signal: str, profile: str) -> str:

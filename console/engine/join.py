@@ -43,6 +43,17 @@ def join(keys: Keys, rows_of: Mapping[str, tuple[int, ...]], models: frozenset[s
     return Join(keys, models, np.array(entries, dtype=np.intp), np.array(rows, dtype=np.intp))
 
 
+def rows_asked(rows_of: Mapping[str, tuple[int, ...]], query: Query) -> Indices:
+    """Return the rows that a query is about."""
+    rows = [
+        row
+        for value, indices in rows_of.items()
+        if query.models is None or value in query.models
+        for row in indices
+    ]
+    return np.array(rows, dtype=np.intp)
+
+
 class JoinCache:
     """Joins by query, valid while the answer's keys are the identical object and no row moved.
 

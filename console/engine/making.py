@@ -35,6 +35,10 @@ class BrokenSource:
         """Raise `SourceDown`."""
         raise SourceDown(self._sentence)
 
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Raise `SourceDown`."""
+        raise SourceDown(self._sentence)
+
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float
     ) -> Series:

@@ -9,9 +9,11 @@ import numpy as np
 
 from console.engine.derived import BASES, derive
 from console.engine.handle import SeriesSet
+from console.engine.score_series import PSI, psi_series
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
+from console.signals.scores import SCORES
 from console.sources.protocol import SourceDown
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from console.engine.desk import Desk
     from console.engine.history import History
     from console.engine.seats import Seat
+    from console.facts.drift import DriftReference
     from console.facts.model import ModelRow
     from console.sources.protocol import Source
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 LEAST_STEP_SECONDS = 5.0
 KEPT_ANSWERS = 64
 LEAST_FRESH_SECONDS = 15.0
+PSI_FRESH_SECONDS = 60.0
 
 
 class Ranges:
@@ -68,7 +72,8 @@ class Ranges:
     async def _one(self, model: str, signal: str, start: float, end: float, step: float) -> Series:
         kept_as = (model, signal, end - start, round((end - start) / step))
         kept = self._kept.get(kept_as)
-        if kept is not None and end - kept[0] < max(step, LEAST_FRESH_SECONDS):
+        fresh_seconds = PSI_FRESH_SECONDS if signal == PSI else LEAST_FRESH_SECONDS
+        if kept is not None and end - kept[0] < max(step, fresh_seconds):
             return kept[1]
         fresh = self._with_ticks(model, await self._asked(model, signal, start, end, step), start)
         if fresh.error is None:
@@ -86,10 +91,34 @@ class Ranges:
             return _empty(signal, f"no model is named {visible(model)} any more")
         bases = BASES.get(signal, (signal,))
         known, seat = seating.rows[row], seating.seats[row]
+        if signal == PSI and known.reference is not None:
+            computed = await self._scores(known.reference, seat, start, end, step)
+            if computed is not None:
+                return computed
         found = [await self._base(seat, column, start, end, step) for column in bases]
         if signal not in BASES:
             return Series(signal, found[0].times, found[0].values, found[0].error)
         return _derived(signal, known, dict(zip(bases, found, strict=True)))
+
+    async def _scores(
+        self, reference: DriftReference, seat: Seat, start: float, end: float, step: float
+    ) -> Series | None:
+        """Return PSI over time against a reference, None where only the exporter's gauge is left.
+
+        Without a single point the gauge is shown, as it is in the table.
+        """
+        asked = self._desk.board.asked(seat, SCORES)
+        source = self._source(seat.source) if seat.source else None
+        if not asked or source is None:
+            return None
+        try:
+            series = await psi_series(
+                source, asked[0].query, reference, seat.series_value, start, end, step
+            )
+        except SourceDown as down:
+            return _empty(PSI, down.sentence)
+        nothing = series is None or (series.error is None and np.isnan(series.values).all())
+        return None if nothing else series
 
     async def _base(self, seat: Seat, column: str, start: float, end: float, step: float) -> Series:
         asked = self._desk.board.asked(seat, column)

@@ -9,12 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.alerts import AlertDesk
+from console.engine.derived import BASES
 from console.engine.desk import Desk
+from console.engine.distributions import distribution
 from console.engine.explain import explain
 from console.engine.history import History
 from console.engine.making import made_or_broken, plain_factory
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
+from console.engine.records import Records
+from console.engine.score_series import PSI
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
@@ -26,8 +30,12 @@ if TYPE_CHECKING:
     from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
+    from console.facts.drift import Distribution
+    from console.facts.entry import Verification
+    from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
+    from console.journal import Journal
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -38,6 +46,10 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0
 """How long a tick waits for sources before it shows what is there."""
 
+RECORD_GRACE_SECONDS = 0.5
+RECORD_LIMIT_SECONDS = 6.0
+"""How long a tick, and a single look, wait for the journal."""
+
 PROBLEM_SECONDS = 60.0
 AWAY = ("stale", "down")
 
@@ -46,6 +58,7 @@ class Engine:
     """Polls sources and turns what they say into Snapshots, one a tick.
 
     ``load_again`` reads the configuration anew for `reload`; ``clock`` gives Unix seconds.
+    ``open_record`` opens, for reading, the journal that settings name; None reads none.
     """
 
     def __init__(
@@ -57,6 +70,7 @@ class Engine:
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
         make_reader: MakeReader | None = None,
+        open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
         self.latest: Snapshot | None = None
@@ -70,6 +84,7 @@ class Engine:
         self._alerts = AlertDesk(loaded.settings, make_reader)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
+        self._records = Records(open_record, loaded.settings, clock)
         self._memory = Memory()
         self._tick = 0
         self._wake = asyncio.Event()
@@ -109,14 +124,18 @@ class Engine:
 
     async def tick(self) -> Snapshot:
         """Poll what is due, wait a moment for it, and judge what is there."""
+        self._records.start()
         self._start_polls()
         await self._wait(GRACE_SECONDS, whole=False)
+        await self._records.settle(RECORD_GRACE_SECONDS)
         return self._judge(remembers=True)
 
     async def once(self, *, remembers: bool = True, limit_seconds: float = 60.0) -> Snapshot:
         """Poll every source to its end, slow questions included, and judge what came back."""
+        self._records.start()
         self._start_polls()
         await self._wait(limit_seconds, whole=True)
+        await self._records.settle(RECORD_LIMIT_SECONDS)
         return self._judge(remembers=remembers)
 
     async def close(self) -> None:
@@ -124,6 +143,15 @@ class Engine:
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()
+        await self._records.close()
+
+    async def journal_page(self, before_seq: int) -> RecordPage:
+        """Return the journal's entries before a number, newest first."""
+        return await self._records.page(before_seq)
+
+    async def verify_journal(self) -> Verification | str:
+        """Read the journal's whole chain; a sentence says why it could not be read."""
+        return await self._records.verify()
 
     def source(self, name: str) -> Source | None:
         """Return the source of this name."""
@@ -142,14 +170,31 @@ class Engine:
 
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
-        return explain(self._desk, self.latest, model, signal, self._clock())
+        drift = self._memory.score_drift
+        return explain(self._desk, self.latest, model, signal, self._clock(), drift)
+
+    async def distribution(self, model: str) -> Distribution:
+        """Return how a model's scores are distributed now, beside its reference if in force."""
+        drift = self._memory.score_drift
+        board, now = self._desk.board, self._clock()
+        return await distribution(board, self.source, drift, model, now)
+
+    def seat(self, model: str) -> Seat | None:
+        """Return who speaks for a model; None where nobody does."""
+        seating = self._desk.board.seating
+        pairs = zip(seating.rows, seating.seats, strict=True)
+        return next((seat for row, seat in pairs if row.model == model and seat.source), None)
 
     def question(self, model: str, signal: str) -> tuple[Query, Seat] | None:
-        """Return the query that fills a measured signal of a model, and whom it is asked about."""
+        """Return the query that fills a measured signal of a model, and whom it is asked about.
+
+        None for what the console computes itself, drift against a declared reference included.
+        """
         seating = self._desk.board.seating
         for row, seat in zip(seating.rows, seating.seats, strict=True):
             asked = self._desk.board.asked(seat, signal) if row.model == model else ()
-            if asked:
+            computed = signal in BASES or (signal == PSI and row.reference is not None)
+            if asked and (asked[-1].query.exclusive or not computed):
                 return asked[-1].query, seat
         return None
 
@@ -182,6 +227,9 @@ class Engine:
         self._pollers = pollers
         self._desk.configure(settings)
         await self._alerts.configure(settings)
+        if self._records.configure(settings):
+            # What another journal said is no news by its absence from this one.
+            self._memory = replace(self._memory, held=None)
         for poller in gone:
             await poller.close()
         self.refresh()
@@ -218,6 +266,7 @@ class Engine:
         rows = self._desk.board.seating.rows
         self._tick += 1
         dependencies = () if self.latest is None else self.latest.dependencies
+        known = self._records.known(now)
         snapshot, self._memory = evaluate(
             rows,
             self._alerts.observe(self._desk.observe(), rows, dependencies, now),
@@ -228,6 +277,8 @@ class Engine:
             tick=self._tick,
             settings=self.settings,
             remembers=remembers,
+            overrides=known.overrides,
+            record=known.record,
         )
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)

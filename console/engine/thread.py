@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.actions.refusal import ActionRefused
+from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.engine.pauses import settling, yield_often
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.text import visible
+from console.journal.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from console.actions.outlook import Outlook
+    from console.engine.acting import Acting
     from console.engine.service import Engine
+    from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.drift import Distribution
+    from console.facts.entry import Verification
+    from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
     from console.settings.schema import Settings
 
 log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
+_STARTING = "the write side is still starting"
+_FAULT = "a fault inside the console: {}; if it was sent, it is verified at the next start: look"
 STOP_SECONDS = 3.0
 
 
@@ -30,11 +42,20 @@ class EngineThread:
     """Runs an `Engine` beside the console; satisfies `EngineHandle`.
 
     ``make`` is called in the engine's own thread, because what it imports and reads is slow;
-    ``settings`` are in force until then. Callbacks are called from the engine's thread.
+    ``settings`` are in force until then. ``make_acting`` makes the write side in the same place;
+    without it the console only looks. Callbacks are called from the engine's thread.
     """
 
-    def __init__(self, make: Callable[[], Engine], settings: Settings) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Engine],
+        settings: Settings,
+        make_acting: Callable[[], Acting] | None = None,
+    ) -> None:
         self._make = make
+        self._make_acting = make_acting
+        self._acting: Acting | None = None
+        self._waiting: dict[str, asyncio.Task[None]] = {}
         self._first_settings = settings
         self._engine: Engine | None = None
         self._stopping = False
@@ -104,6 +125,14 @@ class EngineThread:
 
         self._spawn(ask)
 
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        """Ask how a model's scores are distributed now; ``deliver`` gets the answer."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.distribution(model))
+
+        self._spawn(ask)
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where the number of this model comes from."""
         engine = self._engine
@@ -113,13 +142,143 @@ class EngineThread:
         """Read the configuration again; ``deliver`` gets how it went."""
 
         async def ask(engine: Engine) -> None:
-            deliver(await engine.reload())
+            outcome = await engine.reload()
+            if outcome.applied and self._acting is not None:
+                await self._acting.adopt(engine.settings)
+            deliver(outcome)
 
         self._spawn(ask)
 
     def request_refresh(self) -> None:
         """Poll as soon as no poll is under way."""
         self._call(lambda engine: engine.refresh())
+
+    def request_journal_page(self, before_seq: int, deliver: Callable[[RecordPage], None]) -> None:
+        """Read the journal's entries before a number; ``deliver`` gets them, newest first."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.journal_page(before_seq))
+
+        self._spawn(ask)
+
+    def request_verification(self, deliver: Callable[[Verification | str], None]) -> None:
+        """Read the journal's whole chain; a sentence says why it could not be read."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.verify_journal())
+
+        self._spawn(ask)
+
+    # Changing the world
+
+    @property
+    def writing(self) -> WriteState:
+        """Return what this console may do to the world now, and as whom."""
+        acting = self._acting
+        return WriteState(unarmable=_STARTING) if acting is None else acting.state
+
+    def switch_arming(self) -> None:
+        """Arm for 30 min, or disarm."""
+        if self._acting is not None:
+            self._acting.switch_arming()
+
+    def prepare_action(
+        self,
+        request: ActionRequest,
+        deliver: Callable[[PreparedAction | Refused], None],
+        together: int = 1,
+    ) -> None:
+        """Read the world and weigh what ``request`` would do."""
+
+        async def prepare(acting: Acting) -> PreparedAction:
+            return await acting.prepare(request, self.latest, together)
+
+        self._spawn_acting(prepare, deliver)
+
+    def perform_action(
+        self,
+        prepared: PreparedAction,
+        confirmation: Confirmation,
+        progress: Callable[[str, str], None],
+        deliver: Callable[[Outcome | Refused], None],
+    ) -> None:
+        """Do what was prepared."""
+
+        async def perform(acting: Acting) -> Outcome:
+            return await acting.perform(prepared, confirmation, progress)
+
+        self._spawn_acting(perform, deliver)
+
+    def request_approval(
+        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+    ) -> None:
+        """Ask for a second person and wait for the answer."""
+        self._spawn_acting(
+            lambda acting: acting.second_person(prepared), deliver, waits_for=prepared.op_id
+        )
+
+    def forget_approval(self, op_id: str) -> None:
+        """Wait no longer for the second person of an operation."""
+
+        def forget(_engine: Engine) -> None:
+            task = self._waiting.pop(op_id, None)
+            if task is not None:
+                task.cancel()
+
+        self._call(forget)
+
+    def request_outlooks(
+        self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
+    ) -> None:
+        """Say what could be done to a model, and what objects."""
+
+        async def ask(_engine: Engine) -> None:
+            if self._acting is not None:
+                deliver(model, self._acting.outlooks(model, self.latest))
+
+        self._spawn(ask)
+
+    def _spawn_acting(
+        self,
+        make: Callable[[Acting], Awaitable[Answer]],
+        deliver: Callable[[Answer | Refused], None],
+        waits_for: str = "",
+    ) -> None:
+        """Run something of the write side; whatever happens, ``deliver`` is told."""
+
+        async def run(_engine: Engine) -> None:
+            from console.engine.acting import told_refusal
+
+            acting = self._acting
+            if acting is None:
+                deliver(Refused((_STARTING,)))
+                return
+            task = asyncio.current_task()
+            if waits_for and task is not None:
+                self._waiting[waits_for] = task
+            try:
+                answer = await make(acting)
+            except (ActionRefused, JournalError) as fault:
+                deliver(told_refusal(fault))
+            except Exception as fault:
+                log.exception("an action failed inside the console")
+                deliver(Refused((_FAULT.format(visible(repr(fault), 300)),), "fault"))
+            else:
+                deliver(answer)
+
+        if self._loop is None:
+            deliver(Refused((_STARTING,)))
+        else:
+            self._spawn(run)
+
+    async def _start_acting(self) -> None:
+        if self._make_acting is None:
+            return
+        self._acting = self._make_acting()
+        try:
+            await self._acting.start()
+        except JournalError as fault:
+            self._on_problem(f"nothing can be acted on: {fault.sentence}")
 
     def _run(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         try:
@@ -135,12 +294,17 @@ class EngineThread:
         self._engine = engine
         try:
             if not self._stopping:
+                self._spawn(lambda _engine: self._start_acting())
                 await engine.run(settling(on_snapshot))
         finally:
             self._loop = None
-            for task in self._tasks:
+            tasks = tuple(self._tasks)
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await engine.close()
+            if self._acting is not None:
+                await self._acting.close()
 
     def _call(self, call: Callable[[Engine], None]) -> None:
         loop, engine = self._loop, self._engine

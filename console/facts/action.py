@@ -72,6 +72,7 @@ class Blast:
     tier_share: Measure = field(default_factory=Measure)
     dependants: tuple[str, ...] = ()
     effect: str = ""
+    bad_per_minute: Measure = field(default_factory=Measure)
     room_name: str = ""
     room_per_minute: Measure = field(default_factory=Measure)
     room_enough: bool | None = None

@@ -19,7 +19,8 @@ class Override:
     """One override in force, as the journal tells it; times in Unix seconds.
 
     ``op_id`` is the operation that began it, ``seq`` that entry. ``enforced_by`` says who ends it,
-    ``end`` how. ``certain`` is False where reading back could not tell whether it took hold.
+    ``end`` how. ``certain`` is False where reading back could not tell whether it took hold, and
+    ``lost`` the state it was found in instead, before its end.
     """
 
     op_id: str
@@ -41,6 +42,7 @@ class Override:
     drill: bool = False
     to: str = ""
     value: float | None = None
+    lost: str = ""
 
     def left_seconds(self, now: float) -> float | None:
         """Return the seconds until it ends, negative when overdue, None without an end."""

@@ -284,3 +284,16 @@ SIGNALS: Mapping[str, SignalFact] = MappingProxyType(
     }
 )
 """Every public signal by name; names are never renamed."""
+
+TOP_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "latency_p50": "latency_top",
+        "latency_p95": "latency_top",
+        "latency_p99": "latency_top",
+        "ttft_p95": "ttft_top",
+    }
+)
+"""The column that holds a percentile's highest bucket edge: a value equal to it is a lower bound.
+
+These columns are in a Snapshot beside the signals, and are no signals themselves.
+"""

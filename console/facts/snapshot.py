@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.facts.reading import NO_DATA, Reading, ReadingState
+from console.facts.record import NO_RECORD, Record
 from console.facts.severity import UNKNOWN_BREAKER, UNKNOWN_ROUTE, Breaker, Finding, Route, Severity
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from console.facts.alert import Incident
     from console.facts.model import ModelRow
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
 
     Floats = NDArray[np.float64]
@@ -96,6 +98,7 @@ class Snapshot:
     ``planned`` marks rows whose trouble an owned, unexpired override explains.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
     ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them.
+    ``overrides`` are in force as ``record``, the journal, tells them, the oldest first.
     """
 
     environment: str
@@ -117,6 +120,8 @@ class Snapshot:
     index: Mapping[str, int] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
     alert_sources: tuple[SourceStatus, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    record: Record = NO_RECORD
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

@@ -9,13 +9,15 @@ import numpy as np
 from console.facts.severity import Breaker, BreakerState, Severity
 from console.facts.snapshot import Change
 from console.fleet.culprit import CULPRIT_ERROR_RATIO
-from console.fleet.words import a_minute, name
+from console.fleet.force import held_word
+from console.fleet.words import a_minute, clock, name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.severity import Finding, Route
     from console.facts.snapshot import Dependency
@@ -45,7 +47,7 @@ _BREAKER_VERBS = {
 def remember(old: Sequence[Change], new: Iterable[Change], now: float) -> tuple[Change, ...]:
     """Return the changes of the last day, newest first, at most 200."""
     kept = [change for change in old if now - change.at <= KEPT_SECONDS]
-    return tuple([*new, *kept][:KEPT])
+    return tuple(sorted([*new, *kept], key=lambda change: -change.at)[:KEPT])
 
 
 def source_changes(
@@ -132,6 +134,41 @@ def route_changes(
 
 def _place(route: Route) -> str:
     return f"{name(route.target)} ({name(route.level)})" if route.level else name(route.target)
+
+
+def override_changes(
+    held: Mapping[str, Override] | None, before: Mapping[str, Override] | None, now: float
+) -> list[Change]:
+    """Tell which overrides began, moved their end, or are no longer in force; None is unknown."""
+    if held is None or before is None:
+        return []
+    found = []
+    for op_id, override in held.items():
+        was = before.get(op_id)
+        if was is None:
+            found.append(Change(override.began_at, _subject(override), _began(override)))
+        elif was.ends_at != override.ends_at and override.ends_at is not None:
+            text = f"{_held(override)} ends at {clock(override.ends_at)} now"
+            found.append(Change(now, _subject(override), text))
+    for op_id, override in before.items():
+        if op_id not in held:
+            text = f"{_held(override)} is no longer in force"
+            found.append(Change(now, _subject(override), text))
+    return _few(found, "overrides changed")
+
+
+def _began(override: Override) -> str:
+    why = f' "{name(override.reason)}"' if override.reason else ""
+    ends = "no end" if override.ends_at is None else f"ends at {clock(override.ends_at)}"
+    return f"{_held(override)}{why}, {ends}"
+
+
+def _held(override: Override) -> str:
+    return f"{name(override.target)} {held_word(override)} by {name(override.by) or 'nobody'}"
+
+
+def _subject(override: Override) -> str:
+    return override.target.removeprefix("dep:")
 
 
 def identity_changes(

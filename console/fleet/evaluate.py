@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.facts.record import NO_RECORD, Record
 from console.facts.severity import BreakerState, Severity
-from console.facts.signals import SIGNALS
+from console.facts.signals import SIGNALS, TOP_OF
 from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
 from console.fleet.alerted import acknowledged_rows
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.model import ModelRow
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change, Dependency, SignalColumn
     from console.fleet.evidence import Evidence
@@ -42,6 +44,14 @@ _LOWERED = np.array(
     [rule.level is Severity.S1 and not rule.keeps_level for rule in RULES], dtype=np.bool_
 )
 _LOWEST_TIER = 3
+_PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
+_WHEN_PLANNED = np.array(
+    [
+        int(rule.level if rule.keeps_level else _PLANNED_LEVELS.get(rule.level, rule.level))
+        for rule in RULES
+    ],
+    dtype=np.uint8,
+)
 
 
 def evaluate(
@@ -55,16 +65,19 @@ def evaluate(
     tick: int,
     settings: Settings,
     remembers: bool = True,
+    overrides: Sequence[Override] = (),
+    record: Record = NO_RECORD,
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
-    prove are raised at once, and what would need a second look is ``pending``.
+    prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
+    force as ``record`` tells them.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
-        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES))
+        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), overrides)
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
@@ -86,6 +99,7 @@ def evaluate(
         breaker_since = _breaker_since(seen)
         shared = _dependencies(seen, severities, settings)
         news = _news(seen, sources, shared, severities, findings)
+        news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,
@@ -95,6 +109,7 @@ def evaluate(
             severities=severities,
             order=_order(seen.evidence, severities, streaks),
             findings=findings,
+            planned=frozenset(np.flatnonzero(seen.evidence.held.planned).tolist()),
             breakers=BreakerView(
                 seen.evidence.breakers,
                 breaker_since,
@@ -109,6 +124,8 @@ def evaluate(
             incidents=observed.incidents,
             alert_sources=observed.alert_sources,
             index=seen.evidence.statics.index,
+            overrides=tuple(overrides),
+            record=record,
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 
@@ -122,10 +139,15 @@ def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
 
 
 def _levels(evidence: Evidence) -> Codes:
-    """Return each rule's level for each row: tier 3 lowers S1 to S2, but for residency."""
+    """Return each rule's level for each row.
+
+    Tier 3 lowers S1 to S2, but for residency; what a person holds by hand lowers S2 and S3.
+    """
+    planned = evidence.held.planned[:, np.newaxis]
+    levels = np.where(planned, _WHEN_PLANNED, _RULE_LEVELS)
     lowest = (evidence.statics.tier == _LOWEST_TIER)[:, np.newaxis]
-    levels: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), _RULE_LEVELS)
-    return levels
+    lowered: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), levels)
+    return lowered
 
 
 def _told(raised: Mask) -> Mask:
@@ -172,8 +194,9 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
 
 
 def _columns(seen: Seen) -> Mapping[str, SignalColumn]:
-    """Return the public signals: as asked, and as derived."""
-    asked = {name: column for name, column in seen.observed.columns.items() if name in SIGNALS}
+    """Return the public signals, as asked and as derived, and the edges that bound percentiles."""
+    public = {*SIGNALS, *TOP_OF.values()}
+    asked = {name: column for name, column in seen.observed.columns.items() if name in public}
     return asked | dict(seen.evidence.derived.columns)
 
 
@@ -221,6 +244,13 @@ def _news(
     ]
 
 
+def _known_held(record: Record, overrides: Sequence[Override]) -> Mapping[str, Override] | None:
+    """Return overrides by operation; None while nobody can say what is in force."""
+    if record.state not in ("open", "absent"):
+        return None
+    return {each.op_id: each for each in overrides}
+
+
 def _remember(
     seen: Seen,
     snapshot: Snapshot,
@@ -251,7 +281,9 @@ def _remember(
         identities=seen.identities,
         held_texts=held,
         changes=snapshot.changes,
+        held=_known_held(snapshot.record, snapshot.overrides),
         source_states=evidence.source_states,
+        score_drift=seen.score_drift,
         bad_dependencies={
             one.name: one.since for one in snapshot.dependencies if one.since is not None
         },

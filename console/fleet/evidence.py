@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.facts.alert import Alert
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.derive import Asked, Derived
+    from console.fleet.held import HeldFacts
     from console.fleet.labels import Attempts
     from console.fleet.routes import RouteFacts
     from console.fleet.statics import Statics
@@ -55,6 +56,7 @@ class Evidence:
     derived: Derived
     breakers: BreakerFacts
     routes: RouteFacts
+    held: HeldFacts
     versions: Mapping[int, tuple[str, ...]]
     attempts: Attempts
     dependency_breakers: Mapping[str, Judged]

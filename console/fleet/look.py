@@ -12,6 +12,7 @@ from console.fleet.alerted import firing_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.fleet.held import held_facts
 from console.fleet.labels import (
     attempts,
     call_places,
@@ -21,12 +22,14 @@ from console.fleet.labels import (
 )
 from console.fleet.memory import Folds, Memory, RowsBefore, Streaks, follow
 from console.fleet.routes import route_facts
+from console.fleet.score_drift import ScoreDrift, measure, with_score_drift
 from console.fleet.statics import Statics, statics_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from console.facts.model import ModelRow
+    from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change
     from console.fleet.observed import Observed
@@ -45,6 +48,7 @@ class Seen:
     before: RowsBefore
     identities: Mapping[str, tuple[str, str]]
     identity_changes: tuple[Change, ...]
+    score_drift: ScoreDrift | None = None
 
 
 def look(
@@ -55,9 +59,12 @@ def look(
     now: float,
     settings: Settings,
     rules: int,
+    overrides: Sequence[Override] = (),
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
+    score_drift = measure(statics.references, observed, memory.score_drift)
+    observed = with_score_drift(observed, score_drift, len(rows))
     streaks, before = follow(memory, statics, rules)
     folds = _folds(observed, statics, memory.folds)
     known, news, changed_models = _identities(folds, statics, memory, now)
@@ -66,18 +73,21 @@ def look(
     changed_at = before.changed_at.copy()
     changed_at[[statics.index[model] for model in changed_models]] = now
     renamed = culprit.aliases(settings)
+    shared = culprit.renamed_breakers(folds.shared_breakers.result, renamed)
+    breakers, routes = folds.breakers.result, folds.routes.result
     evidence = Evidence(
         now=now,
         statics=statics,
         asked=asked,
         derived=derive(asked, statics, now),
-        breakers=folds.breakers.result,
-        routes=folds.routes.result,
+        breakers=breakers,
+        routes=routes,
+        held=held_facts(overrides, statics, breakers, shared, routes, now),
         versions=folds.versions.result,
         attempts=attempts(
             observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
         ),
-        dependency_breakers=culprit.renamed_breakers(folds.shared_breakers.result, renamed),
+        dependency_breakers=shared,
         has_data=has_data,
         doubtful=rows_in_doubt(asked, len(rows)),
         absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
@@ -86,7 +96,7 @@ def look(
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
     )
-    return Seen(evidence, observed, memory, folds, streaks, before, known, news)
+    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 
 
 def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:

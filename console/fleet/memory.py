@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.override import Override
     from console.facts.snapshot import Change
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.evidence import Evidence
     from console.fleet.labels import CallPlaces, Fold
     from console.fleet.routes import RouteFacts
+    from console.fleet.score_drift import ScoreDrift
     from console.fleet.statics import Statics
 
     Floats = NDArray[np.float64]
@@ -75,7 +77,8 @@ class Memory:
     """Opaque between evaluations; `Memory()` starts anew.
 
     ``identities`` are (version, code) by model, ``bad_dependencies`` Unix seconds since when,
-    ``held_texts`` the last sentence of rules that are raised but do not hold at the moment.
+    ``held`` the overrides in force by operation (None unknown), ``held_texts`` the last sentence
+    of rules that are raised but do not hold at the moment.
     """
 
     statics: Statics | None = None
@@ -86,7 +89,9 @@ class Memory:
     identities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     held_texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    held: Mapping[str, Override] | None = None
     source_states: Mapping[str, str] = field(default_factory=dict)
+    score_drift: ScoreDrift | None = None
     bad_dependencies: Mapping[str, float] = field(default_factory=dict)
     dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
 

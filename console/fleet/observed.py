@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
+    Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,28 @@ class LabelledValue:
     at: float
 
 
+BUCKETS, PREVIOUS_BUCKETS = "score_buckets", "score_buckets@prev"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buckets:
+    """How a histogram's cumulative buckets grew over a window, as one query saw it.
+
+    Entry i says that ``values[i]`` predictions of row ``rows[i]`` were at or under ``edges[i]``
+    (infinity: all of them). ``failed`` lists rows about which the question failed. ``at`` is
+    Unix seconds; ``stale`` tells that the source no longer answers. The identical object stands
+    for the identical answer.
+    """
+
+    rows: Indices
+    edges: Floats
+    values: Floats
+    at: float
+    window_seconds: float
+    stale: bool
+    failed: Indices
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """All answers, joined to the rows: columns by `Query.column`, several-series facts by name.
@@ -46,6 +69,7 @@ class Observed:
 
     columns: Mapping[str, SignalColumn] = field(default_factory=dict)
     labelled: Mapping[str, tuple[LabelledValue, ...]] = field(default_factory=dict)
+    buckets: Mapping[str, tuple[Buckets, ...]] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
     flood: bool = False
     alert_sources: tuple[SourceStatus, ...] = ()

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.fleet.references import references_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from console.facts.model import ModelRow
+    from console.fleet.references import References
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -24,7 +27,7 @@ class Statics:
 
     ``latency_under_seconds`` and ``latency_share`` come from the objective, ``budget_hour_usd``
     is the monthly budget / 720, ``name_rank`` the row's place in name order, ``users`` the rows
-    that declare a dependency, ``callers`` their names.
+    that declare a dependency, ``callers`` their names, ``references`` what drift is measured by.
     """
 
     rows: tuple[ModelRow, ...]
@@ -45,6 +48,7 @@ class Statics:
     price_per_1k_usd: Floats
     users: Mapping[str, tuple[int, ...]]
     callers: Mapping[str, frozenset[str]]
+    references: References
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,6 +93,7 @@ def statics_of(rows: tuple[ModelRow, ...]) -> Statics:
         price_per_1k_usd=_numbers(row.cost_per_1k_usd for row in rows),
         users=users,
         callers={one: frozenset(names[row] for row in using) for one, using in users.items()},
+        references=references_of(rows),
     )
 
 

@@ -18,6 +18,9 @@ BreakerName = Literal[
     "CLOSED", "OPEN", "HALF_OPEN", "DISABLED", "FORCED_OPEN", "METRICS_ONLY", "UNKNOWN"
 ]
 DependencyStateName = Literal["ok", "degraded", "down", "unknown"]
+OverrideStateName = Literal["in force", "ends soon", "overdue", "no end"]
+EnforcerName = Literal["", "service", "keeper", "nobody"]
+RecordStateName = Literal["off", "starting", "open", "absent", "unreadable"]
 Plain = str | float | bool | None
 
 
@@ -73,8 +76,49 @@ class RouteReport(Struct, frozen=True, kw_only=True):
     region: str | UnsetType = UNSET
 
 
+class OverrideReport(Struct, frozen=True, kw_only=True):
+    """Something held by hand.
+
+    ``left_seconds`` is negative when overdue and null without an end, like ``ends_at``.
+    ``ends_in`` is what follows, ``enforced_by`` who ends it. ``certain`` is false where reading
+    back could not tell whether it took hold, ``lost`` the state it was found in instead.
+    """
+
+    op: str
+    verb: str
+    target: str
+    wanted: str
+    by: str
+    reason: str
+    incident: str | None
+    began_at: str
+    ends_at: str | None
+    left_seconds: float | None
+    state: OverrideStateName
+    ends_in: str
+    enforced_by: EnforcerName
+    certain: bool
+    lost: str | None
+    drill: bool
+
+
+class JournalReport(Struct, frozen=True, kw_only=True):
+    """The record the overrides were read from; not ``open`` or ``absent``: they may be others."""
+
+    state: RecordStateName
+    place: str
+    read_at: str | None
+    head_seq: int
+    error: str | None
+    broken: tuple[int, ...] = ()
+
+
 class ModelReport(Struct, frozen=True, kw_only=True):
-    """One model; ``pending`` are rules that one run without memory could not decide."""
+    """One model; ``pending`` are rules that one run without memory could not decide.
+
+    ``planned`` tells that an override explains its trouble; ``overrides`` are its own and those of
+    what it depends on.
+    """
 
     model: str
     source: str
@@ -89,8 +133,9 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     signals: dict[str, SignalReport]
     breaker: BreakerReport
     route: RouteReport
+    planned: bool = False
     incidents: tuple[str, ...] = ()
-    overrides: tuple[dict[str, Plain], ...] = ()
+    overrides: tuple[OverrideReport, ...] = ()
 
 
 class DependencyReport(Struct, frozen=True, kw_only=True):
@@ -117,7 +162,8 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     models: tuple[ModelReport, ...]
     dependencies: tuple[DependencyReport, ...]
     incidents: tuple[IncidentReport, ...] = ()
-    overrides: tuple[dict[str, Plain], ...] = ()
+    overrides: tuple[OverrideReport, ...] = ()
+    journal: JournalReport | UnsetType = UNSET
 
 
 def schema() -> dict[str, object]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.fleet.force import by_urgency, count, overrides_of, sentence_of
 from console.reports.status import in_order
 from console.reports.times import timestamp
 from console.signals.units import format_age, format_signal
@@ -13,6 +15,7 @@ from console.signals.units import format_age, format_signal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from console.facts.override import Override
     from console.facts.snapshot import Snapshot
 
 _MARKS = {
@@ -34,25 +37,38 @@ _TABLE_SIGNALS = (
     ("$/H", "cost_per_hour"),
 )
 _FIRST_TO_GO = ("TTFT", "$/H", "LOWC%", "RPS", "ERR%")
+NO_MODEL = (
+    "no model: what answers exports no metric that is recognised, such as model_requests_total or "
+    "vllm:request_success_total. `midwatch lint-metrics URL` says what a /metrics URL gives, "
+    "docs/profiles.md what is looked for."
+)
+_UNLIMITED = 10_000
 _LONGEST_NAME = 40
 _SHOWN_PENDING = 10
 
 
 def plain(snapshot: Snapshot, rows: Sequence[int] | None = None) -> str:
     """Return the whole Snapshot as sentences, worst model first, healthy ones in one line each."""
-    lines = [_headline(snapshot)]
-    lines += [
-        f"source {visible(status.name)} {status.state}: {visible(status.error)}"
-        for status in (*snapshot.sources, *snapshot.alert_places)
-        if status.error
-    ]
+    lines = [_headline(snapshot), *_source_lines(snapshot)]
     for row in in_order(snapshot, rows):
         lines += _model(snapshot, row)
     for dependency in snapshot.dependencies:
         if dependency.state not in ("ok", "unknown") or dependency.culprit:
             text = dependency.text or dependency.state
             lines.append(f"dependency {visible(dependency.name)}: {visible(text)}.")
+    now = snapshot.taken_at
+    held = by_urgency(_held_here(snapshot, rows), now)
+    lines += [f"in force: {sentence_of(each, now)}." for each in held]
+    if not snapshot.record.trusted:
+        lines.append(f"in force is not known: {snapshot.record.summary(now)[0]}.")
     return "\n".join(lines) + "\n"
+
+
+def _held_here(snapshot: Snapshot, rows: Sequence[int] | None) -> Sequence[Override]:
+    """Return what is in force on the rows that are told, or anywhere."""
+    if rows is None:
+        return snapshot.overrides
+    return tuple(dict.fromkeys(each for row in rows for each in overrides_of(snapshot, row)))
 
 
 def table(snapshot: Snapshot, rows: Sequence[int] | None = None, width: int | None = None) -> str:
@@ -76,7 +92,12 @@ def table(snapshot: Snapshot, rows: Sequence[int] | None = None, width: int | No
     if len(waiting) > _SHOWN_PENDING:
         more = len(waiting) - _SHOWN_PENDING
         waiting = [*waiting[:_SHOWN_PENDING], f"and {more} more pending"]
-    return "\n".join([_headline(snapshot), *lines, *waiting]) + "\n"
+    told = [
+        part
+        for line in _source_lines(snapshot)
+        for part in textwrap.wrap(line, width or _UNLIMITED, subsequent_indent="  ")
+    ]
+    return "\n".join([_headline(snapshot), *told, *(lines if chosen else []), *waiting]) + "\n"
 
 
 def _laid_out(
@@ -110,15 +131,32 @@ def _headline(snapshot: Snapshot) -> str:
         if status.answered_at is not None
     ]
     parts.append(f"data {format_age(max(ages))} old" if ages else "no data yet")
-    count = len(snapshot.rows)
-    parts.append("1 model" if count == 1 else f"{count} models")
+    models = len(snapshot.rows)
+    parts.append("1 model" if models == 1 else f"{models} models")
+    in_force, _ = count(snapshot, snapshot.taken_at)
+    if in_force:
+        parts.append(in_force)
     return ", ".join(parts)
+
+
+def _source_lines(snapshot: Snapshot) -> list[str]:
+    """Say why a source is away, what sources remark, and why there may be no model."""
+    lines = []
+    for status in (*snapshot.sources, *snapshot.alert_places):
+        start = f"source {visible(status.name)}"
+        if status.error:
+            lines.append(f"{start} {status.state}: {visible(status.error)}")
+        lines += [f"{start}: {visible(remark)}" for remark in (*status.warnings, *status.infos)]
+    if not snapshot.rows and any(status.state == "up" for status in snapshot.sources):
+        lines.append(NO_MODEL)
+    return lines
 
 
 def _model(snapshot: Snapshot, row: int) -> list[str]:
     known = snapshot.rows[row]
     where = f"tier {known.tier}" + (f" {visible(known.region)}" if known.region else "")
-    start = f"{_MARKS[snapshot.severity(row)]} {visible(known.model)} {where}"
+    planned = " planned" if row in snapshot.planned else ""
+    start = f"{_MARKS[snapshot.severity(row)]}{planned} {visible(known.model)} {where}"
     findings = snapshot.findings.get(row, ())
     lines = [f"{start}: {'. '.join(_facts(snapshot, row))}."]
     lines += [
@@ -145,7 +183,7 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
             f"{breaker.extent or breaker.state.verb}"
         )
     if not findings:
-        facts.append("no data" if snapshot.severity(row) is Severity.UNKNOWN else "nothing wrong")
+        facts.append(_without_findings(snapshot, row))
         return facts
     bad = snapshot.reading("bad_rate", row)
     if bad.value is not None:
@@ -156,13 +194,20 @@ def _facts(snapshot: Snapshot, row: int) -> list[str]:
     return facts
 
 
+def _without_findings(snapshot: Snapshot, row: int) -> str:
+    if snapshot.severity(row) is Severity.UNKNOWN:
+        return "no data"
+    # Most rules are raised by the second look in a row, so that the first proves little.
+    return "nothing wrong" if snapshot.tick > 1 else "nothing wrong at a first look"
+
+
 def _cells(snapshot: Snapshot, row: int, signals: Sequence[tuple[str, str]]) -> list[str]:
     known = snapshot.rows[row]
     severity = snapshot.severity(row)
     findings = snapshot.findings.get(row, ())
     since = min((finding.since for finding in findings), default=None)
     return [
-        "" if severity is Severity.OK else _MARKS[severity],
+        _mark(severity, planned=row in snapshot.planned),
         visible(known.model, _LONGEST_NAME),
         str(known.tier),
         snapshot.breaker(row).state.code,
@@ -170,6 +215,12 @@ def _cells(snapshot: Snapshot, row: int, signals: Sequence[tuple[str, str]]) -> 
         visible(known.owner, 16) or "--",
         "" if since is None else format_age(snapshot.taken_at - since),
     ]
+
+
+def _mark(severity: Severity, *, planned: bool) -> str:
+    """Return the level, ``m`` beside it where what is held by hand explains the row."""
+    mark = "" if severity is Severity.OK else _MARKS[severity]
+    return f"{mark} m".strip() if planned else mark
 
 
 def _value(snapshot: Snapshot, signal: str, row: int) -> str:

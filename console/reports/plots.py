@@ -31,6 +31,7 @@ _TICKS = 5
 _DAY_SECONDS = 86400.0
 _LONGEST_TITLE = 60
 _LARGEST = 1e15
+_IN_ASCII = str.maketrans("┌┐└┘├┤┬┴┼─│•█░", "+++++++++-|*#.")
 
 
 def chart(
@@ -48,7 +49,7 @@ def chart(
     known = values[np.isfinite(values)]
     title = f"{model} {fact.title if fact else series.signal}".strip()
     last = format_signal(series.signal, float(known[-1]))
-    title = f"{visible(title, _LONGEST_TITLE)}, last {last}"
+    title = f"{visible(title, _LONGEST_TITLE)}, latest {last}"
     positions, labels = _clock_ticks(times)
     # A signal's zero belongs on its axis: a wiggle must not look like a cliff.
     lowest, highest = min(0.0, float(known.min())), float(known.max())
@@ -69,7 +70,7 @@ def chart(
         figure.ruler(0).ticks(positions, labels)
         figure.ruler(1).lim(lowest, highest)
         figure.ruler(1).ticks(*_value_ticks(series.signal, lowest, highest))
-        return _text()
+        return _text().translate(_IN_ASCII) if ascii_only else _text()
 
 
 def distribution(

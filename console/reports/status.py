@@ -12,11 +12,14 @@ from msgspec import UNSET, UnsetType
 from console.facts.reading import Reading, ReadingState
 from console.facts.severity import Severity
 from console.facts.signals import SIGNALS
+from console.fleet.force import by_urgency, overrides_of
 from console.reports.document import (
     SCHEMA,
     BreakerReport,
     DependencyReport,
+    JournalReport,
     ModelReport,
+    OverrideReport,
     RouteReport,
     RuleReport,
     SignalReport,
@@ -29,6 +32,8 @@ from console.reports.times import timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from console.facts.override import Override
+    from console.facts.record import Record
     from console.facts.samples import SourceStatus
     from console.facts.severity import Breaker, BreakerState, Finding
     from console.facts.snapshot import Dependency, Snapshot
@@ -62,6 +67,8 @@ def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDoc
         models=tuple(_model(snapshot, row) for row in chosen),
         dependencies=tuple(map(_dependency, snapshot.dependencies)),
         incidents=incident_reports(snapshot),
+        overrides=_overrides(snapshot.overrides, snapshot.taken_at),
+        journal=_journal(snapshot.record),
     )
 
 
@@ -74,7 +81,7 @@ def as_json(found: msgspec.Struct, *, indent: int | None = 2) -> str:
 
 
 def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
-    """Return 2 for any S1, else 1 for any S2, else 3 for any unknown or absent source, else 0."""
+    """Return 2 for any S1, else 1 any S2, else 3 any unknown, absent source or no model, else 0."""
     levels = {snapshot.severity(row) for row in in_order(snapshot, rows)}
     if Severity.S1 in levels:
         return EXIT_S1
@@ -82,7 +89,8 @@ def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
         return EXIT_S2
     read = (*snapshot.sources, *snapshot.alert_places)
     away = any(status.state != "up" for status in read)
-    return EXIT_UNKNOWN if away or Severity.UNKNOWN in levels else EXIT_OK
+    # Of a fleet without any model nothing is known, and unknown is never well.
+    return EXIT_UNKNOWN if away or not levels or Severity.UNKNOWN in levels else EXIT_OK
 
 
 def in_order(snapshot: Snapshot, rows: Sequence[int] | None = None) -> Iterable[int]:
@@ -122,6 +130,47 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
             active=route.target or None, level=route.level or None, region=route.region or UNSET
         ),
         incidents=incidents_of(snapshot, known.model),
+        planned=row in snapshot.planned,
+        overrides=_overrides(overrides_of(snapshot, row), snapshot.taken_at),
+    )
+
+
+def _overrides(overrides: Iterable[Override], now: float) -> tuple[OverrideReport, ...]:
+    return tuple(_override(each, now) for each in by_urgency(overrides, now))
+
+
+def _override(override: Override, now: float) -> OverrideReport:
+    left = override.left_seconds(now)
+    return OverrideReport(
+        op=override.op_id,
+        verb=override.verb,
+        target=override.target,
+        wanted=override.wanted,
+        by=override.by,
+        reason=override.reason,
+        incident=override.incident or None,
+        began_at=timestamp(override.began_at),
+        ends_at=None if override.ends_at is None else timestamp(override.ends_at),
+        left_seconds=None if left is None else round(left, 1),
+        state=override.state(now),
+        ends_in=override.ends_in,
+        enforced_by=override.enforced_by,
+        certain=override.certain,
+        lost=override.lost or None,
+        drill=override.drill,
+    )
+
+
+def _journal(record: Record) -> JournalReport | UnsetType:
+    if record.state == "off":
+        return UNSET
+    return JournalReport(
+        state=record.state,
+        place=record.place,
+        read_at=None if record.read_at is None else timestamp(record.read_at),
+        head_seq=record.head_seq,
+        error=record.sentence or None,
+        broken=tuple(each.seq for each in record.broken),
     )
 
 

@@ -98,7 +98,28 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def reason_against(self, spec: ActionSpec, argument: str = "") -> str | None:
         """Return why an action cannot run here and now, None when it can."""
-        return refusal(spec, self.session.mode, replace(self.context, argument=argument))
+        context = replace(self.context, argument=argument)
+        reason = refusal(spec, self.session.mode, context)
+        if reason is not None and spec.writes and self.session.mode == "read_only":
+            key = self.session.keys.first_key("arm") or ":arm"
+            return f"{reason}: {context.unarmable or f'{key} arms it for 30 min'}"
+        return reason
+
+    def in_session(self, context: ActionContext, model: str = "") -> ActionContext:
+        """Return a context with what this session says of acting, on ``model`` above all."""
+        session, writing = self.session, self.session.writing
+        has_engine = session.engine is not None
+        return replace(
+            context,
+            has_engine=has_engine,
+            marked_count=len(session.marked),
+            unwritable="" if has_engine else "the engine is still starting",
+            unarmable="" if writing is None else writing.unarmable,
+            unable=session.unable(model),
+        )
+
+    def show_sent(self) -> None:
+        """Show how far what was sent is; a screen with a line for it draws that line anew."""
 
     def ask_line(self, line: str) -> None:
         """Run what was typed after ``:``."""

@@ -150,7 +150,8 @@ def latency(view: RowView, _glyphs: Glyphs) -> Cell:
     if reading.value is None:
         return absent(view, reading)
     prefix = {"ttft_p95": "TT", "latency_mean": "av"}.get(signal, "")
-    text = prefix + pair_of_seconds(reading.value, view.base(signal))
+    bound = view.is_bound(signal)
+    text = prefix + pair_of_seconds(reading.value, view.base(signal), at_least=bound)
     if prefix and len(text) > LATENCY_WIDTH and not text.endswith("ms"):
         text = text.removesuffix("s")
     if reading.state is ReadingState.STALE:
@@ -235,7 +236,8 @@ def percentile(signal: str) -> Callable[[RowView, Glyphs], Cell]:
     """Return the cell function of a latency signal alone."""
 
     def cell(view: RowView, _glyphs: Glyphs) -> Cell:
-        return measured(view, signal, "lat", seconds_text)
+        bound = view.is_bound(signal)
+        return measured(view, signal, "lat", lambda value: seconds_text(value, at_least=bound))
 
     return cell
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 LABEL_WIDTH = 7
-DETAIL_LINES = 6
-"""Title, WHY, CHANGE, CHAIN, OWNER and SAY: always as many, so that nothing jumps."""
+DETAIL_LINES = 8
+"""Title, WHY, CHANGE, CHAIN, OWNER, NEXT, SENT and SAY: always as many, so that nothing jumps."""
+
+SHORT_LINES, LEAST_LINES = 6, 3
+_SHORT = (0, 1, 2, 5, 6, 7)
+"""On a low screen: without CHAIN and OWNER, which Enter shows."""
 
 _LEVEL_WORDS = {
     Severity.S1: "act now",
@@ -34,22 +38,43 @@ _DEPENDENCY_ROLES = {"down": "s1", "degraded": "s2", "unknown": "unknown"}
 
 
 def detail_lines(
-    view: RowView | None, snapshot: Snapshot | None, now: float, width: int, glyphs: Glyphs
+    view: RowView | None,
+    snapshot: Snapshot | None,
+    now: float,
+    width: int,
+    glyphs: Glyphs,
+    *,
+    next_moves: Sequence[Run] = (),
+    sent: Sequence[Run] = (),
 ) -> list[RunLine]:
-    """Return the six lines about the row under the cursor; without a row only SAY has words."""
+    """Return the lines about the row under the cursor; without a row SENT and SAY have words."""
+    last = [
+        _labelled("SENT", sent, width, glyphs),
+        _say(snapshot, now, width, glyphs),
+    ]
     if view is None or snapshot is None:
         rule: RunLine = [Run(glyphs.rule * width, "dim")]
-        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 2)]
-        return twins([rule, *empty, _say(snapshot, now, width, glyphs)], glyphs)
+        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 3)]
+        return twins([rule, *empty, *last], glyphs)
     lines = [
         title_line(view, now, width, glyphs),
         _labelled("WHY", why_runs(view, now, glyphs), width, glyphs),
         _labelled("CHANGE", change_runs(view, now, glyphs), width, glyphs),
         _labelled("CHAIN", chain_runs(view, glyphs), width, glyphs),
         _labelled("OWNER", owner_runs(view, glyphs), width, glyphs),
-        _say(snapshot, now, width, glyphs),
+        _labelled("NEXT", next_moves, width, glyphs),
+        *last,
     ]
     return twins(lines, glyphs)
+
+
+def shortened(lines: Sequence[RunLine], room: int, *, sent: bool) -> list[RunLine]:
+    """Return the lines that matter most where ``room`` is short; ``sent`` keeps that line."""
+    if room >= DETAIL_LINES:
+        return list(lines)
+    if room >= SHORT_LINES:
+        return [lines[number] for number in _SHORT]
+    return [lines[0], lines[1], lines[-2] if sent else lines[-1]]
 
 
 def _labelled(label: str, runs: Sequence[Run], width: int, glyphs: Glyphs) -> RunLine:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from console.facts.text import visible
 from console.screens.messages import PlotDrawn
+from console.signals.units import format_signal
 from themes.glyphs import to_ascii
 from widgets.lines import Run
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from console.engine.handle import SeriesSet
+    from console.facts.samples import Series
     from console.screens.session import Session
 
 POINTS = 400
@@ -44,7 +47,10 @@ class Distribution:
                     model, (signal,), self._session.range_seconds, POINTS, self._deliver
                 )
         plain = self._session.glyphs.name == "ascii"
-        return [[Run(to_ascii(line) if plain else line, "text")] for line in self._drawn]
+        if not plain:
+            return [[Run(line, "text")] for line in self._drawn]
+        # A corner here, not the branch of a tree.
+        return [[Run(to_ascii(line.replace("└", "+")), "text")] for line in self._drawn]
 
     def take(self, message: PlotDrawn) -> bool:
         """Take a plot; False when something else is wanted by now."""
@@ -61,6 +67,9 @@ class Distribution:
         series = answer.series[0]
         if series.error is not None:
             drawn = f"no history: {visible(series.error, 300)}"
+        elif (only := _only_value(series)) is not None:
+            shown = format_signal(series.signal, only)
+            drawn = f"{series.signal} was {shown} all through the last {made_for[2]}"
         else:
             from console.reports.plots import distribution_of
 
@@ -69,3 +78,12 @@ class Distribution:
             drawn = distribution_of(series, width=width, height=height)
         lines = drawn.splitlines() or [f"no values of {made_for[1]} in the last {made_for[2]}"]
         self._screen.post_message(PlotDrawn(made_for, lines))
+
+
+def _only_value(series: Series) -> float | None:
+    """Return the one value a signal had all the time, None where there were several or none.
+
+    A histogram of one value invents a width for it, below zero as well.
+    """
+    known = {value for value in series.values.tolist() if isfinite(value)}
+    return known.pop() if len(known) == 1 else None

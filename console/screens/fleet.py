@@ -10,11 +10,19 @@ from console.actions.registry import PANES
 from console.actions.spec import ActionContext, Place
 from console.screens.base import ConsoleScreen
 from console.screens.columns import BY_KEY, choose, filled
-from console.screens.details import DETAIL_LINES, detail_lines
+from console.screens.details import LABEL_WIDTH, detail_lines, shortened
 from console.screens.fleetgrid import FleetGrid, with_sort_mark
 from console.screens.fleetkeys import FleetKeys
-from console.screens.header import HeaderState, counts_line, header_lines, order_notes
+from console.screens.header import (
+    HeaderState,
+    counts_line,
+    header_lines,
+    marked_notes,
+    order_notes,
+)
 from console.screens.layout import HEADER_LINES, Layout, plan
+from console.screens.messages import OutlooksArrived
+from console.screens.nextline import next_runs
 from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
 from console.screens.rows import FleetRows
 from console.screens.rowview import RowView
@@ -26,13 +34,18 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.geometry import Size
+    from textual.timer import Timer
 
+    from console.actions.outlook import Outlook
     from console.actions.spec import ActionSpec
     from console.facts.snapshot import Snapshot
     from console.screens.messages import SeriesArrived
     from console.screens.paneset import PaneSet
     from console.screens.runs import RunLine
     from console.screens.session import Session
+
+REST_SECONDS = 0.15
+"""How long the cursor rests on a row before it is asked what could be done to it."""
 
 SORT_MARKS = {False: "▾", True: "▴"}
 SORT_MARKS_ASCII = {False: "v", True: "^"}
@@ -63,6 +76,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._counts: tuple[tuple[object, ...], RunLine] | None = None
         self._panes: PaneSet | None = None
         self._size_shown: Size | None = None
+        self._rest_timer: Timer | None = None
 
     # Parts
 
@@ -153,6 +167,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             self._arrange()
             self.panes.add_tick(snapshot)
         self._show_all()
+        self.look_ahead()
 
     def show_clock(self) -> None:
         """Show ages and the clock; let waiting rows move when nobody works in the table."""
@@ -210,7 +225,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         order = self._held.follow(self.shown, ranked, held=self.holding if held is None else held)
         newly = filled(self.shown) | self._filled
         before = -1 if self._rows is None else len(self._rows)
-        self._rows = FleetRows(self.shown, order, self.session.glyphs)
+        self._rows = FleetRows(self.shown, order, self.session.glyphs, self.session.marked)
         if newly != self._filled or before != len(order):
             self._filled = newly
             self._lay_out()
@@ -275,9 +290,13 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             environment=self.session.environment,
             title=self.session.title,
             problem=self.session.problem,
-            notes=order_notes(
-                self.arrangement, frozen, self.pending, keys.first_key("order.apply"), shown
+            notes=(
+                *marked_notes(self.session.marked),
+                *order_notes(
+                    self.arrangement, frozen, self.pending, keys.first_key("order.apply"), shown
+                ),
             ),
+            writes=self.session.write_words,
         )
 
     def _show_side(self) -> None:
@@ -291,21 +310,43 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def _show_detail(self) -> None:
         if self.too_small:
             return
+        session, view = self.session, self.view
+        now, glyphs = session.clock(), session.glyphs
+        found = None if view is None else session.outlooks_of(view.model.model)
         lines = detail_lines(
-            self.view, self.shown, self.session.clock(), self.size.width, self.session.glyphs
+            view,
+            self.shown,
+            now,
+            self.size.width,
+            glyphs,
+            next_moves=next_runs(view, found, session.keys, glyphs),
+            sent=session.sent.line(now, self.size.width - LABEL_WIDTH, glyphs, session.idle_words),
         )
         room = self._plan().detail_lines
-        if room < DETAIL_LINES:
-            # Under 20 lines: the verdict, its reason, and the last change.
-            lines = [lines[0], lines[1], lines[-1]]
+        lines = shortened(lines, room, sent=bool(session.sent.entries))
         self.query_one("#detail", Lines).show_lines(lines)
+
+    def show_sent(self) -> None:
+        """Show how far what was sent is, and what could be done next."""
+        if self.ready and not self.too_small:
+            self._show_detail()
+            self.show_footer()
+
+    def look_ahead(self) -> None:
+        """Ask what could be done to the row under the cursor, once it rests there."""
+        engine, model = self.session.engine, self.grid.cursor_key
+        if engine is not None and model:
+            engine.request_outlooks(model, self._deliver_outlooks)
+
+    def _deliver_outlooks(self, model: str, found: tuple[Outlook, ...]) -> None:
+        self.app.post_message(OutlooksArrived(model, found))
 
     # What happens
 
     @property
     def context(self) -> ActionContext:
         """What actions are judged by now."""
-        return ActionContext(
+        context = ActionContext(
             place=self.PLACE,
             model=self.grid.cursor_key or "",
             row_count=len(self._rows) if self._rows is not None else 0,
@@ -314,8 +355,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             column=self._keys_of_screen.column,
             columns=self.size.width,
             lines=self.size.height,
-            has_engine=self.session.engine is not None,
         )
+        return self.in_session(context, self.grid.cursor_key or "")
 
     @property
     def chosen_signal(self) -> str:
@@ -353,10 +394,33 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         message.stop()
         self._show_detail()
         self.panes.show(self.view)
+        if self._rest_timer is not None:
+            self._rest_timer.stop()
+        self._rest_timer = self.set_timer(REST_SECONDS, self.look_ahead)
 
     def on_click(self) -> None:
         """Hold the order for somebody who works with the mouse."""
         self.touched_at = self.session.clock()
+
+    def toggle_mark(self, model: str) -> None:
+        """Mark a row to be acted on together with others, or take the mark away."""
+        self.touched_at = self.session.clock()
+        self._mark(self.session.marked ^ {model})
+        count = len(self.session.marked)
+        self.say(f"{count} marked: the next action is for all of them, class C3" if count > 1
+                 else "1 marked" if count else "nothing marked")  # fmt: skip
+
+    def clear_marks(self) -> None:
+        """Take every mark away."""
+        self._mark(frozenset())
+        self.say("nothing marked")
+
+    def _mark(self, marked: frozenset[str]) -> None:
+        self.session.marked = marked
+        if self._rows is not None:
+            self._rows = self._rows.with_marks(marked)
+            self.grid.show_rows(self._rows)
+        self._show_header()
 
     def filter_by(self, text: str) -> None:
         """Keep the rows that hold every word of ``text``."""

@@ -53,6 +53,7 @@ class FleetKeys:
             "group": self._group,
             "freeze": lambda _: self._freeze(),
             "order.apply": lambda _: self._screen.apply_moves(),
+            "mark": self._mark,
         }
 
     def perform(self, spec: ActionSpec, argument: str) -> bool:
@@ -99,6 +100,8 @@ class FleetKeys:
         elif self.column:
             self.column = ""
             screen.grid.choose_column("")
+        elif screen.session.marked:
+            screen.clear_marks()
         elif screen.arrangement.words:
             screen.filter_by("")
         elif screen.arrangement.sort or screen.arrangement.reverse:
@@ -106,6 +109,16 @@ class FleetKeys:
             self._sorted()
         else:
             screen.say("this is the first screen; q quits", "dim")
+
+    def _mark(self, name: str) -> None:
+        screen = self._screen
+        wanted = name or screen.grid.cursor_key or ""
+        if wanted in screen.words():
+            screen.toggle_mark(wanted)
+            if not name:
+                screen.grid.action_cursor_down()
+        else:
+            screen.say(f"there is no model {visible(wanted, 60)}", "s3")
 
     # Finding
 

@@ -36,6 +36,7 @@ class HeaderState(Struct, frozen=True):
 
     ``title`` replaces the environment's name (the demo says so). ``problem`` is a sentence of the
     engine about itself. ``notes`` stand in the counts line: filter, sort, freeze, pending moves.
+    ``writes`` say whether the world can be changed and by whom, the most important first.
     """
 
     now: float
@@ -45,6 +46,7 @@ class HeaderState(Struct, frozen=True):
     title: str = ""
     problem: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    writes: tuple[tuple[str, str], ...] = (("READ-ONLY", "dim"),)
 
 
 def role_of_environment(environment: str, title: str) -> str:
@@ -98,9 +100,16 @@ def _first_line(health: list[Piece], state: HeaderState) -> RunLine:
         piece(f"{clock_text(state.now)}Z", "header", 1),
         piece(f"({local_text(state.now, state.zone)} local)", "dim", 6),
         *health,
-        piece("READ-ONLY", "dim", 5),
+        *_writes(state),
     ]
     return join_that_fit(pieces, state.width, Run("  ", ""))
+
+
+def _writes(state: HeaderState) -> list[Piece]:
+    """Return mode and person; a console that can change the world says so to the last."""
+    first, *rest = state.writes
+    mode = piece(first[0], first[1], 1 if first[1] == "armed" else 5)
+    return [mode, *(piece(text, role, 4) for text, role in rest)]
 
 
 def _health(snapshot: Snapshot, state: HeaderState) -> list[Piece]:
@@ -164,7 +173,7 @@ def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
         piece(f"{visible(one.name, 20)} slow: every {age_text(one.cadence_seconds)}", "s3", 4)
         for one in slow[:1]
     )
-    told = sum(len(one.warnings) + len(one.infos) for one in snapshot.sources)
+    told = sum(len(one.warnings) for one in snapshot.sources)
     if told:
         out.append(piece(f"{told} warning{'s' if told != 1 else ''}, s", "s4", 4))
     failed = sum(one.failed_queries for one in snapshot.sources if one.state == "up")
@@ -255,6 +264,11 @@ def _total(snapshot: Snapshot, signal: str) -> float:
 def _largest(snapshot: Snapshot, signal: str) -> float:
     known = _known_values(snapshot, signal)
     return 0.0 if known is None or not len(known) else float(known.max())
+
+
+def marked_notes(marked: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Return how many rows are marked to be acted on together."""
+    return ((f" {len(marked)} MARKED ", "mark"),) if marked else ()
 
 
 def order_notes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from console.actions.registry import PANES
-from console.screens.details import DETAIL_LINES
+from console.screens.details import DETAIL_LINES, LEAST_LINES, SHORT_LINES
 
 SMALLEST = (60, 16)
 HEADER_LINES = 3
@@ -53,7 +53,7 @@ def plan(
     """
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
         return Layout(True, 0, 0, (), 0, 0)
-    details = DETAIL_LINES if lines >= 20 else 3
+    details = DETAIL_LINES if lines >= 24 else SHORT_LINES if lines >= 20 else LEAST_LINES
     middle = lines - HEADER_LINES - FOOTER_LINES - details
     if maximised and pane:
         return Layout(False, 0, middle, (pane,), 0, details)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from console.actions.outlook import Outlook
     from console.actions.spec import ActionSpec
-    from console.engine.handle import EngineHandle, ReloadOutcome, SeriesSet
+    from console.engine.handle import EngineHandle, Refused, ReloadOutcome, SeriesSet
+    from console.facts.action import Outcome
     from console.facts.snapshot import Snapshot
 
 
@@ -79,4 +81,29 @@ class ActionAsked(Message):
     def __init__(self, spec: ActionSpec, argument: str = "") -> None:
         self.spec = spec
         self.argument = argument
+        super().__init__()
+
+
+class ActionCame(Message):
+    """An operation that was sent came one step on, or to its end.
+
+    ``stage`` and ``sentence`` are the pipeline's words while ``answer`` is None.
+    """
+
+    def __init__(
+        self, op_id: str, stage: str, sentence: str = "", answer: Outcome | Refused | None = None
+    ) -> None:
+        self.op_id = op_id
+        self.stage = stage
+        self.sentence = sentence
+        self.answer = answer
+        super().__init__()
+
+
+class OutlooksArrived(Message):
+    """The engine said what could be done to a model."""
+
+    def __init__(self, model: str, found: tuple[Outlook, ...]) -> None:
+        self.model = model
+        self.found = found
         super().__init__()

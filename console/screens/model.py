@@ -205,7 +205,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
         session, width = self.session, self.size.width
         state = HeaderState(
             session.clock(), session.zone, width, session.environment, session.title,
-            session.problem,
+            session.problem, writes=session.write_words,
         )  # fmt: skip
         first = header_lines(session.snapshot, state, session.glyphs, counts=[])
         view = self.row_view
@@ -289,15 +289,15 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
     @property
     def context(self) -> ActionContext:
         """What actions are judged by now."""
-        return ActionContext(
+        context = ActionContext(
             place=self.PLACE,
             model=self.model,
             row_count=1 if self.row_view is not None else 0,
             column=self.chosen_signal,
             columns=self.size.width,
             lines=self.size.height,
-            has_engine=self.session.engine is not None,
         )
+        return self.in_session(context, self.model)
 
     @property
     def chosen_signal(self) -> str:

@@ -179,8 +179,7 @@ def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
         yield _row(visible(key, LABEL - 1), visible(row.info[key], 60))
     if missing:
         yield from _wrapped("gaps", f"{', '.join(missing)}: model_info would say", width, "dim")
-    served = " ".join(visible(one, 24) for one in (row.source, row.profile, row.server) if one)
-    yield _row("read from", served or "no source offers it", "text" if served else "s3")
+    yield from _wrapped("read from", *_origin(view, width))
     regions = ", ".join(visible(one, 16) for one in row.allowed_regions)
     if row.configured:
         yield _row("regions", regions or "anywhere", "text" if regions else "dim")
@@ -188,6 +187,19 @@ def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
                    "text" if row.consent else "dim")  # fmt: skip
         if row.drift_reference:
             yield _row("reference", visible(row.drift_reference, 60))
+
+
+def _origin(view: RowView, width: int) -> tuple[str, int, str]:
+    """Return which source tells the numbers and how it names them, the width and the role."""
+    row = view.model
+    if not row.source:
+        return "no source offers it", width, "s3"
+    text = f"source {visible(row.source, 24)}"
+    if row.profile:
+        text += f", profile {visible(row.profile, 24)}"
+    if row.server and row.server != row.source:
+        text += f", server {visible(row.server, 40)}"
+    return text, width, "text"
 
 
 def _people(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
@@ -200,7 +212,7 @@ def _people(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
     else:
         yield _row("runbook", "none declared", "dim")
     objectives = row.objectives
-    text = f"{percent_text(objectives.availability_ratio)} answered well"
+    text = f"{percent_text(objectives.availability_ratio)} good"
     under, share = objectives.latency_under_seconds, objectives.latency_share_ratio
     if under is not None and share is not None:
         text += f", {percent_text(share)} under {format_signal('latency_p95', under)}"
@@ -214,7 +226,8 @@ def _criteria(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
         yield [Run(f"{live} ", role), Run(visible(when, 120), "text"),
                Run(f" {glyphs.arrow} {visible(do, 40)}", "title")]  # fmt: skip
     if not written:
-        yield from _wrapped("", "none written; intervene of the model holds them", width, "dim")
+        for text in wrap("none written; intervene of the model holds them", width, 2):
+            yield [Run(text, "dim")]
 
 
 def _live(view: RowView, when: str) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _marks(view: RowView, frame: PaneFrame) -> tuple[tuple[float, str], ...]:
     subjects = {view.model.model, *(one.name for one in view.dependencies())}
     start = frame.now - frame.seconds
     return tuple(
-        ((change.at - start) / frame.seconds, "│")
+        ((change.at - start) / frame.seconds, "↑")
         for change in view.snapshot.changes
         if change.subject in subjects and start <= change.at <= frame.now
     )
@@ -128,6 +128,12 @@ def _shown(reading: Reading, show: Callable[[float], str]) -> str:
     if reading.value is None:
         return state_text(reading)
     return show(reading.value) + ("*" if reading.state is ReadingState.STALE else "")
+
+
+def _seconds_of(view: RowView, signal: str) -> Callable[[float], str]:
+    """Return how a latency is written: in its open top bucket it is only a lower bound."""
+    bound = view.is_bound(signal)
+    return lambda value: seconds_text(value, at_least=bound)
 
 
 def _with_base(view: RowView, signal: str, show: Callable[[float], str]) -> str:
@@ -179,10 +185,11 @@ def _latency(view: RowView, curves: Curves, frame: PaneFrame) -> ChartData:
         promise = f"~3x its own normal {seconds_text(base)}"
     else:
         promise = "no SLO, no normal known yet"
-    first = f"{about} {_with_base(view, signal, seconds_text)}"
+    first = f"{about} {_shown(reading, _seconds_of(view, signal))}"
+    first += "" if base is None else f" ({seconds_text(base)})"
     for other, label in (("latency_p50", "p50"), ("latency_p99", "p99"), ("tpot_p95", "TPOT")):
         if view.value(other) is not None and signal != "latency_mean":
-            first += f"  {label} {_shown(view.reading(other), seconds_text)}"
+            first += f"  {label} {_shown(view.reading(other), _seconds_of(view, other))}"
     second = f"{promise}{_samples(reading)}{_age(reading, frame.now)}"
     return _chart(
         view, curves, frame, pane="latency", title=title, drawn=drawn, y_format=seconds_text,

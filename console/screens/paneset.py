@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from console.actions.registry import PANES
@@ -38,6 +39,7 @@ class PaneSet:
         self._curves = Curves()
         self._asked_at = float("-inf")
         self._timer: Timer | None = None
+        self._waiting: list[tuple[str, RowView]] = []
 
     def charts(self) -> Iterator[Chart]:
         """Yield the widgets, hidden until they have room."""
@@ -77,10 +79,11 @@ class PaneSet:
             self._curves.load(answer)
 
     def show(self, view: RowView | None) -> None:
-        """Draw the panes for a row; without one they say so."""
+        """Draw the panes for a row, one a turn of the loop; without a row they say so."""
         if not self._shown:
             return
         if view is None:
+            self._waiting.clear()
             for name in self._shown:
                 self._charts[name].show(ChartData(name.upper(), (), message="no model chosen"))
             return
@@ -90,9 +93,19 @@ class PaneSet:
         now = self._session.clock()
         if now - self._asked_at >= RENEW_SECONDS:
             self._ask_soon()
-        frame = PaneFrame(now, self._session.range_seconds, self._session.range_name)
-        for name in self._shown:
+        idle = not self._waiting
+        self._waiting = [(name, view) for name in self._shown]
+        if idle:
+            self._screen.call_next(self._draw_waiting)
+
+    async def _draw_waiting(self) -> None:
+        """Draw what waits; four charts in one go would keep a key waiting for all of them."""
+        while self._waiting:
+            name, view = self._waiting.pop(0)
+            session = self._session
+            frame = PaneFrame(session.clock(), session.range_seconds, session.range_name)
             self._charts[name].show(pane_data(name, view, self._curves, frame))
+            await asyncio.sleep(0)
 
     def _begin(self, model: str) -> None:
         """Start with what the ticks have seen of a model, and ask the source for the rest."""

@@ -19,13 +19,24 @@ if TYPE_CHECKING:
 class FleetRows:
     """A Snapshot's rows in a given order; cells are made only for rows that are on screen."""
 
-    __slots__ = ("_ascii", "_glyphs", "_order", "snapshot")
+    __slots__ = ("_ascii", "_glyphs", "_marked", "_order", "snapshot")
 
-    def __init__(self, snapshot: Snapshot, order: Sequence[int], glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        order: Sequence[int],
+        glyphs: Glyphs,
+        marked: frozenset[str] = frozenset(),
+    ) -> None:
+        self._marked = marked
         self.snapshot = snapshot
         self._order = order
         self._glyphs = glyphs
         self._ascii = glyphs.name == "ascii"
+
+    def with_marks(self, marked: frozenset[str]) -> FleetRows:
+        """Return the same rows with other ones marked to be acted on together."""
+        return FleetRows(self.snapshot, self._order, self._glyphs, marked)
 
     def __len__(self) -> int:
         return len(self._order)
@@ -52,6 +63,10 @@ class FleetRows:
         """Return the cells of one row."""
         view = RowView(self.snapshot, self._order[index])
         drawn = tuple(BY_KEY[key].draw(view, self._glyphs) for key in columns)
+        if self._marked and view.model.model in self._marked and len(drawn) > 1:
+            # A word in the name's own cell: a mark must not be a colour alone.
+            name = drawn[1]
+            drawn = (drawn[0], Cell(f"{self._glyphs.pointer}{name.text}", "mark"), *drawn[2:])
         if self._ascii:
             return tuple(
                 cell if cell.text.isascii() else Cell(to_ascii(cell.text), cell.role)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import isclose, nan
 from typing import TYPE_CHECKING
 
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.severity import Breaker, BreakerState, Finding, Route, Severity
+from console.facts.signals import TOP_OF
 
 if TYPE_CHECKING:
     from console.facts.model import ModelRow
@@ -123,6 +124,13 @@ class RowView:
         """Return the current or last known value of a signal, None without one."""
         state, value = self.glance(signal)
         return value if state in WITH_VALUE else None
+
+    def is_bound(self, signal: str) -> bool:
+        """Tell whether a percentile lies in its open top bucket: it is at least what it says."""
+        top = TOP_OF.get(signal)
+        value = None if top is None else self.value(signal)
+        edge = None if top is None else self.value(top)
+        return value is not None and edge is not None and isclose(value, edge, rel_tol=1e-9)
 
     def base(self, signal: str) -> float | None:
         """Return what is normal for a signal."""

@@ -79,4 +79,14 @@ def twins(lines: Sequence[Sequence[tuple[str, str]]], glyphs: Glyphs) -> list[Ru
     """Return the lines in the characters of this set: ASCII twins where only ASCII may be sent."""
     if glyphs.name != "ascii":
         return [[Run(*run) for run in line] for line in lines]
-    return [[Run(to_ascii(text), role) for text, role in line] for line in lines]
+    return [[Run(_twin(text), role) for text, role in line] for line in lines]
+
+
+def _twin(text: str) -> str:
+    """Return the ASCII twin; blanks that pad a text to a column give way to longer twins."""
+    if text.isascii():
+        return text
+    content = text.rstrip(" ")
+    padding = len(text) - len(content)
+    twin = to_ascii(content)
+    return twin.ljust(cells_of(text)) if padding > 1 else twin + " " * padding

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from console.actions.registry import PANES
+from console.facts.text import visible
+from console.screens.actinglog import ActionLog
 from console.screens.curves import DEFAULT_RANGE, RANGES, next_range
+from console.screens.values import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from console.actions.keymap import Keymap
+    from console.actions.outlook import Outlook
     from console.actions.spec import Mode
-    from console.engine.handle import EngineHandle
+    from console.engine.handle import EngineHandle, WriteState
     from console.facts.snapshot import Snapshot
     from themes.glyphs import Glyphs
 
@@ -25,7 +29,9 @@ class Session(Struct, eq=False):
 
     ``clock`` returns Unix seconds, ``zone`` None is this machine's own time zone. ``roles`` maps
     a role to its style; ``panes`` are the live panes the operator wants, in their fixed order.
-    ``engine`` and ``snapshot`` are None until the first of each is there.
+    ``engine``, ``snapshot`` and ``writing`` are None until the first of each is there. ``mode``
+    follows ``writing``; the gate itself stands in the engine. ``marked`` are models marked to be
+    acted on together, ``outlooks`` what could be done to the model looked at last.
     """
 
     keys: Keymap
@@ -41,6 +47,10 @@ class Session(Struct, eq=False):
     range_name: str = DEFAULT_RANGE
     engine: EngineHandle | None = None
     snapshot: Snapshot | None = None
+    writing: WriteState | None = None
+    sent: ActionLog = field(default_factory=ActionLog)
+    marked: frozenset[str] = frozenset()
+    outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
 
     @property
     def range_seconds(self) -> float:
@@ -56,3 +66,42 @@ class Session(Struct, eq=False):
             return False, f"the range is {wanted}"
         self.range_name = wanted
         return True, f"range {wanted}"
+
+    def outlooks_of(self, model: str) -> tuple[Outlook, ...] | None:
+        """Return what could be done to ``model``, None while it is not known."""
+        return self.outlooks[1] if self.outlooks[0] == model and self.outlooks[1] else None
+
+    @property
+    def idle_words(self) -> str:
+        """Return what stands in the place of the log while nothing was sent."""
+        state = self.writing
+        if state is not None and state.problem:
+            return state.problem
+        if state is not None and state.settled:
+            return f"verified at start: {'; '.join(state.settled)}"
+        key = self.keys.first_key("arm")
+        if self.mode == "read_only" and not (state is not None and state.unarmable) and key:
+            return f"nothing; {key} arms this console for 30 min"
+        return "nothing sent yet"
+
+    def unable(self, model: str) -> dict[str, str]:
+        """Return by verb why nothing declared can do it to ``model``."""
+        found = self.outlooks_of(model) or ()
+        return {one.verb: one.undeclared for one in found if one.undeclared}
+
+    @property
+    def write_words(self) -> tuple[tuple[str, str], ...]:
+        """Return what the header says of writing, each text with its role."""
+        state = self.writing
+        if state is None:
+            return (("ARMED", "armed"),) if self.mode != "read_only" else (("READ-ONLY", "dim"),)
+        words: list[tuple[str, str]] = []
+        if state.mode == "armed" and state.armed_left_seconds is not None:
+            words.append((f"ARMED {age_text(state.armed_left_seconds)}", "armed"))
+        else:
+            words.append(("OPEN", "armed") if state.mode == "open" else ("READ-ONLY", "dim"))
+        if state.who and state.mode != "read_only":
+            words.append((visible(state.who, 24), "text"))
+        if state.shared_login:
+            words.append(("shared login", "s3" if state.mode != "read_only" else "dim"))
+        return tuple(words)

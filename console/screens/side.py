@@ -1,4 +1,4 @@
-"""The right-hand column of wide screens: dependencies with the models they serve, and sources."""
+"""The right-hand column of wide screens: what is in force, dependencies, sources, changes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState
 from console.facts.text import visible
+from console.screens.heldlines import force_block
 from console.screens.rowview import ROLE_OF
 from console.screens.runs import RunLine, fitted, twins, width_of
 from console.screens.values import age_text, clock_text, percent_text
@@ -24,7 +25,10 @@ def side_lines(
 ) -> list[RunLine]:
     """Return the lines of the column, each beginning with the bar that parts it from the table."""
     inner = max(0, width - 2)
-    lines: list[RunLine] = [_ends("DEPENDENCIES", "attempts/req", inner, "title")]
+    lines: list[RunLine] = []
+    if snapshot.overrides or snapshot.record.state != "off":
+        lines += [*force_block(snapshot, now, inner, max(3, height // 4)), []]
+    lines.append(_ends("DEPENDENCIES", "attempts/req", inner, "title"))
     order = {"down": 0, "degraded": 1, "unknown": 2}
     for dependency in sorted(snapshot.dependencies, key=lambda one: order.get(one.state, 3)):
         lines.append(_dependency(dependency, inner, glyphs))

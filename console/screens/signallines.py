@@ -9,11 +9,11 @@ from console.facts.reading import Reading, ReadingState
 from console.facts.signals import SIGNALS
 from console.screens.rowview import ROLE_OF, subject_of
 from console.screens.values import (
-    NO_DATA_TEXT,
     STALE_MARK,
     age_text,
     percent_text,
     seconds_text,
+    state_text,
     when_text,
 )
 from console.signals.units import format_signal
@@ -121,22 +121,26 @@ def _line(
     )
 
 
-def _shown(signal: str, value: float) -> str:
+def _shown(signal: str, value: float, *, at_least: bool = False) -> str:
     """Return a value as the fleet table writes it: 85ms where format_signal says .09s."""
-    return seconds_text(value) if SIGNALS[signal].unit == "s" else format_signal(signal, value)
+    if SIGNALS[signal].unit == "s":
+        return seconds_text(value, at_least=at_least)
+    return format_signal(signal, value)
 
 
 def now_text(view: RowView, signal: str, reading: Reading) -> str:
     """Return the value with what is normal: 1.9s (.4s); burn with its short window."""
     if reading.value is None:
-        return NO_DATA_TEXT
-    text = _shown(signal, reading.value)
+        return state_text(reading)
+    text = _shown(signal, reading.value, at_least=view.is_bound(signal))
     if signal == "burn_1h":
         short = view.value("burn_5m")
         text += "/1h" + ("" if short is None else f" {format_signal('burn_5m', short)}/5m")
     base = view.base(signal)
     if base is not None:
-        text += f" ({_shown(signal, base)})"
+        normal = f" ({_shown(signal, base).removesuffix('/h')})"
+        # Half a bracket says less than none.
+        text += normal if len(text + normal) <= NOW_WIDTH else ""
     if reading.n is not None and signal == "drift_psi":
         text += f" n={reading.n:.0f}"
     return text + (STALE_MARK if reading.state is ReadingState.STALE else "")

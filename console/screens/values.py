@@ -17,20 +17,21 @@ def compact(value: float, width: int = 5) -> str:
     return (text.rstrip("0").removesuffix(".") or "0") if text.startswith(".") else text
 
 
-def seconds_text(value: float) -> str:
-    """Return a duration that was measured: 12ms, .4s, 1.9s, 75s, 4m."""
+def seconds_text(value: float, *, at_least: bool = False) -> str:
+    """Return a duration that was measured: 12ms, .4s, 1.9s, 75s, 4m; a lower bound as >10s."""
     if 0.0095 <= value < 0.0995:
-        return f"{value * 1000:.0f}ms"
-    return format_value(value, "s", 5)
+        return f"{'>' if at_least else ''}{value * 1000:.0f}ms"
+    return format_value(value, "s", 5, at_least=at_least)
 
 
-def pair_of_seconds(value: float, base: float | None) -> str:
-    """Return now against normal in at most eight characters: 1.9/.4s, 30/28ms, 3.1s."""
+def pair_of_seconds(value: float, base: float | None, *, at_least: bool = False) -> str:
+    """Return now against normal in at most nine characters: 1.9/.4s, 30/28ms, 3.1s, >10/.4s."""
     if base is None:
-        return seconds_text(value)
+        return seconds_text(value, at_least=at_least)
+    mark = ">" if at_least else ""
     if value < 0.0995 and base < 0.0995:
-        return f"{value * 1000:.0f}/{base * 1000:.0f}ms"
-    return f"{_tenths(value)}/{_tenths(base)}s"
+        return f"{mark}{value * 1000:.0f}/{base * 1000:.0f}ms"
+    return f"{mark}{_tenths(value)}/{_tenths(base)}s"
 
 
 def _tenths(value: float) -> str:

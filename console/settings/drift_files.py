@@ -159,16 +159,23 @@ def reference_json(
     Counts are rounded to whole predictions. Raises `ReferenceFault` for what could not be read
     back.
     """
-    whole = tuple(float(round(count)) for count in counts)
+    whole = tuple(round(count) for count in counts)
     document = ReferenceFile(
         schema=SCHEMA,
         model=model,
         what="score",
         taken_at=datetime.fromtimestamp(round(taken_at), UTC),
         upper_edges=tuple(edge if math.isfinite(edge) else ABOVE_ALL for edge in edges),
-        n=math.fsum(whole),
+        n=sum(whole),
         counts=whole,
         note=note,
     )
     _judged(document, "", "")
-    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+    # One key a line, so that a review of the file reads well.
+    entries = msgspec.to_builtins(document).items()
+    lines = [b"  %s: %s" % (_encoded(key), _encoded(value)) for key, value in entries]
+    return b"{\n" + b",\n".join(lines) + b"\n}\n"
+
+
+def _encoded(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=0)

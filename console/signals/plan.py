@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Raw, is_windowed, method
+from console.signals.expressions import Raw, Scaled, is_windowed, method
 from console.signals.matchers import Matcher, exactly, matchers_text
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
 from console.signals.profile import Profile, profiles, window_seconds
 from console.signals.query import Cadence, Query
 from console.signals.scope import duration, number
+from console.signals.scores import SCORES, score_queries
 from console.signals.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,
@@ -147,7 +148,10 @@ def _query(
     edge: float | None,
     models: frozenset[str] | None,
 ) -> Query:
-    expression = definition.expression
+    expression, how = definition.expression, method(definition.expression)
+    if variant.share != 1.0:
+        how = f"{how}, {variant.share:.0%} of that of {duration(variant.window_seconds)}"
+        expression = Scaled(expression, variant.share)
     window: float | None = None
     if is_windowed(expression):
         declared = window_seconds(definition.window) if variant.is_plain else None
@@ -165,7 +169,7 @@ def _query(
         edge=edge,
         cadence=(definition.cadence if variant.is_plain else None) or variant.cadence,
         models=models,
-        method=method(expression),
+        method=how,
         n_column=n_column,
         min_n=min_n,
         matchers=crowd.matchers,
@@ -188,7 +192,12 @@ def _id(
 
 def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
     everyone = _Crowd((), (), everyone=True)
+    for crowd in crowds:
+        referenced = frozenset(value for value, row in crowd.rows if row.reference is not None)
+        yield from score_queries(profile, referenced, crowd.matchers)
     for name, fact in profile.facts.items():
+        if name == SCORES:
+            continue
         windowed = is_windowed(fact.expression)
         of_models = fact.by[0] == profile.model_label
         for crowd in crowds if of_models else (everyone,):

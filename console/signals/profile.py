@@ -49,10 +49,11 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "dependency_requests_rate": "calls a second to a dependency",
         "dependency_latency_p95": "0.95 quantile of a dependency's call duration",
         "dependency_attempts": "attempts on a dependency per request, by model",
-        "dependency_breaker": "breaker state in front of a dependency, by dependency, model and instance",
+        "dependency_breaker": "breaker state in front of a dependency, by caller and instance",
         "review_outcomes": "finished reviews a second by model and outcome",
         "cost_by": "spend in USD an hour by model, component, team and use",
         "drift_by_feature": "PSI by model and feature",
+        "score_buckets": "growth of the score histogram, asked where a drift reference is declared",
     }
 )
 """Labelled measurements a profile may define, with their meaning."""

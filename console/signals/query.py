@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from console.signals.matchers import Matcher
 
 Cadence = Literal["tick", "slow"]
+BUCKET_LABEL = "le"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Query:
             offset_seconds=self.offset_seconds,
             edge=self.edge,
         )
+
+    @property
+    def is_buckets(self) -> bool:
+        """Tell whether the answer is a histogram: one series a model and upper edge."""
+        return self.by[-1:] == (BUCKET_LABEL,)
 
     @property
     def answerable_from_samples(self) -> bool:

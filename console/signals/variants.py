@@ -65,8 +65,9 @@ _COUNTED_BY_DRIFT = frozenset({"drift_psi", "prediction_drift", "drift_features"
 class Variant:
     """One column and the measurement ``base`` behind it, over a window (seconds) and offset.
 
-    ``edge`` says whose threshold the measurement needs. ``is_plain`` marks the column that
-    bears the measurement's own name: a profile may declare another window for it.
+    ``edge`` says whose threshold the measurement needs, ``share`` which part of the window's
+    amount is meant. ``is_plain`` marks the column that bears the measurement's own name: a
+    profile may declare another window for it.
     """
 
     column: str
@@ -75,6 +76,7 @@ class Variant:
     window_seconds: float = DEFAULT_WINDOW_SECONDS
     offset_seconds: float = 0.0
     edge: Literal["confidence", "latency"] | None = None
+    share: float = 1.0
 
     @property
     def is_plain(self) -> bool:
@@ -145,14 +147,22 @@ def _baselines() -> list[Variant]:
 
 
 def _spend(now: float) -> list[Variant]:
-    today, month = since_midnight_seconds(now), since_first_seconds(now)
     return [
-        Variant("cost_today", "cost_increase", "slow", today),
-        Variant("cost_month", "cost_increase", "slow", month),
+        _spent("cost_today", since_midnight_seconds(now)),
+        _spent("cost_month", since_first_seconds(now)),
         Variant("cost_increase@5m", "cost_increase", "tick", 300.0),
         Variant("cost_increase@1h", "cost_increase", "slow", _HOUR),
         Variant("cost_increase@6h", "cost_increase", "slow", 6 * _HOUR),
     ]
+
+
+def _spent(column: str, seconds: float) -> Variant:
+    """Ask for the spend of ``seconds``; of less than 5m as its part of the last 5m.
+
+    A minute after midnight most sources have no two samples since, so there would be no answer.
+    """
+    window = max(seconds, DEFAULT_WINDOW_SECONDS)
+    return Variant(column, "cost_increase", "slow", window, share=seconds / window)
 
 
 def since_midnight_seconds(now: float) -> float:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from console.facts.text import visible
+from console.settings.hidden import redact
 from console.signals.matchers import Matcher
 from console.signals.profile import models_promql
 from console.sources.protocol import SourceDown
@@ -157,7 +158,8 @@ class Frames:
                 raise SourceDown(f"{server} gave no answer within {seconds:g} s") from None
             raise SourceDown(f"{server} cannot be reached: {_innermost(problem)}") from None
         except PrometheusApiClientException as problem:
-            raise SourceDown(f"{server} refused: {visible(str(problem), 200)}") from None
+            said = redact(str(problem), self._credentials.known)
+            raise SourceDown(f"{server} refused: {visible(said, 200)}") from None
         except (KeyError, TypeError):
             raise SourceDown(f"{server} answered, but not as the Prometheus API does") from None
         return found

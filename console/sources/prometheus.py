@@ -110,6 +110,10 @@ class PrometheusSource:
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
             else:
                 models.extend(seen_models(profile, self.name, series))
+        # A server without any model is asked nothing else, and is up all the same.
+        self._status = replace(
+            self._status, state="up", answered_at=now, error=None, next_try_at=None
+        )
         listed = self._recent.with_gone(models, now)
         names = {model.profile for model in listed}
         here = tuple(name for name in profiles if name in names)
@@ -124,6 +128,13 @@ class PrometheusSource:
             raise self._down(failures[0], now, queries=len(queries))
         self._note([answer for answer, _ in answers], now)
         return [answer for answer, _ in answers]
+
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Ask one instant query beside the rounds; raises `SourceDown`."""
+        answer, failure = await self._answer(query, now)
+        if failure is not None and not failure.heard:
+            raise SourceDown(failure.sentence)
+        return answer
 
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float

@@ -49,6 +49,13 @@ class Source(Protocol):
         """
         ...
 
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Answer one question beside the rounds of `ask`; the status stays that of the round.
+
+        Raises `SourceDown`.
+        """
+        ...
+
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float
     ) -> Series:

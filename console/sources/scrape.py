@@ -159,6 +159,13 @@ class ScrapeSource:
         )
         return answers
 
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Answer one question from the samples; raises `SourceDown` when no target answers."""
+        now = _whole_milliseconds(now)
+        await self._scrape_if_due(now)
+        self._raise_if_down()
+        return self._answer(query, now)
+
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float
     ) -> Series:

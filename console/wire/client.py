@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.facts.text import visible
-from console.settings.hidden import redact
+from console.settings.hidden import redact, redact_bytes
 from console.wire.backoff import retry_pause_seconds
 from console.wire.breaker import Breaker
 from console.wire.credentials import Credentials, SecretLookup, tls_context
@@ -24,6 +24,9 @@ MAX_CONCURRENCY = 8
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 60.0  # longer than the usual refresh, so that a tick finds its connections open
+
+TELLTALE_CHARACTERS = 12
+"""What of our secrets is at least so long cannot be in an answer by chance."""
 RETRIED_STATUSES = frozenset({502, 503, 504})
 RETRIED_KINDS: frozenset[Kind] = frozenset({"connect", "connect_timeout"})
 
@@ -262,17 +265,20 @@ class Wire:
             )
         except WireError as error:
             raise self._cleaned(error) from self._harmless(error.__cause__)
-        return answer
+        # A server or proxy may repeat in its answer what it was sent; it would be shown from there.
+        body = redact_bytes(
+            answer.body, self._credentials.known, least_characters=TELLTALE_CHARACTERS
+        )
+        return answer if body is answer.body else replace(answer, body=body)
 
     def _cleaned(self, error: WireError) -> WireError:
         """Return the error with every known secret taken out of its sentence."""
         known = self._credentials.known
-        body = redact(error.body.decode("utf-8", "surrogateescape"), known) if known else None
         return WireError(
             error.kind,
             redact(error.sentence, known),
             status=error.status,
-            body=error.body if body is None else body.encode("utf-8", "surrogateescape"),
+            body=redact_bytes(error.body, known),
         )
 
     def _harmless(self, cause: BaseException | None) -> BaseException | None:

@@ -66,9 +66,16 @@ class Credentials:
         except SecretError as error:
             raise WireError("secret", visible(str(error))) from error
         if value not in self.known:
-            self.known.append(value)
+            self.known += [value, *self._travelling(value)]
         self._value = value
         return value
+
+    def _travelling(self, value: SecretValue) -> list[SecretValue]:
+        """Return the value as basic authentication sends it, together with the user's name."""
+        auth = self._endpoint.auth
+        if auth is None or auth.type != "basic":
+            return []
+        return [SecretValue(_pair(auth, value.reveal()))]
 
     async def headers(self) -> dict[str, str]:
         """Return the headers that identify and prove; raise ``WireError`` of kind ``secret``."""
@@ -96,9 +103,13 @@ def _proof(auth: AuthSettings, value: str) -> Mapping[str, str]:
     if auth.type == "bearer":
         return {"Authorization": f"Bearer {value}"}
     if auth.type == "basic":
-        pair = f"{auth.username or ''}:{value}".encode()
-        return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+        pair = b64encode(_pair(auth, value).encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
     return {auth.header or "Authorization": f"{auth.prefix}{value}"}
+
+
+def _pair(auth: AuthSettings, value: str) -> str:
+    return f"{auth.username or ''}:{value}"
 
 
 async def tls_context(endpoint: Endpoint, credentials: Credentials) -> ssl.SSLContext:

@@ -39,7 +39,7 @@ async def test_an_applied_change_is_written_before_and_after_and_begins_an_overr
     with actor(config) as acting:
         prepared, outcome = await do(acting, trip(ttl_seconds=600.0))
         assert outcome.kind == "applied"
-        assert service.states["breaker"] == "FORCED_OPEN"
+        assert service.state("breaker") == "FORCED_OPEN"
         assert service.changes == [
             {"name": "breaker", "value": "FORCED_OPEN", "by": "ana", "why": "too many timeouts"}
         ]

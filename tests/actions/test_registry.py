@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from console.actions.gate import allowed, refusal
+from console.actions.gate import ARMED_SECONDS, Arming, allowed, refusal
 from console.actions.keys_doc import document
 from console.actions.registry import ACTIONS, BY_ID, GROUPS
 from console.actions.spec import ActionContext, ActionSpec, Danger
+from console.actions.verbs import VERBS
+from console.actions.writes import WRITES
+from console.cli.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,10 +35,48 @@ def test_every_action_says_what_it_does(spec: ActionSpec) -> None:
     assert spec.keys or spec.command
 
 
-def test_this_version_only_looks() -> None:
-    assert [spec.id for spec in ACTIONS if spec.writes] == []
+def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() -> None:
+    assert [spec for spec in ACTIONS if spec.writes] == list(WRITES)
+    assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo"}
+    for spec in WRITES:
+        # Taking a breaker out of use altogether is nothing for a script.
+        assert spec.command in {*COMMANDS, "disable", "watch"}
+        known = VERBS.get(spec.command)
+        if known is not None:
+            assert spec.danger == known.confirm_class
+
+
+def test_capitals_are_for_writes_and_their_records() -> None:
     for spec in ACTIONS:
-        assert not any(key.isupper() for key in spec.keys), "capitals are for writing actions"
+        if any(len(key) == 1 and key.isupper() for key in spec.keys):
+            assert spec.writes or spec.id in ("overrides", "journal")
+    destructive = {spec.command for spec in WRITES if spec.keys and spec.keys[0].islower()}
+    assert destructive == {"undo"}
+
+
+def test_an_arming_runs_out_by_itself() -> None:
+    armed = Arming("armed").switched(1000.0)
+    assert armed.mode(1000.0) == "armed"
+    assert armed.left_seconds(1060.0) == ARMED_SECONDS - 60.0
+    assert armed.mode(1000.0 + ARMED_SECONDS) == "read_only"
+    assert armed.switched(1100.0).mode(1100.0) == "read_only"
+    assert Arming("never", 1e12).mode(0.0) == "read_only"
+    assert "never" in Arming("never").fixed
+    assert Arming("open").mode(0.0) == "open"
+
+
+def test_why_a_write_cannot_be_asked_for() -> None:
+    trip, undo, arm = BY_ID["act.trip"], BY_ID["act.undo"], BY_ID["arm"]
+    here = ActionContext(row_count=3, unable={"trip": "nothing declared can trip it"})
+    assert refusal(trip, "armed", here) == "nothing declared can trip it"
+    assert refusal(trip, "armed", replace(here, marked_count=2)) is None
+    assert refusal(trip, "armed", replace(here, argument="dep:feature-store-eu")) is None
+    assert refusal(trip, "armed", ActionContext()) == "there is no model to act on yet"
+    assert refusal(undo, "armed", ActionContext(unwritable="starting")) == "starting"
+    assert refusal(undo, "armed", ActionContext()) is None
+    assert refusal(arm, "read_only", replace(here, unarmable="writes are barred")) == (
+        "writes are barred"
+    )
 
 
 @pytest.mark.parametrize("spec", ACTIONS, ids=lambda spec: spec.id)
@@ -48,7 +89,7 @@ def test_the_gate_refuses_writing_actions_when_read_only(spec: ActionSpec, dange
     )
     assert allowed(writing, "armed") is None
     assert allowed(writing, "open") is None
-    assert allowed(spec, "read_only") is None
+    assert (allowed(spec, "read_only") is None) == (not spec.writes)
 
 
 def test_reasons_against_an_action_are_sentences() -> None:

@@ -40,6 +40,9 @@ class World:
     changes: list[dict[str, object]] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
 
+    def state(self, name: str) -> object:
+        return self.states.get(name)
+
     def read(self, name: str) -> tuple[int, bytes]:
         self.reads += 1
         value = self.states.get(name)

@@ -29,5 +29,5 @@ def canned_fleet(models: int, changed_share: float) -> Iterator[str]:
 
 
 def subject(*options: str, arguments: tuple[str, ...]) -> list[str]:
-    """Return the command that runs the console as a benchmark's subject."""
-    return [sys.executable, "-m", "tests.benchmarks.subject", *options, "--", *arguments]
+    """Return the arguments of Python that run the console as a benchmark's subject."""
+    return ["-m", "tests.benchmarks.subject", *options, "--", *arguments]

@@ -7,27 +7,27 @@ import time
 
 from tests.benchmarks.fleets import canned_fleet, subject
 from tests.benchmarks.measure import Benchmark, Row
-from tests.benchmarks.terminal import Terminal
+from tests.support.pty_session import PtySession
 
 _SAMPLES = 160
 # Typed into the command line, where no table, clock or age can show them by themselves.
 _LETTERS = "ЖШЩЮЯФЦЧ"
 
 
-def _key_to_paint(terminal: Terminal, samples: int) -> list[float]:
+def _key_to_paint(terminal: PtySession, samples: int) -> list[float]:
     """Return seconds from key press to its echo on the screen, ``samples`` times."""
     waits = []
-    terminal.send(b":")
+    terminal.send(":")
     terminal.settle(0.3, 3.0)
     for number in range(samples):
-        letter = _LETTERS[number % len(_LETTERS)].encode()
+        letter = _LETTERS[number % len(_LETTERS)]
         seen = len(terminal.output)
         pressed = terminal.send(letter)
-        waits.append(terminal.wait_for(letter, 5.0, since=seen) - pressed)
-        terminal.send(b"\x7f")
+        waits.append(terminal.wait_for(letter.encode(), 5.0, since=seen) - pressed)
+        terminal.send("\x7f")
         time.sleep(0.013 + 0.007 * (number % 5))  # Not in step with the frames.
         terminal.read(0.0)
-    terminal.send(b"\x1b")
+    terminal.send("\x1b")
     terminal.settle(0.3, 3.0)
     return waits
 
@@ -35,7 +35,7 @@ def _key_to_paint(terminal: Terminal, samples: int) -> list[float]:
 def _waits(url: str, refresh: str, slowed: bool, samples: int) -> list[float]:
     options = ["--slow"] if slowed else []
     command = subject(*options, arguments=("--prometheus", url))
-    with Terminal(command, environment={"MIDWATCH_REFRESH": refresh}) as terminal:
+    with PtySession(command, env={"MIDWATCH_REFRESH": refresh}) as terminal:
         terminal.wait_for(b"model-0", 30.0)
         terminal.drain(3.0)
         return _key_to_paint(terminal, samples)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.benchmarks.measure import Benchmark, Row
-from tests.widgets.pty_session import PtySession, visible_bytes
+from tests.support.pty_session import PtySession, visible_bytes
 
 Size = tuple[int, int]
 """Columns and lines of a terminal."""
@@ -61,7 +61,7 @@ def _cpu_ms(kind: str, models: int, size: Size, ticks: int, *, frugal: bool) -> 
         {"MIDWATCH_FRUGAL": "1" if frugal else "0"},
     )
     try:
-        written = session.read_until(b"]\x07", timeout_seconds=180)
+        written = session.read_until(b"]\x07", 180.0)
     finally:
         session.close()
     report = _REPORT.search(written)

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import keys, paint, questions, start, tick
+from tests.benchmarks import journal, keys, paint, questions, start, tick
 from tests.benchmarks.measure import Benchmark, Row, table
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ ALL: tuple[Benchmark, ...] = (
     *paint.BENCHMARKS,
     *keys.BENCHMARKS,
     *tick.BENCHMARKS,
+    *journal.BENCHMARKS,
 )
 
 

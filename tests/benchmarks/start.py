@@ -9,21 +9,21 @@ import time
 
 from tests.benchmarks.fleets import subject
 from tests.benchmarks.measure import Benchmark, Row
-from tests.benchmarks.terminal import Terminal
+from tests.support.pty_session import PtySession
 
 _ROUNDS = 9
 _AWAY = ("--prometheus", "http://127.0.0.1:9")  # discard: nothing listens, the start must not care
 
 
-def _first_frame(argv: list[str], marker: bytes) -> float:
-    with Terminal(argv) as terminal:
+def _first_frame(arguments: list[str], marker: bytes) -> float:
+    with PtySession(arguments) as terminal:
         return terminal.wait_for(marker) - terminal.started_at
 
 
 def first_frame(slowed: bool) -> list[Row]:
     """Compare the time to the first frame with a minimal Textual app, taken in turns."""
     console = subject(*(["--slow"] if slowed else []), arguments=_AWAY)
-    minimal = [sys.executable, "-m", "tests.benchmarks.minimal"]
+    minimal = ["-m", "tests.benchmarks.minimal"]
     ours, floor = [], []
     _first_frame(console, b"MIDWATCH")  # Fills the byte-code caches of both.
     _first_frame(minimal, b"MINIMAL")

@@ -114,3 +114,28 @@ def test_the_demo_opens_shows_its_fleet_and_leaves_a_clean_terminal(
     assert "DEMO" not in left
     assert "Traceback" not in left
     assert list(scratch.iterdir()) == []
+
+
+def test_a_demo_that_is_ended_while_it_imports_history_leaves_nothing_running(
+    scratch: Path,
+) -> None:
+    for name in ("prometheus", "promtool"):
+        require_binary(name)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console", "demo", "--plain", "--real-prometheus"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    )
+    give_up_at = time.monotonic() + 20
+    while not list(scratch.glob("midwatch-demo-*/part-*.om")):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    # A terminal that closes sends this one after; it must not cut the cleaning short.
+    process.send_signal(signal.SIGHUP)
+    _, told = process.communicate(timeout=10)
+    assert process.returncode in (129, 143)
+    assert "Traceback" not in told
+    assert list(scratch.iterdir()) == []

@@ -58,6 +58,6 @@ def test_a_source_that_is_away_exits_3_and_names_it(run: Run) -> None:
 
 def test_a_table_is_the_usual_form(run: Run, config: str, fleet: DemoFleet) -> None:
     done = run("--config", config, "status", "--instant")
-    lines = [line for line in done.out.splitlines() if not line.startswith("pending ")]
+    lines = [line for line in done.out.splitlines() if not line.startswith(("pending ", "source "))]
     assert len(lines) == 2 + len(fleet.models)
     assert lines[1].split()[:2] == ["S", "MODEL"]

@@ -183,3 +183,55 @@ def test_an_inner_fault_is_a_sentence_and_a_log(
     told = capsys.readouterr().err
     assert "\x1b" not in told
     assert "--log FILE" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--version"], ["help"], ["check", "--offline"]])
+def test_a_full_disk_is_said_in_one_line(arguments: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "console", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
+    assert done.returncode == 74
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written: no space left on device" in done.stderr.lower()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_watching_ends_when_nothing_more_can_be_written(config: str, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "console", "--config", config, "status", "--watch"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "HOME": str(tmp_path), "MIDWATCH_REFRESH": "1s"},
+        )
+    assert done.returncode == 74
+    assert "no space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_no_encoding_of_a_terminal_ends_a_command(run: Run, config: str, encoding: str) -> None:
+    done = run("--config", config, "status", "--instant", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert "fraud-scorer" in done.out
+    close = run("secret", "test", "nonsense→", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert close.code != 70
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.0.1:9100/metrics", 'did you mean "http://127.0.0.1:9100/metrics"?')],
+)
+def test_an_address_without_a_scheme_is_no_url(run: Run, address: str, said: str) -> None:
+    done = run("lint-metrics", address)
+    assert done.code == 64
+    assert said in done.err

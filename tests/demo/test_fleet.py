@@ -152,6 +152,20 @@ def test_a_connection_is_kept_for_the_next_scrape(fleet: DemoFleet) -> None:
     connection.close()
 
 
+def test_stopping_under_a_held_connection_is_silent(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    running = DemoFleet(seed=1, scenario="calm")
+    running.start()
+    held = http.client.HTTPConnection(urlsplit(running.services[0].url).netloc, timeout=5)
+    held.request("GET", "/healthz")
+    assert held.getresponse().read() == b"fraud-scorer ok\n"
+    running.stop()
+    held.close()
+    assert capfd.readouterr().err == ""
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_ports_are_consecutive_when_asked_for_and_a_taken_one_is_said() -> None:
     first = free_port()
     fleet = DemoFleet(models=2, scenario="calm")
@@ -243,3 +257,20 @@ def test_the_configuration_is_accepted_without_a_warning(fleet: DemoFleet, tmp_p
         assert loaded.warnings == ()
         assert set(loaded.settings.models) == {model.name for model in fleet.models}
         assert loaded.settings.models["fraud-scorer"].slo is not None
+
+
+def test_what_is_done_to_the_demo_stands_in_a_record_of_its_own() -> None:
+    fleet = DemoFleet(scenario="calm")
+    fleet.start()
+    try:
+        declared = tomllib.loads(fleet.config_toml())
+        place = Path(declared["journal"]["url"].removeprefix("sqlite:///"))
+        assert place.parent.is_dir()
+        controls = declared["models"]["fraud-scorer"]["controls"]
+        assert set(controls) == {"breaker", "route", "threshold", "human"}
+        assert all(declared["controls"][name]["preset"] == "midwatch" for name in controls.values())
+        shared = declared["dependencies"]["feature-store-eu"]["controls"]["breaker"]
+        assert len(declared["controls"][shared]["targets"]) == 3
+    finally:
+        fleet.stop()
+    assert not place.parent.exists()

@@ -111,6 +111,11 @@ class FakeSource:
         finally:
             self.under_way -= 1
 
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        if self.down:
+            raise SourceDown(self.down)
+        return self._answer(query, now)
+
     def _answer(self, asked: Query, now: float) -> Answer:
         if asked.column in self.labelled:
             keys = self.labelled[asked.column]

@@ -193,6 +193,15 @@ def test_labelled_facts_carry_row_names_and_dependencies_their_own() -> None:
     assert labelled["dependency_error_ratio"][0].labels == ("fs",)
 
 
+def test_what_a_server_writes_for_no_version_is_no_version() -> None:
+    versions = query("versions", by=("model", "version"), labelled=True)
+    board = board_of(versions)
+    keys = (("alpha", "None"), ("alpha", "v2"))
+    board.take("one", [Answer(versions.id, keys, np.array([1.0, 2.0]), NOW)])
+    told = [fact.labels for fact in board.observe(()).labelled["versions"]]
+    assert told == [("alpha", ""), ("alpha", "v2")]
+
+
 def test_a_question_that_leaves_the_plan_takes_its_answer_with_it() -> None:
     asked, other = query("latency_p95"), query("latency_p50")
     board = board_of(asked, other)

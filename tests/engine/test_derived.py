@@ -57,6 +57,20 @@ def test_spend_today_walks_back_from_now_and_not_into_yesterday() -> None:
     assert pace[1:] == pytest.approx([3.0, 3.0, 3.0])
 
 
+def test_spend_of_the_month_does_not_reach_into_the_last_one() -> None:
+    first = 1_790_812_800.0  # 2026-10-01
+    times = [first - 3600, first + 3600, first + 2 * 86400, first + 3 * 86400]
+    found = values("cost_month", times, cost_month=[99, 99, 99, 720.0], cost_per_hour=[10.0] * 4)
+    assert np.isnan(found[0])
+    assert found[1:] == pytest.approx([10.0, 480.0, 720.0])
+
+
+def test_without_hourly_spend_only_the_newest_amount_is_known() -> None:
+    found = values("cost_today", [MIDNIGHT + 60, MIDNIGHT + 7200], cost_today=[5.0, 6.0])
+    assert np.isnan(found[0])
+    assert found[1] == 6.0
+
+
 def test_without_a_budget_there_is_no_pace() -> None:
     found = derive("cost_pace", ModelRow("a"), np.array([MIDNIGHT + 9000.0]), {})
     assert np.isnan(found).all()

@@ -23,7 +23,7 @@ def test_a_chart_fills_its_size_and_names_model_signal_and_last_value() -> None:
     lines = text.splitlines()
     assert len(lines) == 14
     assert max(map(len, lines)) <= 90
-    assert "fraud-scorer latency p95, last" in lines[0]
+    assert "fraud-scorer latency p95, latest" in lines[0]
     assert "Z" in lines[-1]
 
 
@@ -81,3 +81,9 @@ def test_threads_do_not_draw_on_each_other() -> None:
     for thread in threads:
         thread.join()
     assert drawn == [expected] * 6
+
+
+def test_a_chart_for_an_ascii_terminal_is_ascii() -> None:
+    text = chart(series(1 + np.sin(TIMES / 3000)), model="m", width=60, height=10, ascii_only=True)
+    assert text.isascii()
+    assert "*" in text

@@ -137,7 +137,7 @@ async def test_sources_say_what_they_said() -> None:
     app, _ = make_app(told)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        assert "6 warnings" in part(app, "#header")
+        assert "3 warnings" in part(app, "#header")
         await pilot.press("s")
         await pilot.pause()
         text = "\n".join(picture(app))

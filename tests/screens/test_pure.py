@@ -11,16 +11,25 @@ from console.actions.keymap import keymap
 from console.actions.registry import PANES
 from console.actions.spec import ActionContext
 from console.screens.columns import BY_KEY, COLUMNS, choose, filled
-from console.screens.curves import RANGES, next_range, onto_grid
+from console.screens.curves import RANGES, Curves, next_range, onto_grid
 from console.screens.footer import footer_line, key_text
 from console.screens.header import HeaderState, header_lines, is_stale
 from console.screens.layout import HEADER_LINES, plan, shown_panes
 from console.screens.order import Arrangement, HeldOrder, Searcher, arrange
+from console.screens.panes import PaneFrame, pane_data
 from console.screens.rows import FleetRows
 from console.screens.rowview import RowView
-from console.screens.runs import fitted, join_that_fit, piece, width_of
+from console.screens.runs import fitted, join_that_fit, piece, twins, width_of
 from console.screens.signallines import limit_of, signal_lines
-from console.screens.values import clock_text, compact, pair_of_seconds, percent_text, points
+from console.screens.values import (
+    clock_text,
+    compact,
+    pair_of_seconds,
+    percent_text,
+    points,
+    seconds_text,
+)
+from tests.support.columns import column
 from tests.support.snapshots import SAMPLE_NOW, big_snapshot, hostile_snapshot, sample_snapshot
 from themes.glyphs import ASCII, UNICODE
 from widgets.cutting import cells_of
@@ -42,6 +51,36 @@ ALL_KEYS = frozenset(column.key for column in COLUMNS)
 )
 def test_latency_against_its_normal(value: float, base: float | None, text: str) -> None:
     assert pair_of_seconds(value, base) == text
+
+
+def test_a_percentile_in_its_open_top_bucket_is_a_lower_bound() -> None:
+    snapshot = sample_snapshot()
+    row = snapshot.index["fraud-scorer"]
+    p95 = snapshot.columns["latency_p95"].values[row]
+    for top, bound in ((p95, True), (p95 * 2, False), (None, False)):
+        column_of_tops = column(
+            [top if place == row else None for place in range(len(snapshot.rows))], SAMPLE_NOW
+        )
+        view = RowView(
+            replace(snapshot, columns={**snapshot.columns, "latency_top": column_of_tops}), row
+        )
+        assert view.is_bound("latency_p95") is bound
+        assert not view.is_bound("ttft_p95")
+        assert BY_KEY["lat"].draw(view, UNICODE).text.startswith(">") is bound
+        assert BY_KEY["p95"].draw(view, UNICODE).text.startswith(">") is bound
+        line = next(one for one in signal_lines(view, SAMPLE_NOW, UNICODE)
+                    if one.signal == "latency_p95")  # fmt: skip
+        assert line.now.text.startswith(">") is bound
+        frame = PaneFrame(SAMPLE_NOW, 3600.0, "1h")
+        first = pane_data("latency", view, Curves("fraud-scorer"), frame).footer[0][0]
+        assert ("p95 >" in first) is bound
+    assert seconds_text(10.0, at_least=True) == ">10s"
+    assert pair_of_seconds(10.0, 0.4, at_least=True) == ">10/.4s"
+
+
+def test_padding_gives_way_to_longer_ascii_twins() -> None:
+    lines = twins([[Run("↑ k     "), Run("up")], [Run("PgUp    "), Run("page")]], ASCII)
+    assert ["".join(run.text for run in line) for line in lines] == ["Up k    up", "PgUp    page"]
 
 
 def test_numbers_are_short() -> None:
@@ -121,9 +160,9 @@ def test_cells_of_every_row_and_column_fit_their_width() -> None:
         rows = FleetRows(snapshot, snapshot.order.tolist(), UNICODE)
         for index in range(len(rows)):
             cells = rows.cells(index, [column.key for column in COLUMNS])
-            for column, cell in zip(COLUMNS, cells, strict=True):
-                if column.key not in ("model", "who"):
-                    assert cells_of(cell.text) <= column.width, (column.key, cell)
+            for shown, cell in zip(COLUMNS, cells, strict=True):
+                if shown.key not in ("model", "who"):
+                    assert cells_of(cell.text) <= shown.width, (shown.key, cell)
 
 
 def test_unknown_is_never_drawn_as_healthy() -> None:
@@ -248,11 +287,11 @@ def test_a_view_is_stale_when_nobody_answers() -> None:
 
 
 def test_the_footer_shows_own_keys() -> None:
-    keys = keymap({"help": "f12", "cursor.up": "w"})
+    keys = keymap({"help": "f12", "cursor.up": "0"})
     line = footer_line(ActionContext(row_count=3), "read_only", keys, 160, UNICODE)
     text = "".join(run.text for run in line)
     assert "F12 help" in text
-    assert "w↓ move" in text
+    assert "0↓ move" in text
     assert key_text("ctrl+q") == "^Q"
 
 

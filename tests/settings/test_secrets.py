@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.settings.children import LARGEST_OUTPUT_BYTES, run_child
+from console.settings.hidden import redact_bytes
 from console.settings.load import Flags, load
 from console.settings.secrets import (
     SecretError,
@@ -344,6 +345,15 @@ def test_redaction_finds_other_spellings() -> None:
     secrets = (SecretValue("p&ss wörd"), SecretValue("p&ss wörd and more"))
     text = "p&ss wörd and more, p%26ss%20w%C3%B6rd, p%26ss+w%C3%B6rd, cCZzcyB3w7ZyZA==, p&ss wörd"
     assert redact(text, secrets) == ", ".join(["[secret]"] * 5)
+
+
+def test_redaction_of_bytes_knows_json_and_leaves_short_words_of_data_alone() -> None:
+    secrets = (SecretValue('a<b>&"c"-d\\e'), SecretValue("fraud"))
+    body = rb'{"x": "a\u003cb\u003e\u0026\"c\"-d\\e", "y": "a<b>&\"c\"-d\\e", "job": "fraud"}'
+    assert redact_bytes(body, secrets) == b'{"x": "[secret]", "y": "[secret]", "job": "[secret]"}'
+    kept = redact_bytes(body, secrets, least_characters=12)
+    assert kept == b'{"x": "[secret]", "y": "[secret]", "job": "fraud"}'
+    assert redact_bytes(b"nothing", secrets) == b"nothing"
 
 
 @given(st.text(min_size=1, max_size=8), st.text(max_size=40), st.text(max_size=40))

@@ -125,8 +125,7 @@ def test_samples_behind_a_number() -> None:
     [
         (datetime(2026, 11, 23, 2, 47, 13, tzinfo=UTC), "168m", "31848m"),
         (datetime(2026, 11, 23, 3, 0, 0, tzinfo=UTC), "3h", "531h"),
-        (datetime(2026, 12, 1, 0, 0, 0, tzinfo=UTC), "1m", "1m"),
-        (datetime(2026, 12, 1, 0, 0, 0, 1, tzinfo=UTC), "1m", "1m"),
+        (datetime(2026, 12, 1, 0, 5, 0, tzinfo=UTC), "5m", "5m"),
         (datetime(2028, 2, 29, 12, 0, 30, tzinfo=UTC), "721m", "41041m"),
     ],
 )
@@ -134,6 +133,25 @@ def test_spend_since_midnight_and_the_first(moment: datetime, today: str, month:
     queries = by_id(plan(["midwatch"], [row("a")], {}, moment.timestamp()))
     assert f"[{today}]" in queries["midwatch/cost_today"].promql
     assert f"[{month}]" in queries["midwatch/cost_month"].promql
+
+
+@pytest.mark.parametrize(
+    ("moment", "share"),
+    [
+        (datetime(2026, 12, 1, 0, 0, 0, tzinfo=UTC), "0.2"),
+        (datetime(2026, 12, 1, 0, 0, 0, 1, tzinfo=UTC), "0.2"),
+        (datetime(2026, 12, 1, 0, 3, 1, tzinfo=UTC), "0.8"),
+    ],
+)
+def test_minutes_after_midnight_spend_is_a_part_of_the_last_five(
+    moment: datetime, share: str
+) -> None:
+    queries = by_id(plan(["midwatch"], [row("a")], {}, moment.timestamp()))
+    for name in ("cost_today", "cost_month"):
+        query = queries[f"midwatch/{name}"]
+        assert query.promql.startswith(f"{share} * ")
+        assert "[5m]" in query.promql
+        assert query.method == f"increase, {float(share):.0%} of that of 5m"
 
 
 def test_more_labels_in_a_match_get_their_own_questions() -> None:

@@ -4,12 +4,30 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+from console.actions.gate import Arming
+from console.actions.outlook import Outlook
+from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
+from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.facts.drift import Distribution
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.settings.schema import Settings
+
+SAMPLE_DISTRIBUTION = Distribution(
+    model="fraud-scorer",
+    edges=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    now_shares=(0.14, 0.10, 0.06, 0.08, 0.10, 0.13, 0.09, 0.08, 0.07, 0.15),
+    now_n=5812.0,
+    reference_shares=(0.24, 0.14, 0.08, 0.06, 0.04, 0.04, 0.04, 0.02, 0.02, 0.32),
+    reference_n=41_212.0,
+    reference_name="refs/fraud-2026-10.json",
+    taken_at=1_790_553_600.0,
+    psi=0.27,
+    window_seconds=3600.0,
+)
+"""What every model's scores are."""
 
 
 class StubEngine:
@@ -20,10 +38,25 @@ class StubEngine:
         self._settings = settings or Settings()
         self.asked: list[tuple[str, tuple[str, ...], float]] = []
         self.refreshes = 0
+        self.distributions_asked: list[str] = []
+        self.distribution = SAMPLE_DISTRIBUTION
         self.stopped = False
         self.reload_outcome = ReloadOutcome(True, "reloaded: nothing differs")
         self.tell: Callable[[Snapshot], None] = lambda snapshot: None
         self.tell_problem: Callable[[str], None] = lambda sentence: None
+        self.clock: Callable[[], float] = lambda: 0.0
+        self.arming = Arming(self._settings.writes)
+        self.shared_journal = False
+        self.prepares: list[tuple[ActionRequest, int]] = []
+        self.performed: list[tuple[PreparedAction, Confirmation]] = []
+        self.forgotten: list[str] = []
+        self.answer_prepare: Callable[[ActionRequest, int], PreparedAction | Refused | None] = (
+            lambda request, together: Refused(("the stub prepares nothing",))
+        )
+        self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.found: tuple[Outlook, ...] = ()
+        self.approve: Callable[[str | Refused], None] = lambda answer: None
+        self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
 
     @property
     def latest(self) -> Snapshot | None:
@@ -79,6 +112,10 @@ class StubEngine:
         values[cells // 3 : cells // 3 + max(2, cells // 60)] = np.nan
         return Series(signal, times, values)
 
+    def request_distribution(self, model: str, deliver: Callable[[Distribution], None]) -> None:
+        self.distributions_asked.append(model)
+        deliver(self.distribution)
+
     def explain(self, model: str, signal: str) -> Explanation:
         fact = SIGNALS[signal]
         latest = self.latest
@@ -104,3 +141,57 @@ class StubEngine:
 
     def request_refresh(self) -> None:
         self.refreshes += 1
+
+    @property
+    def writing(self) -> WriteState:
+        now = self.clock()
+        return WriteState(
+            self.arming.mode(now),
+            self.arming.left_seconds(now),
+            self.arming.fixed,
+            "ana",
+            "ana",
+            shared_journal=self.shared_journal,
+        )
+
+    def switch_arming(self) -> None:
+        self.arming = self.arming.switched(self.clock())
+
+    def prepare_action(
+        self,
+        request: ActionRequest,
+        deliver: Callable[[PreparedAction | Refused], None],
+        together: int = 1,
+    ) -> None:
+        self.prepares.append((request, together))
+        answer = self.answer_prepare(request, together)
+        if answer is not None:
+            deliver(answer)
+
+    def perform_action(
+        self,
+        prepared: PreparedAction,
+        confirmation: Confirmation,
+        progress: Callable[[str, str], None],
+        deliver: Callable[[Outcome | Refused], None],
+    ) -> None:
+        self.performed.append((prepared, confirmation))
+        progress("intent", "written down")
+        progress("sent", "answered 200")
+        self.finish = deliver
+        answer = self.answer_perform(prepared)
+        if answer is not None:
+            deliver(answer)
+
+    def request_approval(
+        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+    ) -> None:
+        self.approve = deliver
+
+    def forget_approval(self, op_id: str) -> None:
+        self.forgotten.append(op_id)
+
+    def request_outlooks(
+        self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
+    ) -> None:
+        deliver(model, self.found)

@@ -41,6 +41,12 @@ def test_to_ascii_keeps_the_meaning_and_hides_the_rest():
     )
 
 
+def test_typographic_marks_outside_our_own_set_are_readable():
+    assert to_ascii("DEMO — simulation “x” ‘y’ a–b") == "DEMO - simulation \"x\" 'y' a-b"
+    assert to_ascii("├─┼─┤ ┌┬┐ ╭╮ ▟▙") == "|-+-+ +++ ++ ##"
+    assert to_ascii("ö 模") == "? ?"
+
+
 def test_choosing():
     assert glyphs() is UNICODE
     assert glyphs(ascii_only=True) is ASCII

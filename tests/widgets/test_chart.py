@@ -63,6 +63,11 @@ def test_never_fails_and_fills_exactly_its_room(
         assert all(text.isascii() for text in texts(lines))
 
 
+def test_a_footer_leaves_out_parts_that_would_be_cut():
+    data = chart([1, 2], footer=(("p95 1.9s  p50 .6s  p99 >10s  TPOT 10ms", "text"),))
+    assert texts(draw(data, 32, 8))[-2] == "│p95 1.9s  p50 .6s  p99 >10s   │"
+
+
 def test_title_stands_in_the_border_and_footers_under_the_chart():
     data = chart([1, 2], start_label="02:17", end_label="02:47", footer=(("now 2", "text"),))
     lines = texts(draw(data, 30, 9))

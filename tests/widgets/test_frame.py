@@ -76,15 +76,15 @@ def fresh(picture: list[Row]) -> list[list[object]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(pictures, min_size=1, max_size=4))
-def test_a_terminal_shows_each_picture_as_if_drawn_afresh(shown):
+@given(st.lists(pictures, min_size=1, max_size=4), st.booleans())
+def test_a_terminal_shows_each_picture_as_if_drawn_afresh(shown, erase_colours):
     frame = Frame(WIDTH, HEIGHT)
     screen, stream = terminal()
     for picture in shown:
         runs: list[Run] = []
         for y, row in enumerate(picture):
             frame.paint(y, 0, *cells(row), runs)
-        stream.feed(encode(runs, WIDTH))
+        stream.feed(encode(runs, WIDTH, erase_colours=erase_colours))
         assert look(screen) == fresh(picture)
         again: list[Run] = []
         for y, row in enumerate(picture):
@@ -118,6 +118,18 @@ def test_a_change_in_one_cell_costs_a_few_bytes():
     runs: list[Run] = []
     frame.paint(0, 0, list("abXdef"), [""] * 6, runs)
     assert encode(runs, WIDTH) == "\x1b[1;3HX"
+
+
+def test_blanks_up_to_the_edge_are_erased_where_that_looks_the_same():
+    def sent(code: str, *, erase_colours: bool) -> str:
+        runs: list[Run] = []
+        Frame(9, 1).paint(0, 0, list("ab       "), [code] * 9, runs)
+        return encode(runs, 9, erase_colours=erase_colours)
+
+    assert sent("", erase_colours=False) == "\x1b[1Hab\x1b[K"
+    assert sent("44", erase_colours=True) == "\x1b[1H\x1b[44mab\x1b[K\x1b[m"
+    assert sent("44", erase_colours=False) == "\x1b[1H\x1b[44mab       \x1b[m"
+    assert sent("4", erase_colours=True) == "\x1b[1H\x1b[4mab       \x1b[m"
 
 
 def test_a_colour_change_under_a_blank_is_not_sent():

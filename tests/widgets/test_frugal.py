@@ -9,9 +9,10 @@ import pytest
 import textual
 from textual.app import App
 
-from tests.widgets.pty_session import PtySession, visible_bytes
+from tests.support.emulated import EmulatedSession
+from tests.support.pty_session import visible_bytes
 from widgets import frugal
-from widgets.frugal import FrugalApp, reason_to_stay_off
+from widgets.frugal import FrugalApp, erases_in_colour, reason_to_stay_off
 
 STEPS = {
     "n": "another tick",
@@ -30,8 +31,8 @@ STEPS = {
 @contextmanager
 def running(
     width: int, height: int, *, on: bool, share: float = 0.1, columns: int = 18, **env: str
-) -> Iterator[PtySession]:
-    session = PtySession(
+) -> Iterator[EmulatedSession]:
+    session = EmulatedSession(
         ["-m", "tests.widgets.frugal_app", str(share), str(columns)],
         width,
         height,
@@ -46,7 +47,7 @@ def running(
 class Walk:
     """Walks one session through steps and counts their bytes."""
 
-    def __init__(self, session: PtySession) -> None:
+    def __init__(self, session: EmulatedSession) -> None:
         self.session = session
         self._step = 1
         self.first = self._wait()
@@ -145,6 +146,13 @@ def test_it_stays_off_with_a_textual_it_was_not_proved_on(monkeypatch):
     assert reason_to_stay_off() == "Textual is 9.0.0, proved on 8.2.8 only"
     monkeypatch.setenv("MIDWATCH_FRUGAL", "0")
     assert reason_to_stay_off() == "MIDWATCH_FRUGAL=0 turns it off"
+
+
+def test_terminals_that_do_not_erase_in_colour_are_known():
+    assert erases_in_colour({"TERM": "xterm-256color"})
+    assert erases_in_colour({"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"})
+    assert not erases_in_colour({"TERM": "screen-256color"})
+    assert not erases_in_colour({"TERM": "xterm", "STY": "12.pts-0.host"})
 
 
 async def test_an_app_says_why_it_is_not_frugal(monkeypatch):

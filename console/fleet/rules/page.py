@@ -33,6 +33,10 @@ first?" is answered by one rule's id. Ids are never renamed. This page is made f
 - Too few samples, no traffic, a failed question and a source that is away make a rule unknown,
   never "fine". A missing sample count is not a low one: such a value is judged.
 - Tier 3 lowers S1 to S2, but for the rules marked *kept*.
+- A row is planned (`m`) while an override with an owner and an end ahead of it explains that
+  the row is off primary or its breaker forced, or the open breaker of its dependency. Then
+  `off_primary` is silent, S2 counts as S3 and S3 as S4, but for the rules marked *kept*. An S1
+  stays an S1 and shows as one. Once past its end an override explains nothing.
 - A rule that a worse one implies is not listed while that one is raised (*unless* below).
 - Rules marked *one run* are proven by the source's own windows: `midwatch status --instant`
   raises them at once. It lists what the others found as pending.

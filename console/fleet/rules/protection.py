@@ -58,7 +58,8 @@ def _residency_text(evidence: Evidence, row: int) -> str:
 
 
 def _off_primary(evidence: Evidence) -> Truth:
-    return certain(evidence.routes.off_primary).given(evidence.routes.known)
+    unplanned = evidence.routes.off_primary & ~evidence.held.routed
+    return certain(unplanned).given(evidence.routes.known)
 
 
 def _off_primary_text(evidence: Evidence, row: int) -> str:
@@ -156,7 +157,8 @@ RULES = (
     Rule(
         "off_primary",
         Severity.S2,
-        "the route is on a rung below L0, or on a target other than the primary",
+        "the route is on a rung below L0, or on a target other than the primary, and no owned, "
+        "unexpired override put it there",
         ("route",),
         _off_primary,
         _off_primary_text,

@@ -69,14 +69,17 @@ def _past_sla_text(evidence: Evidence, row: int) -> str:
     return f"oldest review {oldest}, SLA {sla}"
 
 
-def _psi_two_windows(evidence: Evidence) -> Floats:
-    """Return the lower PSI of two windows in a row, NaN with fewer than 200 samples.
+def _drifted(evidence: Evidence, limit: float) -> Truth:
+    """Judge PSI > max(limit, its noise floor) in two windows in a row, each by its own floor.
 
-    A drift gauge that comes without its sample count is taken at its word; the text says so.
+    Unknown with fewer than 200 samples. A drift gauge that comes without its sample count is
+    taken at its word, and without its reference's rows above 0.10; the text says so.
     """
-    both = np.minimum(evidence.values("drift_psi"), evidence.values("drift_psi@prev"))
     few = evidence.values("drift_samples") < MIN_DRIFT_SAMPLES
-    return np.where(few, np.nan, both)
+    now = np.where(few, np.nan, evidence.values("drift_psi"))
+    floor = np.fmax(evidence.values("drift_floor"), limit)
+    floor_before = np.fmax(evidence.values("drift_floor@prev"), limit)
+    return above(now, floor) & above(evidence.values("drift_psi@prev"), floor_before)
 
 
 def _slower(evidence: Evidence, signal: str) -> Truth:
@@ -125,7 +128,7 @@ def _second_signal(evidence: Evidence) -> Truth:
 
 
 def _drift_with_second(evidence: Evidence) -> Truth:
-    return above(_psi_two_windows(evidence), PSI_ACT) & _second_signal(evidence)
+    return _drifted(evidence, PSI_ACT) & _second_signal(evidence)
 
 
 def _second_text(evidence: Evidence, row: int) -> str:
@@ -143,18 +146,19 @@ def _drift_with_second_text(evidence: Evidence, row: int) -> str:
 
 
 def _drift_alone(evidence: Evidence) -> Truth:
-    return above(_psi_two_windows(evidence), PSI_TICKET)
+    return _drifted(evidence, PSI_TICKET)
 
 
 def _drift_watch(evidence: Evidence) -> Truth:
-    psi = _psi_two_windows(evidence)
-    return above(psi, PSI_WATCH) & ~above(psi, PSI_TICKET)
+    return _drifted(evidence, PSI_WATCH) & ~_drifted(evidence, PSI_TICKET)
 
 
 def _drift_text(evidence: Evidence, row: int) -> str:
     samples = evidence.value("drift_samples", row)
     n = f"n={samples:.0f}" if np.isfinite(samples) else "n not given"
-    return f"drift PSI {shown(evidence.value('drift_psi', row), '1')} for two windows, {n}"
+    floor = evidence.value("drift_floor", row)
+    noise = f", noise up to {shown(floor, '1')}" if floor > PSI_WATCH else ""
+    return f"drift PSI {shown(evidence.value('drift_psi', row), '1')} for two windows, {n}{noise}"
 
 
 def _uncalibrated(evidence: Evidence) -> Truth:
@@ -199,8 +203,8 @@ RULES = (
     Rule(
         "drift_with_second",
         Severity.S2,
-        "PSI > 0.25 in two windows (n >= 200) and low confidence, burn >= 1x on 1h and 5m, "
-        "latency against its base, or ECE is bad too",
+        "PSI > 0.25 and above its noise floor in two windows (n >= 200) and low confidence, "
+        "burn >= 1x on 1h and 5m, latency against its base, or ECE is bad too",
         (*_DRIFT_NEEDS, *_CONFIDENCE_NEEDS, "error_ratio@1h", "error_ratio@5m", "ece"),
         _drift_with_second,
         _drift_with_second_text,
@@ -218,7 +222,7 @@ RULES = (
     Rule(
         "drift_alone",
         Severity.S3,
-        "PSI > 0.2 in two windows (n >= 200); drift alone never pages",
+        "PSI > 0.2 and above its noise floor in two windows (n >= 200); drift alone never pages",
         _DRIFT_NEEDS,
         _drift_alone,
         _drift_text,
@@ -236,7 +240,7 @@ RULES = (
     Rule(
         "drift_watch",
         Severity.S4,
-        "PSI > 0.1 in two windows (n >= 200), not above 0.2",
+        "PSI > 0.1 and above its noise floor in two windows (n >= 200), not above 0.2",
         _DRIFT_NEEDS,
         _drift_watch,
         _drift_text,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from console.fleet.rules import alerts, burn, notice, presence, protection, quality, spend
+from console.fleet.rules import (
+    alerts,
+    burn,
+    held,
+    notice,
+    presence,
+    protection,
+    quality,
+    spend,
+)
 
 RULES = tuple(
     sorted(
         (
             *burn.RULES,
             *protection.RULES,
+            *held.RULES,
             *presence.RULES,
             *quality.RULES,
             *spend.RULES,

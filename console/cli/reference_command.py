@@ -1,0 +1,149 @@
+"""``midwatch reference``: freeze how a model's scores are distributed, to measure drift by."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli import exits
+from console.cli.exits import CommandError, UsageError
+from console.cli.loading import prepare
+from console.cli.parsing import Parser, add_shared, flags
+from console.facts.text import visible
+from console.settings.durations import DurationError, parse_duration
+from console.settings.problems import nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.cli.loading import Prepared
+
+_LIMIT_SECONDS = 60.0
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 300.0, 90 * 86400.0
+_FEWEST = 200
+_FEW = 1000
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Write or print a reference; exit 1 where there is nothing to take it from."""
+    parser = Parser(
+        "midwatch reference", "Freeze how a model's scores are distributed, to measure drift by."
+    )
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--range", default="24h", metavar="T", help="how far back, 24h by default")
+    parser.add_argument("--note", default="", metavar="TEXT", help="why this span was normal")
+    add_shared(parser)
+    chosen = parser.parse_all(arguments)
+    seconds = _range(chosen.range)
+    target = None if chosen.output is None else Path(chosen.output)
+    if target is not None and os.path.lexists(target) and not chosen.force:
+        raise CommandError(f"{visible(str(target))} exists; --force replaces it")
+    # The file that is to be written may be declared already: its absence is no fault here.
+    prepared = prepare(flags(shared), references=False)
+    content, n = asyncio.run(_taken(prepared, chosen.model, seconds, chosen.range, chosen.note))
+    if n < _FEW:
+        sys.stderr.write(
+            f"midwatch: it rests on n={n:.0f}; under {_FEW} its own noise looks like drift: "
+            "take it over a longer --range\n"
+        )
+    if target is None:
+        sys.stdout.write(content.decode())
+        return exits.OK
+    _write(target, content, force=chosen.force)
+    _tell(target, chosen.model, content, n)
+    return exits.OK
+
+
+def _range(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except DurationError as fault:
+        raise UsageError(f"--range: {fault}") from fault
+    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
+        raise UsageError("--range: from 5m to 90d; a day or a week of normal traffic is usual")
+    return seconds
+
+
+async def _taken(
+    prepared: Prepared, model: str, seconds: float, span: str, note: str
+) -> tuple[bytes, float]:
+    """Return the file and the predictions it rests on."""
+    from console.engine.distributions import NoDistributionError, score_counts
+    from console.settings.drift_files import ReferenceFault, reference_json
+
+    engine = prepared.engine()
+    try:
+        snapshot = await engine.once(remembers=False, limit_seconds=_LIMIT_SECONDS)
+        if model not in snapshot.index:
+            close = nearest(model, snapshot.index)
+            raise CommandError(f"there is no model {visible(model)}; {close}".rstrip("; "))
+        seat = engine.seat(model)
+        source = None if seat is None else engine.source(seat.source)
+        if seat is None or source is None:
+            raise CommandError(
+                f"no source that answers offers {visible(model)}; `midwatch check` says why"
+            )
+        now = time.time()
+        without_past = source.kind == "scrape"
+        edges, counts = await score_counts(source, seat, seconds, now, since_started=without_past)
+        n = sum(counts)
+        if n < _FEWEST:
+            raise CommandError(_too_few(n, span, without_past=without_past))
+        where = "counted since its services started" if without_past else f"the last {span}"
+        said = "; ".join(part for part in (visible(note), f"{where}, {source.name}") if part)
+        return reference_json(
+            model=seat.series_value, taken_at=now, edges=edges, counts=counts, note=said
+        ), n
+    except NoDistributionError as fault:
+        raise CommandError(
+            f"{visible(model)}: {fault}; docs/drift.md says which metric a service must give"
+        ) from fault
+    except ReferenceFault as fault:
+        raise CommandError(f"{visible(model)}: its histogram gives {fault}") from fault
+    finally:
+        await engine.close()
+
+
+def _too_few(n: float, span: str, *, without_past: bool) -> str:
+    if without_past:
+        return f"only n={n:.0f} predictions since its services started; {_FEWEST} are the least"
+    return f"only n={n:.0f} predictions in the last {span}; {_FEWEST} are the least: longer --range"
+
+
+def _write(target: Path, content: bytes, *, force: bool) -> None:
+    """Write whole or not at all: another console may read the file at this moment."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not force:
+            with target.open("xb") as file:
+                file.write(content)
+            return
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        with beside.open("xb") as file:
+            file.write(content)
+        beside.replace(target)
+    except FileExistsError as fault:
+        raise CommandError(f"{visible(str(target))} exists; --force replaces it") from fault
+    except OSError as fault:
+        reason = visible(fault.strerror or str(fault))
+        raise CommandError(f"{visible(str(target))} cannot be written: {reason}") from fault
+
+
+def _tell(target: Path, model: str, content: bytes, n: float) -> None:
+    import hashlib
+    import json
+
+    shown = visible(str(target))
+    sys.stderr.write(
+        f"{shown} written, n={n:.0f}, sha256 {hashlib.sha256(content).hexdigest()}\n"
+        f"next: under [models.{json.dumps(model, ensure_ascii=True)}] say "
+        f"drift = {{ reference = {json.dumps(str(target), ensure_ascii=True)} }}, "
+        "a path beside the configuration; then midwatch check\n"
+    )

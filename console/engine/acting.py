@@ -1,0 +1,212 @@
+"""The write side of a running console: journal, controls and arming, in the engine's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
+from console.actions.gate import ARMED_SECONDS, Arming
+from console.actions.outlook import Outlook, outlooks
+from console.actions.pipeline import Actor
+from console.actions.preparing import Bench
+from console.actions.recovery import settle_all
+from console.actions.refusal import ActionRefused, WritesNotAllowed
+from console.actions.shelf import ControlShelf
+from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
+from console.engine.handle import Refused, WriteState
+from console.facts.text import visible
+from console.journal.errors import JournalError
+from console.journal.identity import gather_who, is_shared_login
+from console.journal.opening import declared_name, open_configured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.entry import Who
+    from console.facts.snapshot import Snapshot
+    from console.journal.protocol import Journal
+    from console.settings.load import Loaded
+    from console.settings.schema import Settings
+    from console.settings.secrets import SecretResolver
+
+APPROVAL_POLL_SECONDS = 1.0
+
+
+class Acting:
+    """Prepares and performs what a console asks for, through the one pipeline.
+
+    Nothing is opened before `start`, and the journal not before it is needed or exists already.
+    ``clock`` gives Unix seconds. Everything but `state` belongs to the engine's loop.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        resolver: SecretResolver,
+        environ: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._loaded = loaded
+        self._resolver = resolver
+        self._environ = environ
+        self._clock = clock
+        self._settings = loaded.settings
+        until = clock() + ARMED_SECONDS if loaded.armed_at_start else None
+        self._arming = Arming(loaded.settings.writes, until)
+        self._controls = ControlShelf(loaded.settings, resolver)
+        self._journal: Journal | None = None
+        self._opening = asyncio.Lock()
+        self._who: Who | None = None
+        self._problem = ""
+        self._settled: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> WriteState:
+        """Return what this console may do now and as whom; safe from any thread."""
+        now, who, journal = self._clock(), self._who, self._journal
+        return WriteState(
+            mode=self._arming.mode(now),
+            armed_left_seconds=self._arming.left_seconds(now),
+            unarmable=self._arming.fixed,
+            who="" if who is None else who.name,
+            person="" if who is None else who.person,
+            shared_login=who is not None and is_shared_login(who),
+            shared_journal=journal is not None and journal.shared,
+            problem=self._problem,
+            settled=self._settled,
+        )
+
+    def switch_arming(self) -> None:
+        """Arm for 30 min, or take that back; safe from any thread."""
+        if not self._arming.fixed:
+            self._arming = self._arming.switched(self._clock())
+
+    async def start(self) -> None:
+        """Learn who acts, and read back what a crash cut off; raises ``JournalError``.
+
+        A record that is not there yet is not made for somebody who only looks.
+        """
+        self._who = await asyncio.to_thread(self._gather_who)
+        if self._arming.mode(self._clock()) == "read_only" and not _exists(self._settings):
+            return
+        if self._settings.writes != "never":
+            settled = await settle_all(await self._bench())
+            self._settled = tuple(f"{each.op_id}: {each.sentence}" for each in settled)
+
+    async def adopt(self, settings: Settings) -> None:
+        """Put reloaded settings in force; what was armed stays so unless writing is barred now."""
+        before, self._settings = self._controls, settings
+        self._controls = ControlShelf(settings, self._resolver)
+        self._arming = Arming(settings.writes, self._arming.until)
+        await before.aclose()
+
+    async def prepare(
+        self, request: ActionRequest, snapshot: Snapshot | None, together: int = 1
+    ) -> PreparedAction:
+        """Return what ``request`` would do now; one of several ``together`` is class C3.
+
+        Raises `ActionRefused` and ``JournalError``.
+        """
+        actor = Actor(await self._bench(), self.state.mode)
+        if not request.purpose:
+            prepared = await actor.prepare(request, snapshot)
+        elif request.purpose == "undo":
+            prepared = await prepare_undo(
+                actor, request.ends_op, request.reason, request.ttl_seconds, snapshot
+            )
+        else:
+            override = await asyncio.to_thread(actor.override, request.ends_op)
+            if request.purpose == "end":
+                prepared = await prepare_end(actor, override, request.reason)
+            else:
+                prepared = await prepare_renew(
+                    actor, override, request.reason, request.ttl_seconds, snapshot
+                )
+        return replace(prepared, confirm_class="C3") if together > 1 else prepared
+
+    async def perform(
+        self,
+        prepared: PreparedAction,
+        confirmation: Confirmation,
+        progress: Callable[[str, str], None],
+    ) -> Outcome:
+        """Do it; raises what `Actor.perform` raises, and nothing once something was sent."""
+        actor = Actor(await self._bench(), self.state.mode, progress)
+        return await actor.perform(prepared, confirmation)
+
+    async def second_person(self, prepared: PreparedAction) -> str:
+        """Ask on the shared journal and wait for ``midwatch approve``; return who approved.
+
+        Raises `ActionRefused` where nobody can be asked or nobody answers, and ``JournalError``.
+        """
+        bench = await self._bench()
+        if not bench.journal.shared:
+            raise ActionRefused.forbidden(
+                "second_person",
+                "a second person can only be asked on a shared journal (postgresql://…); "
+                "give a break-glass reason instead",
+            )
+        await asyncio.to_thread(ask_approval, bench.journal, prepared, bench.clock())
+        until = bench.clock() + APPROVAL_SECONDS
+        while bench.clock() < until:
+            by = await asyncio.to_thread(
+                approval_of, bench.journal, prepared, bench.who, bench.clock()
+            )
+            if by:
+                return by
+            await asyncio.sleep(APPROVAL_POLL_SECONDS)
+        raise ActionRefused.forbidden(
+            "second_person", "nobody approved within ten minutes; nothing was sent"
+        )
+
+    def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
+        """Return what could be done to a model by what is measured and declared; asks nobody."""
+        return outlooks(model, self._settings, snapshot, self._controls, self._clock())
+
+    async def close(self) -> None:
+        """Let go of controls and journal."""
+        await self._controls.aclose()
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await asyncio.to_thread(journal.close)
+
+    async def _bench(self) -> Bench:
+        async with self._opening:
+            if self._journal is None:
+                try:
+                    self._journal = await asyncio.to_thread(
+                        open_configured, self._loaded, self._resolver, self._environ
+                    )
+                except JournalError as fault:
+                    self._problem = f"the journal cannot be used: {fault.sentence}"
+                    raise
+                self._problem = ""
+            if self._who is None:
+                self._who = await asyncio.to_thread(self._gather_who)
+        return Bench(self._settings, self._controls, self._journal, self._who, self._clock)
+
+    def _gather_who(self) -> Who:
+        return gather_who(*declared_name(self._settings, self._environ), self._environ)
+
+
+def _exists(settings: Settings) -> bool:
+    """Tell whether there is a record that may hold something cut off."""
+    url = settings.journal.url
+    if not url.startswith("sqlite:///"):
+        return True
+    return Path(url.removeprefix("sqlite:///")).expanduser().exists()
+
+
+def told_refusal(fault: ActionRefused | JournalError) -> Refused:
+    """Return why nothing was sent, for a screen."""
+    if isinstance(fault, JournalError):
+        sentence = f"nothing was sent: the journal cannot be used: {visible(fault.sentence, 600)}"
+        return Refused((sentence,), "journal")
+    sentences = tuple(visible(guard.sentence, 600) for guard in fault.guards)
+    return Refused(sentences, "not_allowed" if isinstance(fault, WritesNotAllowed) else "guard")

@@ -1,0 +1,246 @@
+"""A screen that is one table with lines about the row under the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from console.actions.registry import BY_ID
+from console.actions.spec import ActionContext, Place
+from console.facts.text import visible
+from console.screens.base import COMMAND_HINT, ConsoleScreen
+from console.screens.fleetgrid import FleetGrid
+from console.screens.footer import key_text
+from console.screens.header import HeaderState, header_lines
+from console.screens.layout import FOOTER_LINES, HEADER_LINES
+from console.screens.runs import RunLine, join_that_fit, piece, twins
+from widgets.lines import Lines, Run
+from widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from console.actions.spec import ActionSpec
+    from widgets.gridrows import Column, Rows
+
+
+class ListScreen(ConsoleScreen, inherit_bindings=False):
+    """Header, table, details, keys; what is listed is the subclass's.
+
+    ``LOCAL_KEYS`` are keys that mean something here alone: key, what it does, title.
+    """
+
+    LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    TITLE: ClassVar[str] = ""
+    DETAILS: ClassVar[int] = 6
+    AUTO_FOCUS = "FleetGrid"
+
+    # What the subclass says
+
+    def list_columns(self, width: int) -> Sequence[Column]:
+        """Return the table's columns for a screen of this width."""
+        raise NotImplementedError
+
+    def list_rows(self) -> Rows:
+        """Return the table's rows as they are now."""
+        raise NotImplementedError
+
+    def title_runs(self) -> RunLine:
+        """Return what stands in the second line: what is listed, and how well it is known."""
+        raise NotImplementedError
+
+    def detail_runs(self, width: int) -> list[RunLine]:
+        """Return the lines about the row under the cursor."""
+        raise NotImplementedError
+
+    def local(self, does: str) -> None:
+        """Do what a key of this screen alone does."""
+        raise NotImplementedError
+
+    # Parts
+
+    def compose(self) -> ComposeResult:
+        """The parts from top to bottom."""
+        yield Lines(id="header")
+        yield FleetGrid(id="table")
+        yield Lines(id="detail")
+        yield Lines(id="footer")
+        yield Prompt(id="prompt")
+
+    @property
+    def grid(self) -> FleetGrid:
+        """The table."""
+        return self.query_one(FleetGrid)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line to type into."""
+        return self.query_one(Prompt)
+
+    def on_mount(self) -> None:
+        """Show what is there at once."""
+        self.query_one("#footer").styles.height = FOOTER_LINES
+        self.show_look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Divide the room anew."""
+        if self.ready:
+            self._lay_out()
+            self.show_all()
+
+    def _lay_out(self) -> None:
+        width, height = self.size
+        room = 0 if self.too_small else height - HEADER_LINES - FOOTER_LINES
+        details = min(self.DETAILS, max(0, room - 5))
+        self.show_part("#table", room - details)
+        self.show_part("#detail", details)
+        self.query_one("#header").styles.height = height if self.too_small else HEADER_LINES
+        self.query_one("#footer").display = not self.too_small
+        self.grid.show_columns(tuple(self.list_columns(width)))
+
+    # What is shown
+
+    def show_snapshot(self) -> None:
+        """Show the newest Snapshot."""
+        self.show_all()
+
+    def show_clock(self) -> None:
+        """Show ages, countdowns and the clock."""
+        self.show_all()
+
+    def show_look(self) -> None:
+        """Take over roles and glyphs."""
+        super().show_look()
+        self._lay_out()
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Show everything anew; the widgets repaint only what differs."""
+        if not self.ready:
+            return
+        if self.too_small:
+            self.show_size()
+            return
+        self._show_header()
+        self.grid.show_rows(self.list_rows())
+        self.show_details()
+        if self.said is None:
+            self.show_footer()
+
+    def _show_header(self) -> None:
+        session = self.session
+        state = HeaderState(
+            session.clock(), session.zone, self.size.width, session.environment, session.title,
+            session.problem, writes=session.write_words,
+        )  # fmt: skip
+        counts = twins([self.title_runs()], session.glyphs)[0]
+        lines = header_lines(session.snapshot, state, session.glyphs, counts=counts)
+        self.query_one("#header", Lines).show_lines([lines[0], counts, lines[2]])
+
+    def show_details(self) -> None:
+        """Show the lines about the row under the cursor."""
+        self.query_one("#detail", Lines).show_lines(self.detail_runs(self.size.width))
+
+    def show_footer(self) -> None:
+        """Show an answer to the last key, or the keys of this screen."""
+        said = self.said
+        if said is not None:
+            self.query_one("#footer", Lines).show_lines([[Run(*said)]])
+            return
+        keys = self.session.keys
+        shown = [(key_text(key), title) for key, _, title in self.LOCAL_KEYS]
+        common = ("cursor.up", "back", "command", "help", "quit")
+        for action in common:
+            spec = BY_ID[action]
+            key = keys.first_key(action)
+            if key:
+                shown.append((key_text(key), spec.footer_title or spec.title.lower()))
+        pieces = [
+            piece("", rank=number)._replace(runs=(Run(key, "key"), Run(f" {title}", "dim")))
+            for number, (key, title) in enumerate(shown)
+        ]
+        line = join_that_fit(pieces, self.size.width, Run("  ", ""))
+        self.query_one("#footer", Lines).show_lines(twins([line], self.session.glyphs))
+
+    def on_grid_cursor_moved(self, message: FleetGrid.CursorMoved) -> None:
+        """Follow the cursor."""
+        message.stop()
+        if self.ready and not self.too_small:
+            self.show_details()
+
+    # What happens
+
+    @property
+    def row_count(self) -> int:
+        """How many rows are listed."""
+        return len(self.grid.rows) if self.ready else 0
+
+    @property
+    def chosen_model(self) -> str:
+        """The model that the row under the cursor is about, empty for none."""
+        return ""
+
+    @property
+    def context(self) -> ActionContext:
+        """What actions are judged by: as on the fleet screen, with the row's model."""
+        context = ActionContext(
+            place="fleet",
+            model=self.chosen_model,
+            row_count=self.row_count,
+            columns=self.size.width,
+            lines=self.size.height,
+        )
+        return self.in_session(context, self.chosen_model)
+
+    def perform(self, spec: ActionSpec, argument: str) -> bool:
+        """Do what concerns this screen."""
+        grid = self.grid
+        does: Mapping[str, Callable[[], object]] = {
+            "cursor.up": grid.action_cursor_up,
+            "cursor.down": grid.action_cursor_down,
+            "cursor.page_up": grid.action_page_up,
+            "cursor.page_down": grid.action_page_down,
+            "cursor.first": grid.action_cursor_first,
+            "cursor.last": grid.action_cursor_last,
+            "back": self.go_back,
+            "command": lambda: self.prompt.open(":", "", COMMAND_HINT),
+        }
+        if spec.id not in does:
+            return self.perform_here(spec, argument)
+        does[spec.id]()
+        return True
+
+    def perform_here(self, spec: ActionSpec, argument: str) -> bool:
+        """Do what concerns this list alone; False hands it to the app."""
+        return False
+
+    def go_back(self) -> None:
+        """Close the screen."""
+        self.dismiss()
+
+    def on_key(self, event: events.Key) -> None:
+        """Take the keys that mean something here alone."""
+        if self.prompt.is_open:
+            return
+        pressed = event.character if event.is_printable else event.key
+        for key, does, _ in self.LOCAL_KEYS:
+            if pressed == key:
+                event.stop()
+                event.prevent_default()
+                self.local(does)
+                return
+
+    def ask_for(self, action: str, argument: str) -> None:
+        """Ask for an action of the registry, or say that this version has none."""
+        spec = BY_ID.get(action)
+        if spec is None:
+            self.say(f"{visible(action, 40)} cannot be asked for here; use the command", "s3")
+        else:
+            self.ask(spec, argument)
+
+
+def place(name: str) -> Place:
+    """Return a place of its own, so that keys of the fleet and the model are not bound there."""
+    return cast("Place", name)

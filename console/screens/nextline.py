@@ -1,0 +1,95 @@
+"""The NEXT line: two or three keys that could help now, with why or why not; never run by itself.
+
+What it says comes from the same guards that judge the action when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.facts.severity import BreakerState, Severity
+from console.facts.text import visible
+from console.screens.rowview import off_primary
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from console.actions.keymap import Keymap
+    from console.actions.outlook import Outlook
+    from console.screens.rowview import RowView
+    from themes.glyphs import Glyphs
+
+MOST = 3
+_OPEN = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
+
+
+def next_runs(
+    view: RowView | None, found: Sequence[Outlook] | None, keys: Keymap, glyphs: Glyphs
+) -> list[Run]:
+    """Return the suggestions for a row; ``found`` None is not known yet."""
+    if view is None:
+        return []
+    if found is None:
+        return [Run("looking at what can be done", "dim")]
+    runs: list[Run] = []
+    for outlook in list(suggested(view, found))[:MOST]:
+        if runs:
+            runs.append(Run(f" {glyphs.dot} ", "dim"))
+        runs += _said(outlook, keys, glyphs)
+    if runs:
+        return runs
+    quiet = view.severity in (Severity.OK, Severity.S4)
+    return [Run("nothing suggests itself" if not quiet else "nothing needs doing", "dim")]
+
+
+def suggested(view: RowView, found: Sequence[Outlook]) -> Iterator[Outlook]:
+    """Yield what could help this row, the most helpful first."""
+    by_verb = {one.verb: one for one in reversed(found)}
+    rungs = [one for one in found if one.verb == "fallback"]
+    away = off_primary(view.route)
+    in_trouble = view.severity in (Severity.S1, Severity.S2)
+    if in_trouble and not away:
+        reachable = next((one for one in rungs if one.reachable), None)
+        if reachable is not None or rungs:
+            yield reachable or rungs[0]
+        if "human" in by_verb and not by_verb["human"].undeclared:
+            yield by_verb["human"]
+        if view.breaker.state not in _OPEN and "trip" in by_verb:
+            yield by_verb["trip"]
+    if view.breaker.state in _OPEN and (away or not in_trouble) and "half-open" in by_verb:
+        yield by_verb["half-open"]
+    if away and not any(one.culprit for one in view.dependencies()) and "restore" in by_verb:
+        yield by_verb["restore"]
+
+
+def _said(outlook: Outlook, keys: Keymap, glyphs: Glyphs) -> list[Run]:
+    key = keys.first_key(f"act.{outlook.verb.replace('-', '_')}") or f":{outlook.verb}"
+    names = {"fallback": f"fallback {glyphs.arrow} {visible(outlook.to, 40)}", "human": "human"}
+    name = (
+        names.get(outlook.verb, outlook.verb)
+        if outlook.to or outlook.verb != "fallback"
+        else ("fallback")
+    )
+    gravest = outlook.guards[0] if outlook.guards else None
+    bad = outlook.undeclared or (gravest is not None and gravest.level != "warn")
+    runs = [Run(key, "dim" if bad else "key"), Run(f" {name} ", "dim" if bad else "text")]
+    if bad:
+        return [*runs, Run(f"{glyphs.cross} {visible(outlook.against, 120)}", "s3")]
+    facts = ", ".join(_facts(outlook, glyphs))
+    if facts:
+        runs.append(Run(f"({facts})", "dim"))
+    if gravest is not None and gravest.id in ("no_room", "review_full", "no_fallback"):
+        runs.append(Run(f" ! {visible(gravest.sentence, 120)}", "s3"))
+    return runs
+
+
+def _facts(outlook: Outlook, glyphs: Glyphs) -> Iterator[str]:
+    blast = outlook.blast
+    if blast.region_to and blast.region_allowed is not None:
+        yield f"{visible(blast.region_to, 24)} ok"
+    if blast.room_per_minute.value is not None:
+        mark = {True: glyphs.tick, False: glyphs.cross, None: "?"}[blast.room_enough]
+        yield f"room {blast.room_per_minute.value:,.0f}/min {mark}"
+    if outlook.confirm_class in ("C2", "C3"):
+        yield f"class {outlook.confirm_class}"

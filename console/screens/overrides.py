@@ -1,0 +1,114 @@
+"""The overrides screen: everything held by hand, who, why, until when, and what ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from console.actions.registry import BY_ID
+from console.fleet.force import count
+from console.screens.heldlines import (
+    DETAIL_LINES,
+    LABEL_WIDTH,
+    HeldRows,
+    held_columns,
+    held_details,
+)
+from console.screens.listscreen import ListScreen, place
+from console.screens.runs import RunLine, fitted, twins
+from widgets.gridrows import NoRows
+from widgets.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from console.actions.spec import ActionSpec, Place
+    from console.facts.override import Override
+    from widgets.gridrows import Column, Rows
+
+
+class OverridesScreen(ListScreen, inherit_bindings=False):
+    """Overrides, the overdue first, then the next to end; their keys end, renew and undo them."""
+
+    PLACE: ClassVar[Place] = place("overrides")
+    DETAILS: ClassVar[int] = DETAIL_LINES + 1
+    LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("e", "act.end", "end now"),
+        ("r", "act.renew", "renew"),
+        ("u", "act.undo", "undo"),
+        ("J", "journal", "journal"),
+    )
+
+    def list_columns(self, width: int) -> Sequence[Column]:
+        """Return the columns that fit."""
+        return held_columns(width)
+
+    def list_rows(self) -> Rows:
+        """Return what is in force now."""
+        snapshot = self.session.snapshot
+        if snapshot is None:
+            return NoRows()
+        return HeldRows(snapshot.overrides, self.session.clock(), self.session.glyphs)
+
+    def title_runs(self) -> RunLine:
+        """Return how many there are, when the next one ends, and how the record is."""
+        snapshot, now = self.session.snapshot, self.session.clock()
+        line: RunLine = [Run("OVERRIDES  ", "title")]
+        if snapshot is None:
+            return [*line, Run("waiting for the first answer", "dim")]
+        text, loud = count(snapshot, now)
+        line.append(Run(text or "in force 0", "s2" if loud else "text"))
+        said, well = snapshot.record.summary(now)
+        line += [Run(f" {self.session.glyphs.bar} ", "dim"), Run(said, "dim" if well else "s2")]
+        return fitted(line, self.size.width, self.session.glyphs.ellipsis)
+
+    def detail_runs(self, width: int) -> list[RunLine]:
+        """Return the lines about the override under the cursor."""
+        session, glyphs, now = self.session, self.session.glyphs, self.session.clock()
+        lines = held_details(self.chosen, session.snapshot, now, width, glyphs)
+        sent = session.sent.line(now, width - LABEL_WIDTH, glyphs, session.idle_words)
+        return [*lines, *twins([[Run("SENT".ljust(LABEL_WIDTH), "title"), *sent]], glyphs)]
+
+    def show_sent(self) -> None:
+        """Show how far what was sent from here is."""
+        if self.ready and not self.too_small:
+            self.show_details()
+            self.show_footer()
+
+    @property
+    def chosen(self) -> Override | None:
+        """The override under the cursor."""
+        rows = self.grid.rows
+        return rows.override(self.grid.cursor_key) if isinstance(rows, HeldRows) else None
+
+    @property
+    def chosen_model(self) -> str:
+        """The model under the cursor; a dependency is none."""
+        chosen, snapshot = self.chosen, self.session.snapshot
+        if chosen is None or snapshot is None or chosen.target not in snapshot.index:
+            return ""
+        return chosen.target
+
+    def local(self, does: str) -> None:
+        """End, renew or undo what is under the cursor."""
+        if does == "journal":
+            self.ask_for("journal", "")
+            return
+        chosen = self.chosen
+        if chosen is None:
+            self.say("nothing is held by hand", "s3")
+        else:
+            self.ask_for(does, chosen.op_id)
+
+    def perform_here(self, spec: ActionSpec, argument: str) -> bool:
+        """Open the model that is held; a dependency has no screen."""
+        if spec.id == "overrides":
+            self.go_back()
+            return True
+        if spec.id == "model.open" and not argument:
+            model = self.chosen_model
+            if model:
+                self.ask(BY_ID["model.open"], model)
+            else:
+                self.say("only models have a screen of their own", "s3")
+            return True
+        return False
