@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.actions.confirming import approve, waiting
+from console.actions.decided import decision_waiting
 from console.cli.acting import DONE, NOTHING_CHANGED, has_terminal, opened, run_async
 from console.cli.exits import UsageError
 from console.cli.parsing import Parser, add_shared
@@ -35,7 +36,9 @@ async def _approve(shared: argparse.Namespace, chosen: argparse.Namespace) -> in
     async with opened(shared) as session:
         bench = session.bench
         op_id = chosen.op.strip().upper()
-        asked = await asyncio.to_thread(waiting, bench.journal, op_id, bench.clock())
+        asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id, bench.clock())
+        if asked is None:
+            asked = await asyncio.to_thread(waiting, bench.journal, op_id, bench.clock())
         sys.stderr.write(_told(asked))
         if not chosen.yes:
             if not has_terminal():

@@ -119,7 +119,9 @@ def _resolver(settings: Settings) -> SecretResolver:
 
 
 async def _answers(settings: Settings) -> list[Finding]:
-    """Ask every source and read every control, all at once."""
+    """Ask every source and place for alerts and read every control, all at once."""
+    from console.cli.check_alerts import check_alerts
+
     resolver = _resolver(settings)
     sources = [_source(each, resolver) for each in settings.sources]
     controls: list[Awaitable[Finding]] = []
@@ -127,7 +129,9 @@ async def _answers(settings: Settings) -> list[Finding]:
         from console.controls.build import build_controls
 
         controls = [_control(each) for each in build_controls(settings, resolver).values()]
-    return list(await asyncio.gather(*sources, *controls))
+    asked = asyncio.gather(*sources, *controls)
+    found, places = await asyncio.gather(asked, check_alerts(settings, resolver))
+    return [*found, *(Finding(*each) for each in places)]
 
 
 async def _control(control: Control) -> Finding:
@@ -215,9 +219,9 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
 
 def _unread(settings: Settings) -> list[str]:
     """Say plainly what is declared but not read by this version."""
-    if not settings.alerts:
-        return []
-    return [f"note   alerts: {len(settings.alerts)} declared; not read by this version"]
+    from console.cli.check_alerts import unread
+
+    return unread(settings)
 
 
 def _print_origins(loaded: Loaded) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     for command in (
         Command("status", "status_command", "how every model is, once or again and again"),
         Command("check", "check_command", "validate the configuration, sources and secrets"),
+        Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),
@@ -51,6 +52,8 @@ COMMANDS = {
             )
         ),
         Command("approve", "approve_command", "confirm, as the second person, what waits for one"),
+        Command("decide", "decide_command", "write a retraining decision, its evidence frozen"),
+        Command("decisions", "decisions_command", "what was decided, what is due, what came of it"),
         Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
         Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
         Command("journal", "journal_command", "list, show, verify, export or prune the record"),

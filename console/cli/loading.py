@@ -40,6 +40,7 @@ class Prepared:
 
     def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
+        from console.engine.alerts import reader_factory
         from console.engine.making import plain_factory
         from console.engine.service import Engine
 
@@ -48,6 +49,7 @@ class Prepared:
             load_again=self.load_again,
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
+            make_reader=reader_factory(self.resolver),
             open_record=self._open_record,
         )
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from console.engine.alerts import AlertDesk
 from console.engine.derived import BASES
 from console.engine.desk import Desk
 from console.engine.distributions import distribution
@@ -26,6 +27,7 @@ from console.signals.profile import profiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
@@ -67,6 +69,7 @@ class Engine:
         clock: Callable[[], float] = time.time,
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
+        make_reader: MakeReader | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
@@ -78,6 +81,8 @@ class Engine:
         self._make_source = make_source
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
+        self._alerts = AlertDesk(loaded.settings, make_reader)
+        self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock)
         self._memory = Memory()
@@ -114,6 +119,7 @@ class Engine:
         """Tick at once and ask everything again."""
         for poller in self._pollers.values():
             poller.hasten()
+        self._alerts.hasten()
         self._wake.set()
 
     async def tick(self) -> Snapshot:
@@ -136,6 +142,7 @@ class Engine:
         """Let go of all sources."""
         for poller in self._pollers.values():
             await poller.close()
+        await self._alerts.close()
         await self._records.close()
 
     async def journal_page(self, before_seq: int) -> RecordPage:
@@ -219,6 +226,7 @@ class Engine:
                 pollers[name] = self._poller(made[name])
         self._pollers = pollers
         self._desk.configure(settings)
+        await self._alerts.configure(settings)
         if self._records.configure(settings):
             # What another journal said is no news by its absence from this one.
             self._memory = replace(self._memory, held=None)
@@ -236,12 +244,15 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
+        self._alert_polls = self._alerts.start(now)
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
             asyncio.ensure_future(poller.finished() if whole else poller.first_part())
             for poller in self._started
         ]
+        # A wait that is late is cancelled, and a poll of alerts must live on.
+        waits += [asyncio.ensure_future(_ended(poll)) for poll in self._alert_polls]
         if not waits:
             return
         _, late = await asyncio.wait(waits, timeout=limit_seconds)
@@ -254,10 +265,11 @@ class Engine:
         self._desk.away([status.name for status in statuses if status.state in AWAY])
         rows = self._desk.board.seating.rows
         self._tick += 1
+        dependencies = () if self.latest is None else self.latest.dependencies
         known = self._records.known(now)
         snapshot, self._memory = evaluate(
             rows,
-            self._desk.observe(),
+            self._alerts.observe(self._desk.observe(), rows, dependencies, now),
             statuses,
             self._memory,
             now,
@@ -300,6 +312,10 @@ class Engine:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+async def _ended(poll: asyncio.Task[None]) -> None:
+    await asyncio.wait([poll])
 
 
 def _log_problem(sentence: str) -> None:

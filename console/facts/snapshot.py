@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from console.facts.alert import Incident
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -96,6 +97,7 @@ class Snapshot:
     ``severities`` holds `Severity` codes. ``findings`` has an entry only for rows with any.
     ``planned`` marks rows whose trouble an owned, unexpired override explains.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
+    ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them.
     ``overrides`` are in force as ``record``, the journal, tells them, the oldest first.
     """
 
@@ -116,6 +118,8 @@ class Snapshot:
     changes: tuple[Change, ...] = ()
     pending: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+    alert_sources: tuple[SourceStatus, ...] = ()
     overrides: tuple[Override, ...] = ()
     record: Record = NO_RECORD
 
@@ -135,6 +139,15 @@ class Snapshot:
     def route(self, row: int) -> Route:
         """Return where a row's traffic goes."""
         return self.routes.get(row, UNKNOWN_ROUTE)
+
+    @property
+    def alert_places(self) -> tuple[SourceStatus, ...]:
+        """Return the places for alerts that are declared and read.
+
+        Where none is declared the sources' own servers are asked; those stand among the sources.
+        """
+        names = {source.name for source in self.sources}
+        return tuple(one for one in self.alert_sources if one.name not in names and not one.infos)
 
     def baseline(self, signal: str, row: int) -> float | None:
         """Return what is normal for this row (declared, or its own median of the last hours)."""

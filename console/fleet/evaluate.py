@@ -11,6 +11,7 @@ from console.facts.severity import BreakerState, Severity
 from console.facts.signals import SIGNALS, TOP_OF
 from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
+from console.fleet.alerted import acknowledged_rows
 from console.fleet.breakers import times_of
 from console.fleet.look import Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
@@ -120,6 +121,8 @@ def evaluate(
             sources=tuple(sources),
             changes=changes.remember(seen.memory.changes, news, now),
             pending=pending,
+            incidents=observed.incidents,
+            alert_sources=observed.alert_sources,
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,
@@ -181,7 +184,7 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
         severities=severities,
-        acknowledged=np.zeros(len(severities), dtype=np.bool_),
+        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts)),
         tier=evidence.statics.tier,
         bad_rate=np.where(np.isfinite(bad), bad, reckoned),
         budget_left=evidence.derived.columns["budget_left"].values,

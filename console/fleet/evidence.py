@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.alert import Alert
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.derive import Asked, Derived
     from console.fleet.held import HeldFacts
@@ -45,7 +46,8 @@ class Evidence:
     """What is known at ``now`` (Unix seconds) and, of the time before, what memory kept.
 
     ``absent_since`` is when a row was first seen without data (NaN while it has some),
-    ``changed_at`` when its version or code last changed (NaN not seen).
+    ``changed_at`` when its version or code last changed (NaN not seen). ``alerts`` has the alerts
+    that fire for a row, worst first; only with ``alerts_whole`` does an absent one mean none.
     """
 
     now: float
@@ -63,6 +65,8 @@ class Evidence:
     absent_since: Floats
     changed_at: Floats
     source_states: Mapping[str, str] = field(default_factory=dict)
+    alerts: Mapping[int, tuple[Alert, ...]] = field(default_factory=dict)
+    alerts_whole: bool = False
     _values: dict[str, Floats] = field(default_factory=dict)
     _truths: dict[str, Truth] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.fleet import changes, culprit
+from console.fleet.alerted import firing_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
@@ -92,6 +93,8 @@ def look(
         absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
         changed_at=changed_at,
         source_states={source.name: source.state for source in sources},
+        alerts=firing_by_row(observed.incidents, statics),
+        alerts_whole=observed.alerts_whole,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 

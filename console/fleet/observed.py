@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.alert import Incident
+    from console.facts.samples import SourceStatus
+
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
     Indices = NDArray[np.intp]
@@ -60,12 +63,17 @@ class Observed:
     """All answers, joined to the rows: columns by `Query.column`, several-series facts by name.
 
     Every array of a column has one entry a row, in the order of the rows given to `evaluate`.
-    A column nobody asks for is absent, which reads as no_data.
+    A column nobody asks for is absent, which reads as no_data. ``alerts_whole`` tells whether
+    every place for alerts has just answered in full, so that no alert means that none fires.
     """
 
     columns: Mapping[str, SignalColumn] = field(default_factory=dict)
     labelled: Mapping[str, tuple[LabelledValue, ...]] = field(default_factory=dict)
     buckets: Mapping[str, tuple[Buckets, ...]] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+    flood: bool = False
+    alert_sources: tuple[SourceStatus, ...] = ()
+    alerts_whole: bool = False
 
 
 def empty_column(rows: int) -> SignalColumn:

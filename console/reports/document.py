@@ -7,6 +7,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from console.reports.incident_document import IncidentReport
+
 SCHEMA: Final = "midwatch.status/1"
 
 LevelName = Literal["S1", "S2", "S3", "S4", "unknown", "ok"]
@@ -159,7 +161,7 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     sources: tuple[SourceReport, ...]
     models: tuple[ModelReport, ...]
     dependencies: tuple[DependencyReport, ...]
-    incidents: tuple[dict[str, Plain], ...] = ()
+    incidents: tuple[IncidentReport, ...] = ()
     overrides: tuple[OverrideReport, ...] = ()
     journal: JournalReport | UnsetType = UNSET
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
 from console.fleet.force import by_urgency, count, overrides_of, sentence_of
-from console.reports.status import in_order, timestamp
+from console.reports.status import in_order
+from console.reports.times import timestamp
 from console.signals.units import format_age, format_signal
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _headline(snapshot: Snapshot) -> str:
 def _source_lines(snapshot: Snapshot) -> list[str]:
     """Say why a source is away, what sources remark, and why there may be no model."""
     lines = []
-    for status in snapshot.sources:
+    for status in (*snapshot.sources, *snapshot.alert_places):
         start = f"source {visible(status.name)}"
         if status.error:
             lines.append(f"{start} {status.state}: {visible(status.error)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -27,6 +26,8 @@ from console.reports.document import (
     SourceReport,
     StatusDocument,
 )
+from console.reports.incident_document import incident_reports, incidents_of
+from console.reports.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,15 +60,19 @@ def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDoc
         schema=SCHEMA,
         environment=snapshot.environment,
         taken_at=timestamp(snapshot.taken_at),
-        sources=tuple(_source(status, snapshot.taken_at) for status in snapshot.sources),
+        sources=tuple(
+            _source(status, snapshot.taken_at)
+            for status in (*snapshot.sources, *snapshot.alert_places)
+        ),
         models=tuple(_model(snapshot, row) for row in chosen),
         dependencies=tuple(map(_dependency, snapshot.dependencies)),
+        incidents=incident_reports(snapshot),
         overrides=_overrides(snapshot.overrides, snapshot.taken_at),
         journal=_journal(snapshot.record),
     )
 
 
-def as_json(found: StatusDocument, *, indent: int | None = 2) -> str:
+def as_json(found: msgspec.Struct, *, indent: int | None = 2) -> str:
     """Return the document as JSON text that no terminal obeys; ``indent`` None is one line."""
     encoded = msgspec.json.encode(found)
     if indent is not None:
@@ -82,7 +87,8 @@ def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
         return EXIT_S1
     if Severity.S2 in levels:
         return EXIT_S2
-    away = any(status.state != "up" for status in snapshot.sources)
+    read = (*snapshot.sources, *snapshot.alert_places)
+    away = any(status.state != "up" for status in read)
     # Of a fleet without any model nothing is known, and unknown is never well.
     return EXIT_UNKNOWN if away or not levels or Severity.UNKNOWN in levels else EXIT_OK
 
@@ -91,11 +97,6 @@ def in_order(snapshot: Snapshot, rows: Sequence[int] | None = None) -> Iterable[
     """Yield row indices worst first, all or those in ``rows``."""
     wanted = None if rows is None else frozenset(rows)
     return (int(row) for row in snapshot.order if wanted is None or int(row) in wanted)
-
-
-def timestamp(at: float) -> str:
-    """Return Unix seconds as RFC 3339 in UTC, to the second."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(seconds: float) -> str:
@@ -128,6 +129,7 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         route=RouteReport(
             active=route.target or None, level=route.level or None, region=route.region or UNSET
         ),
+        incidents=incidents_of(snapshot, known.model),
         planned=row in snapshot.planned,
         overrides=_overrides(overrides_of(snapshot, row), snapshot.taken_at),
     )

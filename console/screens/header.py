@@ -127,7 +127,20 @@ def _health(snapshot: Snapshot, state: HeaderState) -> list[Piece]:
             piece(f" STALE  {said} ", "stale", 0),
             piece(f"{names} away{_next_try(snapshot, now)}", "text", 4),
         ]
-    return [*_sources(snapshot, now, state.width), piece(f"data {_age(age)}", "text", 2)]
+    return [
+        *_sources(snapshot, now, state.width),
+        *_alert_places(snapshot, now),
+        piece(f"data {_age(age)}", "text", 2),
+    ]
+
+
+def _alert_places(snapshot: Snapshot, now: float) -> list[Piece]:
+    """Name the places for alerts that are away: without them "no alert" means nothing."""
+    away = [one for one in snapshot.alert_places if one.state in ("down", "stale")]
+    return [
+        piece(f" !alerts {visible(one.name, 20)} {_away(one, now)} ", "stale", 1)
+        for one in away[:2]
+    ]
 
 
 def _age(age: float | None) -> str:

@@ -94,3 +94,10 @@ class AlertSettings(Struct, frozen=True):
     headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
         default_factory=dict
     )
+    labels: Annotated[
+        dict[str, str],
+        Key(
+            "Which alert label names the model, the dependency, the service, the severity.",
+            keys=("model", "dependency", "service", "severity"),
+        ),
+    ] = field(default_factory=dict)

@@ -13,7 +13,8 @@ from console.facts.severity import Severity
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.reports.document import schema
-from console.reports.status import as_json, document, duration, exit_code, timestamp
+from console.reports.status import as_json, document, duration, exit_code
+from console.reports.times import timestamp
 from tests.support.snapshots import SAMPLE_NOW, hostile_snapshot, sample_snapshot
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "status.schema.json"

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from console.fleet.rules import burn, held, notice, presence, protection, quality, spend
+from console.fleet.rules import (
+    alerts,
+    burn,
+    held,
+    notice,
+    presence,
+    protection,
+    quality,
+    spend,
+)
 
 RULES = tuple(
     sorted(
@@ -13,6 +22,7 @@ RULES = tuple(
             *presence.RULES,
             *quality.RULES,
             *spend.RULES,
+            *alerts.RULES,
             *notice.RULES,
         ),
         key=lambda rule: int(rule.level),

@@ -1,0 +1,246 @@
+"""``midwatch decide MODEL DECISION``: a retraining decision, with the evidence as it is now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.actions.decided import decisions_in
+from console.actions.decisions import (
+    DecisionWish,
+    check_review_by,
+    prepare_decision,
+    require_writes,
+    write_decision,
+)
+from console.actions.refusal import ActionRefused
+from console.actions.sight import Sight
+from console.cli.acting import (
+    DONE,
+    NOTHING_CHANGED,
+    PARTIAL,
+    REFUSED,
+    SUPERSEDED,
+    has_terminal,
+    look,
+    opened,
+    reason_of,
+    run_async,
+    told,
+)
+from console.cli.decision_lines import document, does_it, told_text
+from console.cli.exits import UsageError
+from console.cli.parsing import Parser, add_shared
+from console.facts.decision import DECISION_KINDS, DecisionRecord
+from console.facts.text import visible
+from console.journal import TargetTouchedError
+from console.settings.durations import DurationError, parse_duration
+from console.settings.problems import nearest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.actions.decisions import PreparedDecision
+    from console.cli.acting import Session
+
+SCHEMA = "midwatch.decision/1"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(rf"{_DAY.pattern}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?(Z|[+-][0-9:]+)?")
+_EPILOG = (
+    "Exit code: 0 written, 1 not written, 5 written but waiting for its second person (tier 1, or "
+    "--approver), 6 superseded: somebody wrote about the model meanwhile, 7 refused by a guard, "
+    "8 writes not allowed, 64 bad usage."
+)
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Freeze, show, ask, write; return the exit code."""
+    chosen = parser().parse_all(arguments)
+    return run_async(_decide(shared, chosen, reason_of(chosen)))
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch decide", f"Write a retraining decision: {', '.join(DECISION_KINDS)}.")
+    made.epilog = _EPILOG
+    made.add_argument("model", metavar="MODEL", help="the model it is about")
+    made.add_argument("decision", metavar="DECISION", help="what is decided")
+    made.add_argument("--reason", metavar="TEXT", help="why; required, and stands in the record")
+    made.add_argument(
+        "--review-by", metavar="DATE", help="when it is looked at again: 2026-12-01, or 14d"
+    )
+    texts = (
+        ("--approver", "NAME", "another person who is asked to approve it; tier 1 always asks"),
+        ("--reverse-if", "TEXT", "what would make you reverse it"),
+        ("--expect", "TEXT", "the effect that is expected"),
+        ("--check", "TEXT", "how the effect will be checked"),
+        ("--trigger", "TEXT", "what prompted it (default: the worst rule that holds)"),
+        ("--incident", "ID", "the incident it belongs to"),
+        ("--break-glass", "REASON", "go against what a guard says; stands in the record"),
+    )
+    for flag, metavar, text in texts:
+        made.add_argument(flag, metavar=metavar, default="", help=text)
+    made.add_argument(
+        "--option", metavar="TEXT", action="append", default=[], help="considered (repeatable)"
+    )
+    made.add_argument("--dry-run", action="store_true", help="show what would be written; no more")
+    made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
+    made.add_argument("--instant", action="store_true", help="one look at the numbers, no second")
+    made.add_argument("--json", action="store_true", help="a document for scripts")
+    add_shared(made)
+    return made
+
+
+def parse_review_by(text: str, now: float) -> float:
+    """Return a review date as Unix seconds: the end of a day in UTC, a moment, or a time from now.
+
+    Raises `UsageError`.
+    """
+    given = text.strip()
+    try:
+        if _DAY.fullmatch(given):
+            day = datetime.fromisoformat(given).replace(tzinfo=UTC)
+            return (day + timedelta(days=1)).timestamp()
+        if _MOMENT.fullmatch(given):
+            moment = datetime.fromisoformat(given)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return now + parse_duration(given)
+    except (ValueError, OverflowError) as fault:
+        reason = "" if isinstance(fault, DurationError) else f" ({visible(str(fault), 100)})"
+        raise UsageError(
+            f"--review-by {visible(text, 60)}: it is a day such as 2026-12-01 (its end in UTC), "
+            f"a time such as 2026-12-01T09:00Z, or a time from now such as 14d{reason}"
+        ) from fault
+
+
+def _wish(chosen: argparse.Namespace, reason: str, now: float) -> DecisionWish:
+    if not chosen.review_by:
+        raise UsageError(
+            "say when it is looked at again: --review-by DATE (2026-12-01, or 14d); "
+            "a decision nobody reviews is forgotten"
+        )
+    review_by = parse_review_by(chosen.review_by, now)
+    check_review_by(review_by, now)
+    return DecisionWish(
+        model=chosen.model,
+        kind=_kind(chosen.decision),
+        reason=reason,
+        review_by=review_by,
+        approver=chosen.approver,
+        reverse_if=chosen.reverse_if,
+        expected=chosen.expect,
+        checked_by=chosen.check,
+        trigger=chosen.trigger,
+        options=tuple(chosen.option),
+        incident=chosen.incident,
+        despite=chosen.break_glass,
+    )
+
+
+def _kind(text: str) -> str:
+    kind = text.strip().upper().replace("_", "-")
+    if kind not in DECISION_KINDS:
+        close = nearest(kind, DECISION_KINDS) or f"there are {', '.join(DECISION_KINDS)}"
+        raise UsageError(f"{visible(text, 60)} is no decision; {close}")
+    return kind
+
+
+async def _decide(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
+    async with opened(shared) as session:
+        bench = session.bench
+        wish = _wish(chosen, reason, bench.clock())
+        if not chosen.dry_run:
+            require_writes(session.actor.mode)
+        prepared = await _prepared(session, wish, instant=chosen.instant)
+        sys.stderr.write(_shown(prepared))
+        sys.stderr.flush()
+        if chosen.dry_run:
+            return _rehearsed(prepared, as_json=chosen.json)
+        if prepared.refused:
+            raise ActionRefused(prepared.refused)
+        if not chosen.yes and not _sure():
+            sys.stderr.write("cancelled, nothing was written\n")
+            return NOTHING_CHANGED
+        return await _write(session, prepared, as_json=chosen.json)
+
+
+async def _prepared(session: Session, wish: DecisionWish, *, instant: bool) -> PreparedDecision:
+    bench = session.bench
+    head = await asyncio.to_thread(bench.journal.head)
+    decided = await asyncio.to_thread(decisions_in, bench.journal, wish.model)
+    for seq in decided.unreadable:
+        told("note", f"entry {seq} is a decision that this version cannot read")
+    snapshot = await look(session, (wish.model,), instant=instant)
+    sight = Sight(bench.settings, snapshot, bench.clock())
+    return prepare_decision(
+        wish, sight, bench.who, decided.records, seen_seq=0 if head is None else head.seq
+    )
+
+
+def _shown(prepared: PreparedDecision) -> str:
+    marks = {"warn": "note", "refuse": "AGAINST", "forbid": "REFUSED"}
+    against = "".join(
+        f"  {marks[each.level]:<9}{visible(each.sentence, 600)}\n" for each in prepared.guards
+    )
+    return f"{told_text(prepared.decision)}{against}"
+
+
+def _sure() -> bool:
+    if not has_terminal():
+        raise UsageError("there is no terminal to ask on; --yes goes ahead without asking")
+    sys.stderr.write("Y writes it down, Enter cancels: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == "Y"
+
+
+def _rehearsed(prepared: PreparedDecision, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(_document(prepared, None, ""), indent=2))
+    else:
+        print("dry run: nothing was written")
+    return REFUSED if prepared.refused else DONE
+
+
+async def _write(session: Session, prepared: PreparedDecision, *, as_json: bool) -> int:
+    bench, decision = session.bench, prepared.decision
+    try:
+        await asyncio.to_thread(
+            write_decision, bench.journal, prepared, session.actor.mode, confirmed=True
+        )
+        code, kind = (PARTIAL, "pending") if decision.needs_approval else (DONE, "applied")
+        sentence = f"{decision.kind} {decision.model} is written as {decision.id}"
+    except TargetTouchedError as fault:
+        code, kind, sentence = SUPERSEDED, "superseded", fault.sentence
+    if as_json:
+        print(json.dumps(_document(prepared, kind, sentence), indent=2))
+    else:
+        print(f"{kind}: {visible(sentence, 600)}")
+    if kind == "pending":
+        told("waiting", f"a second person, on another login: midwatch approve {decision.id}")
+        if not bench.journal.shared:
+            told("note", "this journal is of one host; another login needs one that is shared")
+    if kind != "superseded" and (command := does_it(decision)):
+        told("next", f"nothing was sent; to carry it out: {command}")
+    return code
+
+
+def _document(prepared: PreparedDecision, kind: str | None, sentence: str) -> dict[str, object]:
+    decision = prepared.decision
+    record = DecisionRecord(decision=decision, digest=prepared.digest, account="")
+    made = document(record, decision.taken_at)
+    for name in ("account", "approved_by", "approved_at", "closed_by", "closed_at", "outcome"):
+        del made[name]
+    return {
+        "schema": SCHEMA,
+        "decision": made,
+        "guards": [
+            {"id": each.id, "level": each.level, "text": each.sentence} for each in prepared.guards
+        ],
+        "command": does_it(decision) or None,
+        "outcome": None if kind is None else {"kind": kind, "text": sentence},
+    }
