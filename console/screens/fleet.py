@@ -182,8 +182,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     @property
     def holding(self) -> bool:
-        """Whether the order stands still: frozen, or somebody worked in the table just now."""
-        if self.frozen_at is not None or self.prompt.is_open:
+        """Whether the order stands still: frozen, under a dialog, or just worked in."""
+        if self.frozen_at is not None or self.prompt.is_open or not self.is_current:
             return True
         return self.session.clock() - self.touched_at < HOLD_SECONDS
 
@@ -420,5 +420,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
     def on_screen_resume(self) -> None:
         """Catch up when this screen comes back to the top."""
+        if self.shown is not None:
+            # Whoever closed a dialog still has its row in mind.
+            self.touched_at = self.session.clock()
         if self.frozen_at is None and self.ready:
             self.show_snapshot()
