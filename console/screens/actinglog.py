@@ -179,7 +179,7 @@ def _stages(one: Sent, width: int, glyphs: Glyphs) -> list[Piece]:
         if runs:
             runs.append(Run(f" {glyphs.arrow} ", "dim"))
         runs.append(Run(stage, "ok"))
-    return [Piece(tuple(runs), 1)] if runs else []
+    return [Piece(tuple(runs), 1 if one.in_flight else 5)] if runs else []
 
 
 def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
@@ -193,7 +193,7 @@ def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
         text = f"bad {one.bad_before:.0f} {glyphs.arrow} {one.bad_now:.0f}/min"
         found.append(piece(text, "title", 2))
     effect = one.effect or "watching for its effect"
-    return [*found, piece(effect, "s2" if effect.startswith("no ") else "ok", 4)]
+    return [*found, piece(effect, "s2" if effect.startswith("no ") else "ok", 1)]
 
 
 def _title(prepared: PreparedAction, arrow: str = "->") -> str:

@@ -17,6 +17,7 @@ from console.cli.loading import Prepared, prepare
 from console.demo.fleet import DemoFleet
 from console.engine.acting import Acting
 from console.engine.thread import EngineThread
+from console.facts.action import ActionRequest
 from console.facts.options import ConsoleOptions
 from console.facts.override import Override
 from console.journal import open_configured
@@ -188,6 +189,26 @@ async def test_what_no_control_can_do_says_what_to_declare(
         footer = part(app, "#footer")
         assert "nothing declared can trip embedder" in footer
         assert "declare models.embedder.controls.breaker" in footer
+
+
+async def test_several_together_are_class_c3_at_the_engine_itself(
+    demo: DemoFleet, prepared: Prepared
+) -> None:
+    app = console_on(prepared)
+    session = app.session
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(
+            pilot, lambda: session.writing is not None and session.writing.who, "no write side"
+        )
+        await until(pilot, lambda: session.snapshot is not None, "no numbers")
+        came: list[object] = []
+        request = ActionRequest("trip", MODEL, "maintenance")
+        assert session.engine is not None
+        session.engine.prepare_action(request, came.append, 1)
+        await until(pilot, lambda: len(came) == 1, "never prepared")
+        session.engine.prepare_action(request, came.append, 2)
+        await until(pilot, lambda: len(came) == 2, "never prepared")
+        assert [getattr(one, "confirm_class", one) for one in came] == ["C1", "C3"]
 
 
 async def test_a_dependency_is_tripped_by_its_name(demo: DemoFleet, prepared: Prepared) -> None:
