@@ -264,7 +264,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.session.outlooks = (message.model, message.found)
         screen = self.console_screen
         if screen is not None:
-            screen.show_sent()
+            screen.show_next()
 
     def on_reload_finished(self, message: ReloadFinished) -> None:
         """Say how the reload went."""

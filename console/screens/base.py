@@ -120,6 +120,13 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def show_sent(self) -> None:
         """Show how far what was sent is; a screen with a line for it draws that line anew."""
+        session = self.session
+        if session.sent.entries and self.ready:
+            line = session.sent.line(session.clock(), self.size.width, session.glyphs, "")
+            self.say("".join(run.text for run in line))
+
+    def show_next(self) -> None:
+        """Show what could be done next, where this screen has a line for it."""
 
     def ask_line(self, line: str) -> None:
         """Run what was typed after ``:``."""

@@ -313,6 +313,10 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             self._show_detail()
             self.show_footer()
 
+    def show_next(self) -> None:
+        """Show what could be done next."""
+        self.show_sent()
+
     # What happens
 
     @property

@@ -47,7 +47,8 @@ def suggested(view: RowView, found: Sequence[Outlook]) -> Iterator[Outlook]:
     """Yield what could help this row, the most helpful first."""
     by_verb = {one.verb: one for one in reversed(found)}
     rungs = [one for one in found if one.verb == "fallback"]
-    away = off_primary(view.route)
+    # Refusing clearly (L5) is no answer: a rung that answers still helps.
+    away = off_primary(view.route) and view.route.level != "L5"
     in_trouble = view.severity in (Severity.S1, Severity.S2)
     if in_trouble and not away:
         reachable = next((one for one in rungs if one.reachable), None)

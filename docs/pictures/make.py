@@ -15,8 +15,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
+from console.actions.outlook import Outlook  # noqa: E402
 from console.app import MidwatchApp  # noqa: E402
+from console.facts.action import Blast, Measure  # noqa: E402
+from console.settings.schema import Settings  # noqa: E402
 from tests.screens.support import make_app, settle  # noqa: E402
+from tests.support.prepared import prepared_action  # noqa: E402
 
 FONT = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
 
@@ -24,17 +28,40 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "fleet.svg": ((160, 45), ()),
     "fleet-80x24.svg": ((80, 24), ()),
     "model.svg": ((120, 36), ("enter",)),
+    "confirm.svg": ((100, 30), ("F", "1")),
 }
 """File name: size in cells, and keys pressed before the picture is taken."""
 
 
+LADDER = tuple(
+    Outlook(
+        "fallback",
+        "fraud-scorer",
+        name,
+        level,
+        "C1",
+        blast=Blast(
+            room_per_minute=Measure(room, "req/min", 2.0),
+            room_enough=True,
+            room_health="healthy",
+            region_from="eu",
+            region_to="eu",
+            region_allowed=True,
+        ),
+    )
+    for name, level, room in (("fraud-small", "L2", 520.0), ("rules-v9", "L3", 9000.0))
+)
+"""What the engine would say could be done to the row under the cursor."""
+
+
 async def _draw(size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    app, _ = make_app()
+    app, engine = make_app(settings=Settings(environment="prod", writes="open"))
+    engine.found, engine.answer_prepare = LADDER, lambda request, _: prepared_action(request)
     async with app.run_test(size=size) as pilot:
         await settle(pilot, panes=True)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(0.5)
+            await pilot.pause(1.0)
         return _without_downloads(app)
 
 

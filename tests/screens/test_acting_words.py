@@ -114,9 +114,8 @@ def outlook(verb: str, to: str = "", *guards: Guard) -> Outlook:
 
 def test_next_gives_why_and_why_not() -> None:
     snapshot = sample_snapshot()
-    row = snapshot.index["fraud-scorer"]
-    shut = replace(snapshot, routes={**snapshot.routes, row: Route("primary", "L0", "eu")})
-    view = RowView(shut, row)
+    view = RowView(snapshot, snapshot.index["fraud-scorer"])
+    assert view.route.level == "L5", "refusing is no answer"
     refused = Guard("residency", "refuse", "fraud-us serves in us; eu only")
     full = Guard("review_full", "warn", "414 a minute arrive against 8.0")
     found = (outlook("fallback", "fraud-us", refused), outlook("fallback", "fraud-small"),

@@ -18,7 +18,7 @@ def script() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["fleet.svg", "fleet-80x24.svg", "model.svg"])
+@pytest.mark.parametrize("name", ["fleet.svg", "fleet-80x24.svg", "model.svg", "confirm.svg"])
 async def test_pictures_are_fresh(name: str) -> None:
     make = script()
     drawn = await make._draw(*make.PICTURES[name])
