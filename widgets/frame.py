@@ -15,7 +15,7 @@ from itertools import compress
 from operator import itemgetter, ne
 from typing import NamedTuple
 
-from rich.cells import get_character_cell_size, split_graphemes
+from rich.cells import split_graphemes
 
 UNKNOWN = "\x00"
 LINK = "\x00"
@@ -44,8 +44,9 @@ _NARROW = frozenset(map(chr, range(0x20, 0x7F))) | frozenset(
         (0x2800, 0x28FF),
     )
     for character in map(chr, range(first, last + 1))
-    if get_character_cell_size(character) == 1
 )
+"""What is one cell wide and common; a test asks Rich whether it still is."""
+
 _is_narrow = _NARROW.issuperset
 
 _NEIGHBOURS = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % MAX_GAP)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 2_000_000
 KEPT_FILES = 3
 
-_CREDENTIALS_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
-_AUTHORIZATION = re.compile(r"(?i)\b(authorization|bearer|basic|password|token|secret)(\W+)\S+")
+_CREDENTIALS_IN_URL = r"(?i)(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@"
+_AUTHORIZATION = r"(?i)\b(authorization|bearer|basic|password|token|secret)(\W+)\S+"
 
 
 class CleanFormatter(logging.Formatter):
@@ -34,7 +34,9 @@ class CleanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the event as text; a traceback keeps its own lines."""
         text = redact(super().format(record), self.secrets())
-        clean = _AUTHORIZATION.sub(r"\1\2•••", _CREDENTIALS_IN_URL.sub(r"\g<scheme>•••@", text))
+        # Compiled with the first line that is logged: most starts of the console log nothing.
+        shown = re.sub(_CREDENTIALS_IN_URL, r"\g<scheme>•••@", text)
+        clean = re.sub(_AUTHORIZATION, r"\1\2•••", shown)
         return "\n".join(visible(line, limit=2000) for line in clean.splitlines())
 
 

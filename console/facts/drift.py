@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class DriftReference:
@@ -26,8 +28,7 @@ class DriftReference:
     sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DriftMeasures:
+class DriftMeasures(Struct, frozen=True):
     """How far two distributions are apart; see `console.fleet.drift` for each formula.
 
     ``floor`` is the PSI that noise alone explains, ``ks_critical`` the 5% critical D,
@@ -48,8 +49,7 @@ class DriftMeasures:
     floored: int
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """Scores of one model over a window, beside its reference where one is declared.
 
     ``edges`` are upper edges (the last may be infinity), ``now_shares`` and

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -131,6 +130,10 @@ def _read_file(path: Path) -> str:
 
 
 def _parse(text: str, path: Path | None) -> dict[str, object]:
+    if not text:
+        return {}
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except RecursionError as error:

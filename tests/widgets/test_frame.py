@@ -1,8 +1,9 @@
 import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import get_character_cell_size
 
-from widgets.frame import Frame, Run, _same_blank, cells_of, encode, transition
+from widgets.frame import _NARROW, Frame, Run, _same_blank, cells_of, encode, transition
 
 WIDTH, HEIGHT = 24, 4
 CODES = [
@@ -166,3 +167,7 @@ def test_a_hyperlink_is_opened_and_closed():
     assert encode(runs, 6) == (
         "\x1b[1H\x1b]8;id=7;https://example.org\x1b\\\x1b[31mab\x1b[m\x1b]8;;\x1b\\"
     )
+
+
+def test_what_is_taken_for_narrow_is_narrow() -> None:
+    assert {each for each in _NARROW if get_character_cell_size(each) != 1} == set()
