@@ -9,6 +9,7 @@ import time
 
 from tests.benchmarks.fleets import subject
 from tests.benchmarks.measure import Benchmark, Row
+from tests.benchmarks.waits import ProcessorWaits
 from tests.support.pty_session import PtySession
 
 _ROUNDS = 9
@@ -16,8 +17,10 @@ _AWAY = ("--prometheus", "http://127.0.0.1:9")  # discard: nothing listens, the 
 
 
 def _first_frame(arguments: list[str], marker: bytes) -> float:
+    """Return the seconds to the marker, without those the program waited for a processor."""
     with PtySession(arguments) as terminal:
-        return terminal.wait_for(marker) - terminal.started_at
+        seconds = terminal.wait_for(marker) - terminal.started_at
+        return seconds - ProcessorWaits(terminal.pid).seconds().get(terminal.pid, 0.0)
 
 
 def first_frame(slowed: bool) -> list[Row]:
