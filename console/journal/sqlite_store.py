@@ -86,9 +86,14 @@ class SqliteStore:
 
     def _check_format(self, read_only: bool) -> bool:
         """Return whether the file is still empty; raise `JournalError` if it is something else."""
-        application = self._base.execute("PRAGMA application_id").fetchone()[0]
-        version = self._base.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        # One transaction for the three: between two reads another process may make the journal.
+        self._base.execute("BEGIN")
+        try:
+            application = self._base.execute("PRAGMA application_id").fetchone()[0]
+            version = self._base.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            self._base.execute("COMMIT")
         if application == 0 and tables == 0:
             if read_only:
                 raise JournalError(f"the journal {self.place} is still empty; nothing was written")

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from console.journal import (
     new_ulid,
     open_journal,
 )
+from console.journal.sqlite_store import SqliteStore
 from console.settings.hidden import SecretValue
 from tests.journal.records import (
     NOW,
@@ -116,6 +118,29 @@ def test_eight_processes_make_one_chain_and_nothing_they_were_told_is_missing(pa
     for lines in told:
         assert len(acknowledged(lines)) == 25
         assert set(acknowledged(lines)) <= kept
+
+
+def test_consoles_that_make_the_journal_at_the_same_moment_all_open_it(tmp_path: Path) -> None:
+    """Looked at in several steps, a half-made file was called "no journal" in a third of rounds."""
+    faults: list[JournalError] = []
+
+    def open_with_the_others(path: Path, start: threading.Barrier) -> None:
+        start.wait()
+        try:
+            SqliteStore(path).close()
+        except JournalError as fault:
+            faults.append(fault)
+
+    for number in range(20):
+        path, start = tmp_path / str(number) / "journal.db", threading.Barrier(8)
+        openers = [
+            threading.Thread(target=open_with_the_others, args=(path, start)) for _ in range(8)
+        ]
+        for opener in openers:
+            opener.start()
+        for opener in openers:
+            opener.join()
+    assert faults == []
 
 
 def test_of_two_operators_on_one_target_one_is_told_of_the_other(path: Path) -> None:
