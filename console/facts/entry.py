@@ -31,6 +31,7 @@ EntryKind = Literal[
     "snooze",
     "escalate",
     "merge",
+    "severity",
     "close",
     "note",
     "change",

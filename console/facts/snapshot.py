@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.alert import Incident
+    from console.facts.care import Care
+    from console.facts.decision import DecisionRecord
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -98,7 +100,8 @@ class Snapshot:
     ``planned`` marks rows whose trouble an owned, unexpired override explains.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
     ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them.
-    ``overrides`` are in force as ``record``, the journal, tells them, the oldest first.
+    ``overrides`` are in force as ``record``, the journal, tells them, the oldest first; ``care``
+    is what people did about each incident, by its id, and ``decisions`` are all that still count.
     """
 
     environment: str
@@ -122,6 +125,8 @@ class Snapshot:
     alert_sources: tuple[SourceStatus, ...] = ()
     overrides: tuple[Override, ...] = ()
     record: Record = NO_RECORD
+    care: Mapping[str, Care] = field(default_factory=dict)
+    decisions: tuple[DecisionRecord, ...] = ()
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

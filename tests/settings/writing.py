@@ -12,18 +12,20 @@ SOURCE = '[[sources]]\nname = "a"\nkind = "prometheus"\n'
 
 
 ROOT = Path(__file__).parents[2]
+REFERENCES = "docs/refs"
+"""Where the sample looks for its reference file, beside itself."""
 
 
 def put_references(directory: Path) -> None:
     """Put the reference files the sample names beside a copy of it."""
-    shutil.copytree(ROOT / "refs", directory / "refs", dirs_exist_ok=True)
+    shutil.copytree(ROOT / REFERENCES, directory / REFERENCES, dirs_exist_ok=True)
 
 
 def loaded(tmp_path: Path, text: str, **environ: str) -> Loaded:
     path = tmp_path / "config.toml"
     path.write_text(text)
     path.chmod(0o600)
-    if "refs/fraud-2026-10.json" in text and not (tmp_path / "refs").exists():
+    if f"{REFERENCES}/" in text and not (tmp_path / REFERENCES).exists():
         put_references(tmp_path)
     return load(Flags(config=path), {"HOME": str(tmp_path), **environ})
 

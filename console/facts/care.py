@@ -1,0 +1,107 @@
+"""What people did about an incident: who holds it, until when, what was said, how it was closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from console.facts.severity import Severity
+
+HoldKind = Literal["ack", "snooze"]
+Verdict = Literal["useful", "noise", "unclear"]
+
+INCIDENT_PREFIX = "inc:"
+"""An incident as the target of an action and of journal entries: ``inc:ID``."""
+
+ACK_AGES_SECONDS = 4 * 3600.0
+"""An acknowledgement older than this is an S3 of its own: somebody holds it and nothing moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An acknowledgement or a snooze as the journal tells it; times in Unix seconds.
+
+    It has an owner, an age and an end, and is no silence of the alert's own. ``op_id`` is the
+    operation that took it, ``account`` the login behind ``by``. ``place`` names the alert source
+    that knows of it too, empty: only the journal does (shown as ``local``). ``certain`` is False
+    where reading back could not tell whether that source took it.
+    """
+
+    op_id: str
+    seq: int
+    incident: str
+    kind: HoldKind
+    by: str
+    account: str
+    reason: str
+    began_at: float
+    ends_at: float
+    next_check_at: float | None = None
+    place: str = ""
+    certain: bool = True
+
+    def left_seconds(self, now: float) -> float:
+        """Return the seconds until it ends, negative when that is past."""
+        return self.ends_at - now
+
+    def age_seconds(self, now: float) -> float:
+        """Return how long it has been held."""
+        return max(0.0, now - self.began_at)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentNote:
+    """One note; ``text`` is as it was typed."""
+
+    at: float
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Whom somebody called for help, and why."""
+
+    at: float
+    by: str
+    to: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an incident was closed: whether its page was useful, and what was decided on retraining.
+
+    ``decision`` is a decision's id, or the word HOLD where nothing needed deciding.
+    """
+
+    at: float
+    by: str
+    verdict: Verdict
+    reason: str
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What people did about one incident since it began; ``incident`` is its id.
+
+    ``level`` is the severity a person gave it, None: that of its alerts. ``merged_into`` is the
+    incident it was merged into, ``merged`` are those merged into it. ``held_before`` are holds that
+    ended. An incident's id returns with its cause: what was written before ``since`` belongs to an
+    earlier occurrence and is not in here.
+    """
+
+    incident: str
+    since: float
+    hold: Hold | None = None
+    held_before: tuple[Hold, ...] = ()
+    level: Severity | None = None
+    level_by: str = ""
+    level_reason: str = ""
+    merged_into: str = ""
+    merged: tuple[str, ...] = ()
+    notes: tuple[IncidentNote, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    closing: Closing | None = None
