@@ -287,6 +287,7 @@ class Engine:
             overrides=known.overrides,
             record=known.record,
         )
+        snapshot = self._alerts.gather(snapshot, remembers=remembers)
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot
