@@ -84,6 +84,7 @@ class Dependency:
 
 ChangeKind = Literal[
     "world",  # a deploy, a version, a configuration: somebody's doing
+    "written",  # the same, as somebody wrote it into the journal
     "breaker",
     "route",
     "dependency",  # one turned bad or well

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from console.facts.severity import Finding, Route
     from console.facts.snapshot import Dependency
     from console.fleet.evidence import Evidence
-    from console.fleet.labels import Fold
+    from console.fleet.labels import Fold, Identity
     from console.fleet.routes import RouteFacts
 
     Codes = NDArray[np.uint8]
@@ -176,23 +176,36 @@ def _subject(override: Override) -> str:
 
 
 def identity_changes(
-    present: Mapping[str, tuple[str, str]], before: Mapping[str, tuple[str, str]], now: float
+    present: Mapping[str, Identity], before: Mapping[str, Identity], now: float
 ) -> tuple[list[Change], frozenset[str]]:
-    """Tell whose version or code changed, and return those models.
+    """Tell whose version, code or training data changed, and return those models.
 
     A version that was not known before is learned, not changed.
     """
     found = []
-    for model, (version, code) in present.items():
-        old_version, old_code = before.get(model, ("", ""))
-        if version != old_version and version and old_version:
-            text = f"{name(model)} went from {name(old_version)} to {name(version)}"
-            found.append(Change(now, model, text))
-        elif code != old_code and code and old_code:
-            text = f"{name(model)} runs other code: {name(old_code)} to {name(code)}"
+    for model, identity in present.items():
+        text = _became(model, before.get(model), identity)
+        if text:
             found.append(Change(now, model, text))
     models = frozenset(change.subject for change in found)
-    return _few(found, "models changed version or code"), models
+    return _few(found, "models changed version, code or data"), models
+
+
+_MADE_OF = (
+    ("version", "went from {} to {}"),
+    ("code", "runs other code: {} to {}"),
+    ("data_snapshot", "learned from other data: {} to {}"),
+    ("trained_at", "was trained anew: {} to {}"),
+)
+
+
+def _became(model: str, before: Identity | None, now: Identity) -> str:
+    """Return the first thing that differs in words, from the version down; empty for nothing."""
+    for part, words in _MADE_OF if before is not None else ():
+        old, new = getattr(before, part), getattr(now, part)
+        if old and new and old != new:
+            return f"{name(model)} {words.format(name(old), name(new))}"
+    return ""
 
 
 def level_changes(
