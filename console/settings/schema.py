@@ -11,7 +11,12 @@ from msgspec import Struct, field
 
 from console.facts.drift import DriftReference
 from console.settings.controls import ControlSettings
-from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
+from console.settings.endpoints import (
+    AlertSettings,
+    AuthSettings,
+    ChangeSettings,
+    SourceSettings,
+)
 from console.settings.marks import Key
 
 WritesMode = Literal["never", "armed", "open"]
@@ -29,6 +34,7 @@ DEFAULT_JOURNAL_URL = "sqlite:///~/.local/state/midwatch/journal.db"
 __all__ = [
     "AlertSettings",
     "AuthSettings",
+    "ChangeSettings",
     "ConfidenceSettings",
     "ControlSettings",
     "CostSettings",
@@ -258,6 +264,9 @@ class Settings(Struct, frozen=True):
         tuple[SourceSettings, ...], Key("Where numbers come from; the first has precedence.")
     ] = ()
     alerts: Annotated[tuple[AlertSettings, ...], Key("Where alerts come from.")] = ()
+    changes: Annotated[
+        tuple[ChangeSettings, ...], Key("Where deploys and configuration changes are told.")
+    ] = ()
     journal: Annotated[JournalSettings, Key("Where the record is kept.")] = JournalSettings()
     models: Annotated[dict[str, ModelSettings], Key("What is known about each model.")] = field(
         default_factory=dict

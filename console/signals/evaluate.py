@@ -15,6 +15,8 @@ import numpy as np
 from console.facts.samples import Answer
 from console.signals import growth
 from console.signals.expressions import (
+    PROCESS,
+    PROCESS_START,
     Either,
     Expression,
     Gauge,
@@ -30,6 +32,7 @@ from console.signals.expressions import (
     ShareAbove,
     ShareBelow,
     Slope,
+    Started,
     Sum,
 )
 from console.signals.grouping import Groupings, Keys, Matching
@@ -262,6 +265,22 @@ def _either(node: Either, ask: _Ask) -> Vector:
     return first
 
 
+def _started(node: Started, ask: _Ask) -> Vector:
+    """Return the newest start of the processes behind each group."""
+    by, of = ask.scope.by, ask.memory.groupings.of
+    latest = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end)
+    served = of(latest.labels, (*by, *PROCESS)).keys
+    began = ask.store.latest(PROCESS_START, (), ask.end)
+    processes = of(began.labels, PROCESS)
+    starts = processes.aggregate("max", began.values)
+    pairs = ask.memory.groupings.matching(served, processes.keys, (len(by), len(by) + 1))
+    newest: dict[tuple[str, ...], float] = {}
+    for key, at in zip(pairs.keys, starts[pairs.right].tolist(), strict=True):
+        group = key[: len(by)]
+        newest[group] = max(newest.get(group, at), at)
+    return Vector(tuple(newest), np.array(list(newest.values())))
+
+
 def _first_of(left: Vector, right: Vector, ask: _Ask) -> Vector:
     """Return PromQL's ``or``: all of the left, and of the right what the left has not."""
     union = ask.memory.groupings.union(left.keys, right.keys)
@@ -295,4 +314,5 @@ _EVALUATORS: dict[type[Node], Callable[..., Vector]] = {
     Sum: _sum,
     Scaled: _scaled,
     Either: _either,
+    Started: _started,
 }
