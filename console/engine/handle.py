@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PreparedAction,
     )
     from console.facts.drift import Distribution
+    from console.facts.incident_view import IncidentView
     from console.facts.reading import ReadingState
     from console.facts.samples import Series
     from console.facts.snapshot import Snapshot
@@ -208,4 +209,10 @@ class EngineHandle(Protocol):
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         """Say what could be done to a model, rung by rung and verb by verb, and what objects."""
+        ...
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; `Refused` says why it is not known (any more)."""
         ...

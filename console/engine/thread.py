@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
+    from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
     from console.settings.schema import Settings
@@ -167,6 +168,18 @@ class EngineThread:
         async def ask(engine: Engine) -> None:
             deliver(await engine.verify_journal())
 
+        self._spawn(ask)
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; ``deliver`` is told in any case."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.incident_view(incident_id))
+
+        if self._loop is None:
+            deliver(Refused(("nothing was read yet",)))
         self._spawn(ask)
 
     # Changing the world

@@ -9,11 +9,13 @@ from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
 from console.facts.drift import Distribution
+from console.facts.incident_view import IncidentView
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.settings.schema import Settings
+from tests.support.incident_views import sample_incident_view
 
 SAMPLE_DISTRIBUTION = Distribution(
     model="fraud-scorer",
@@ -55,6 +57,8 @@ class StubEngine:
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
         self.found: tuple[Outlook, ...] = ()
+        self.views_asked: list[str] = []
+        self.answer_view: Callable[[str], IncidentView | Refused] = self._sample_view
         self.approve: Callable[[str | Refused], None] = lambda answer: None
         self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
 
@@ -195,3 +199,13 @@ class StubEngine:
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         deliver(model, self.found)
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        self.views_asked.append(incident_id)
+        deliver(self.answer_view(incident_id))
+
+    def _sample_view(self, incident_id: str) -> IncidentView | Refused:
+        """The sample incident, whatever is asked for; ``answer_view`` replaces it."""
+        return sample_incident_view(0.0 if self.latest is None else self.latest.taken_at)
