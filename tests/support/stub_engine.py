@@ -8,6 +8,7 @@ from console.actions.gate import Arming
 from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.facts.care import CareWish
 from console.facts.drift import Distribution
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
@@ -54,6 +55,10 @@ class StubEngine:
             lambda request, together: Refused(("the stub prepares nothing",))
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.cared: list[CareWish] = []
+        self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
+            f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
+        )
         self.found: tuple[Outlook, ...] = ()
         self.approve: Callable[[str | Refused], None] = lambda answer: None
         self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
@@ -190,6 +195,12 @@ class StubEngine:
 
     def forget_approval(self, op_id: str) -> None:
         self.forgotten.append(op_id)
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        self.cared.append(wish)
+        answer = self.answer_care(wish)
+        if answer is not None:
+            deliver(answer)
 
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
