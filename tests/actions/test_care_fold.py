@@ -20,14 +20,21 @@ def about(seq: int, kind: str, at: float, incident: str = "f1", **changes: objec
     return entry(seq, kind, **(more | changes))
 
 
-def held(seq: int, step: str, at: float, ends_in: float = 3600.0, **changes: object) -> Entry:
+def held(
+    seq: int,
+    step: str,
+    at: float,
+    ends_in: float = 3600.0,
+    *,
+    kind: str = "ack",
+    op_id: str = OP,
+    **more: object,
+) -> Entry:
     details = {
         "step": step, "ends_at": at + ends_in, "since": BEGAN, "title": "fraud-scorer",
-        "models": ["fraud-scorer"], "severity": "S1", "place": "", "certain": True,
+        "models": ["fraud-scorer"], "severity": "S1", "place": "", "certain": True, **more,
     }  # fmt: skip
-    details |= changes.pop("details", {})  # type: ignore[arg-type]
-    kind = str(changes.pop("kind", "ack"))
-    return about(seq, kind, at, **({"op_id": OP, "details": details} | changes))
+    return about(seq, kind, at, op_id=op_id, details=details)
 
 
 def folded(*entries: Entry, began: float = BEGAN, now: float = SAMPLE_NOW) -> Care:
@@ -81,7 +88,7 @@ def test_a_hold_past_its_end_holds_nothing_but_is_still_to_be_ended() -> None:
 def test_whoever_takes_it_over_holds_it_and_the_first_can_no_longer_release_it() -> None:
     care = folded(
         held(1, "taken", SAMPLE_NOW - 540.0),
-        held(2, "taken", SAMPLE_NOW - 60.0, op_id=NEXT, details={"by": "ben"}),
+        held(2, "taken", SAMPLE_NOW - 60.0, op_id=NEXT, by="ben"),
         held(3, "released", SAMPLE_NOW - 30.0),
     )
     assert care.hold is not None
@@ -90,7 +97,7 @@ def test_whoever_takes_it_over_holds_it_and_the_first_can_no_longer_release_it()
 
 
 def test_what_was_said_of_an_earlier_occurrence_does_not_count() -> None:
-    before = held(1, "taken", BEGAN - 600.0, 7200.0, details={"since": BEGAN - 700.0})
+    before = held(1, "taken", BEGAN - 600.0, 7200.0, since=BEGAN - 700.0)
     slack = about(2, "note", BEGAN - 59.0, why="seen it coming")
     assert folded(before, slack) == Care("f1", BEGAN, notes=folded(slack).notes)
     assert folded(slack).notes[0].text == "seen it coming"
@@ -99,7 +106,7 @@ def test_what_was_said_of_an_earlier_occurrence_does_not_count() -> None:
 def test_an_incident_that_is_gone_is_told_as_its_last_occurrence_left_it() -> None:
     log = care_log(
         [
-            held(1, "taken", BEGAN - 600.0, details={"since": BEGAN - 700.0}),
+            held(1, "taken", BEGAN - 600.0, since=BEGAN - 700.0),
             about(2, "note", BEGAN + 10.0, details={"since": BEGAN}),
         ],
         {},
@@ -142,7 +149,7 @@ def test_a_merge_is_told_on_both_sides_and_can_be_taken_back() -> None:
 
 
 def test_reading_back_later_settles_what_was_not_certain() -> None:
-    taken = held(1, "taken", SAMPLE_NOW - 60.0, details={"place": "am", "certain": False})
+    taken = held(1, "taken", SAMPLE_NOW - 60.0, place="am", certain=False)
     target = "inc:f1"
     true = about(2, "observed", SAMPLE_NOW, op_id=OP, details={"outcome": "applied"})
     not_so = about(2, "resolved", SAMPLE_NOW, op_id=OP, details={"outcome": "failed"})
