@@ -94,6 +94,7 @@ _CLOSER = (
             argument="NAME" if number == 1 else "",
             footer=12 if number == 1 else None,
             footer_title="pane",
+            footer_places=ROW_PLACES,
             disabled=needs_rows,
         )
         for number, name in enumerate(("latency", "confidence", "drift", "cost"), start=1)
@@ -108,6 +109,7 @@ _CLOSER = (
         argument="15m|1h|6h|24h",
         footer=15,
         footer_title="range",
+        footer_places=ROW_PLACES,
     ),
     ActionSpec(
         "range.shorter",
