@@ -58,6 +58,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         case "resolve":
             return run_async(_resolve(shared, chosen, reason_of(chosen)))
         case _:
+            if command != "end":
+                ttl_of(chosen)
             return run_async(_way(command, shared, chosen, reason_of(chosen)))
 
 
@@ -172,14 +174,18 @@ async def _way(
             require(command, actor.mode)
         if command == "undo":
             snapshot = await look(session, (), instant=True)
-            prepared = await prepare_undo(actor, chosen.op, reason, ttl_of(chosen), snapshot)
+            prepared = await prepare_undo(
+                actor, chosen.op, reason, ttl_of(chosen, session.bench), snapshot
+            )
             return await ask_and_do(session, prepared, chosen)
         override = await asyncio.to_thread(actor.override, chosen.op)
         if command == "end":
             prepared = await prepare_end(actor, override, reason)
         else:
             snapshot = await look(session, (override.target,), instant=True)
-            prepared = await prepare_renew(actor, override, reason, ttl_of(chosen), snapshot)
+            prepared = await prepare_renew(
+                actor, override, reason, ttl_of(chosen, session.bench), snapshot
+            )
         return await ask_and_do(session, prepared, chosen)
 
 
