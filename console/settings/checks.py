@@ -46,6 +46,9 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
             conversion.complain_also(
                 spot.child("targets"), "nothing", "at least one base URL, or targets_from"
             )
+    if not settings.shift.ends:
+        ends = root.child("shift").child("ends")
+        conversion.complain_also(ends, "nothing", 'at least one time of day such as "06:00"')
     if "quit" in settings.keymap and not settings.keymap["quit"].strip():
         conversion.complain_also(root.child("keymap").child("quit"), "no key", "at least one key")
 
