@@ -267,18 +267,20 @@ def _either(node: Either, ask: _Ask) -> Vector:
 
 def _started(node: Started, ask: _Ask) -> Vector:
     """Return the newest start of the processes behind each group."""
-    by, of = ask.scope.by, ask.memory.groupings.of
-    latest = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end)
-    served = of(latest.labels, (*by, *PROCESS)).keys
+    groupings = ask.memory.groupings
     began = ask.store.latest(PROCESS_START, (), ask.end)
-    processes = of(began.labels, PROCESS)
-    starts = processes.aggregate("max", began.values)
-    pairs = ask.memory.groupings.matching(served, processes.keys, (len(by), len(by) + 1))
-    newest: dict[tuple[str, ...], float] = {}
-    for key, at in zip(pairs.keys, starts[pairs.right].tolist(), strict=True):
-        group = key[: len(by)]
-        newest[group] = max(newest.get(group, at), at)
-    return Vector(tuple(newest), np.array(list(newest.values())))
+    processes = groupings.of(began.labels, PROCESS)
+    labels = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end).labels
+    served = groupings.of(labels, PROCESS)
+    pairs = groupings.matching(served.keys, processes.keys)
+    starts = np.full(len(served.keys), np.nan)
+    starts[pairs.left] = processes.aggregate("max", began.values)[pairs.right]
+    values = starts[served.group]
+    known = np.isfinite(values)
+    if not known.all():
+        labels = groupings.subset(labels, known)
+    groups = groupings.of(labels, ask.scope.by)
+    return Vector(groups.keys, groups.aggregate("max", values[known]))
 
 
 def _first_of(left: Vector, right: Vector, ask: _Ask) -> Vector:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 
-def annotations(request: Request) -> Reply:
-    told = [{"time": (time.time() - 60) * 1000, "text": "push #8812", "tags": ["deploy"]}]
-    found = request.path.startswith("/api/annotations?")
-    return Reply(json.dumps(told).encode(), 200 if found else 404, "application/json")
+def told(request: Request) -> Reply:
+    found = [{"time": (time.time() - 60) * 1000, "text": "push #8812", "tags": ["deploy"]}]
+    asked = request.path.startswith("/api/annotations?")
+    return Reply(json.dumps(found).encode(), 200 if asked else 404, "application/json")
 
 
 def config(tmp_path: Path, fleet: DemoFleet, url: str) -> str:
@@ -33,7 +33,7 @@ def config(tmp_path: Path, fleet: DemoFleet, url: str) -> str:
 
 
 def test_a_place_that_answers(run: Run, fleet: DemoFleet, tmp_path: Path) -> None:
-    with web_server(annotations) as server:
+    with web_server(told) as server:
         declared = config(tmp_path, fleet, server.url)
         checked = run("check", "--config", declared)
         assert "ok     changes grafana: answers in " in checked.out
