@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Outcome,
         PreparedAction,
     )
+    from console.facts.care import CareWish
     from console.facts.drift import Distribution
     from console.facts.incident_view import IncidentView
     from console.facts.reading import ReadingState
@@ -203,6 +204,10 @@ class EngineHandle(Protocol):
 
     def forget_approval(self, op_id: str) -> None:
         """Wait no longer for the second person of an operation."""
+        ...
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once; undoing names the outcome's ``op_id``."""
         ...
 
     def request_outlooks(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from console.engine.acting import Acting
     from console.engine.service import Engine
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.care import CareWish
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
     from console.facts.incident_view import IncidentView
@@ -239,6 +240,10 @@ class EngineThread:
                 task.cancel()
 
         self._call(forget)
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once."""
+        self._spawn_acting(lambda acting: acting.care(wish, self.latest), deliver)
 
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.care import Care
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -68,17 +70,20 @@ def evaluate(
     remembers: bool = True,
     overrides: Sequence[Override] = (),
     record: Record = NO_RECORD,
+    care: Mapping[str, Care] = MappingProxyType({}),
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
-    force as ``record`` tells them.
+    force as ``record`` tells them, ``care`` is what people did about incidents, by their ids.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
-        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), overrides)
+        seen = look(
+            tuple(rows), observed, sources, past, now, settings, len(RULES), overrides, care
+        )
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
@@ -102,6 +107,7 @@ def evaluate(
         news = _news(seen, sources, shared, severities, findings)
         news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
         news += written_changes(record, environment, seen.memory.changes, now)
+        news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,
@@ -125,9 +131,11 @@ def evaluate(
             pending=pending,
             incidents=observed.incidents,
             alert_sources=observed.alert_sources,
+            change_sources=observed.change_sources,
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,
+            care=care,
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 
@@ -186,7 +194,7 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
         severities=severities,
-        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts)),
+        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts, evidence.holds)),
         tier=evidence.statics.tier,
         bad_rate=np.where(np.isfinite(bad), bad, reckoned),
         budget_left=evidence.derived.columns["budget_left"].values,

@@ -14,6 +14,7 @@ from console.facts.options import ConsoleOptions
 from console.facts.override import Override
 from console.facts.record import BrokenEntry, Record, RecordPage
 from console.facts.snapshot import Snapshot
+from console.screens.base import keyed
 from console.screens.entrylines import matches
 from console.screens.journal import JournalScreen
 from console.screens.listscreen import ListScreen
@@ -49,7 +50,7 @@ async def shown(pilot: Pilot[None], screen: type[ListScreen], *, panes: bool = F
     app = pilot.app
     assert isinstance(app, MidwatchApp)
     await settle(pilot, panes=panes)
-    made = app._keyed(screen)(app.session)
+    made = keyed(screen, app.session.keys)(app.session)
     await app.push_screen(made)
     await pilot.pause()
     return made
@@ -81,6 +82,24 @@ async def test_who_what_until_when_and_what_ends_it(size: tuple[int, int]) -> No
         assert "SENT   nothing" in detail
         assert "e end now  r renew" in part(app, "#footer")
         assert len(lines) == size[1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_dead_keeper_is_loud_everywhere_until_one_comes(size: tuple[int, int]) -> None:
+    app, engine = make_app(night(replace(fallback(), kept=False), keeper=""))
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot, OverridesScreen)
+        assert "in force 1 next 1h 1 NO END" in picture(app)[1]
+        assert "no keeper runs" in picture(app)[1]
+        detail = part(app, "#detail")
+        assert "ENDS   NO END due 1h: 03:52:13Z, then restore" in detail
+        assert "keeper gone: run midwatch keep" in detail
+        await pilot.press("escape")
+        assert "1 NO END" in part(app, "#header")
+        assert "NO END due 1h" in "\n".join(picture(app))
+        engine.tell(night(replace(fallback(), kept=True), keeper="keeper@ops-2:7"))
+        await pilot.pause()
+        assert "NO END" not in "\n".join(picture(app))
 
 
 async def test_the_countdown_runs_and_an_overdue_one_shouts() -> None:
@@ -356,7 +375,7 @@ async def test_before_the_first_answer() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         for screen in (OverridesScreen, JournalScreen):
             app.session.snapshot = None
-            await app.push_screen(app._keyed(screen)(app.session))
+            await app.push_screen(keyed(screen, app.session.keys)(app.session))
             await pilot.pause()
             assert "waiting for the first answer" in part(app, "#header") or app.session.snapshot
         app.post_message(SnapshotArrived(night(held())))

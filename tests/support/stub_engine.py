@@ -8,6 +8,7 @@ from console.actions.gate import Arming
 from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.facts.care import CareWish
 from console.facts.drift import Distribution
 from console.facts.incident_view import IncidentView
 from console.facts.reading import ReadingState
@@ -56,6 +57,10 @@ class StubEngine:
             lambda request, together: Refused(("the stub prepares nothing",))
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.cared: list[CareWish] = []
+        self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
+            f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
+        )
         self.found: tuple[Outlook, ...] = ()
         self.views_asked: list[str] = []
         self.answer_view: Callable[[str], IncidentView | Refused] = self._sample_view
@@ -194,6 +199,12 @@ class StubEngine:
 
     def forget_approval(self, op_id: str) -> None:
         self.forgotten.append(op_id)
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        self.cared.append(wish)
+        answer = self.answer_care(wish)
+        if answer is not None:
+            deliver(answer)
 
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
