@@ -57,7 +57,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     settings = prepared.loaded.settings
     if not settings.sources and not alert_settings(settings):
-        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+        more = "A place for alerts alone is enough here: [[alerts]], see docs/incidents.md."
+        raise CommandError(f"{NOTHING_TO_READ} {more}", exits.BAD_CONFIG)
     if words:
         return asyncio.run(_show(prepared.engine(), words[1], chosen))
     return asyncio.run(_incidents(prepared.engine(), chosen))
