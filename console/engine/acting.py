@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
 from console.actions.gate import ARMED_SECONDS, Arming
 from console.actions.outlook import Outlook, outlooks
@@ -168,7 +169,7 @@ class Acting:
 
     async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
-        raise ActionRefused.forbidden("care", f"{wish.verb} is not carried out by this version")
+        return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""
