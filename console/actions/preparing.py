@@ -20,7 +20,7 @@ from console.actions.planning import (
 from console.actions.record import digest_of
 from console.actions.refusal import ActionRefused
 from console.actions.sight import Sight
-from console.actions.standing import holder_name, standing_of
+from console.actions.standing import standing_of
 from console.actions.targets import Target, find_rung, find_target
 from console.actions.verbs import (
     DEFAULT_TTL_SECONDS,
@@ -82,8 +82,7 @@ async def prepare(
     rung = _rung(verb, request, sight)
     ttl_seconds = _ttl(verb, request, steps)
     op_id = new_ulid(now)
-    me = holder_name(bench.who, op_id)
-    standing = await asyncio.to_thread(standing_of, bench.journal, request.target, me, now)
+    standing = await asyncio.to_thread(standing_of, bench.journal, request.target, now)
     steps = tuple(steps) or (step_of(verb, request, target.control),)
     states = await _read(bench, steps, now)
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.care import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
 from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
+from console.actions.standing import KEEPER_LEASE
 from console.facts.record import BrokenEntry, Record
 from console.journal import BrokenEntryError, JournalError, Question
 
@@ -62,7 +63,10 @@ class Follower:
         except JournalError as fault:
             self._let_go()
             self._record = replace(self._record, state="unreadable", sentence=fault.sentence)
-        return Followed(self._record, self._overrides, self._care)
+        keeper = self._record.keeper
+        kept = None if keeper is None else bool(keeper)
+        overrides = tuple(replace(each, kept=kept) for each in self._overrides)
+        return Followed(self._record, overrides, self._care)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -85,8 +89,15 @@ class Follower:
         if self._record.read_at is None:
             self._begin(journal, head, now)
         self._go_on(journal)
+        lease = journal.lease(KEEPER_LEASE, now)
         self._record = replace(
-            self._record, state="open", place=journal.place, sentence="", read_at=now
+            self._record,
+            state="open",
+            place=journal.place,
+            sentence="",
+            read_at=now,
+            keeper="" if lease is None else lease.holder,
+            keeper_until=None if lease is None else lease.expires_at,
         )
 
     def _is_absent(self) -> bool:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Dependency
     from console.fleet.evidence import Evidence
     from console.fleet.labels import Fold
+    from console.fleet.observed import LabelledValue, Observed
     from console.fleet.routes import RouteFacts
+    from console.fleet.statics import Statics
 
     Codes = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
@@ -189,6 +191,42 @@ def identity_changes(
             found.append(Change(now, model, text))
     models = frozenset(change.subject for change in found)
     return _few(found, "models changed version or code"), models
+
+
+def told_changes(
+    observed: Observed, statics: Statics, earlier: Sequence[Change], now: float
+) -> list[Change]:
+    """Return what others tell of the last day and was not told yet, at the time they give.
+
+    These are no differences from an evaluation before, so that a console that has just begun
+    knows them too.
+    """
+    known = {(one.at, one.subject, one.text) for one in earlier}
+    starts = process_starts(observed.labelled.get("process_start", ()), statics, now)
+    found = (*observed.told, *starts)
+    return [
+        one
+        for one in found
+        if now - one.at <= KEPT_SECONDS and (one.at, one.subject, one.text) not in known
+    ]
+
+
+def process_starts(began: Iterable[LabelledValue], statics: Statics, now: float) -> list[Change]:
+    """Tell whose newest process began within the last day: a deploy, or a crash.
+
+    ``began`` holds Unix seconds; processes that serve many models are told once a moment.
+    """
+    by_start: dict[float, list[str]] = {}
+    for item in began:
+        if item.labels[0] in statics.index and 0.0 <= now - item.value <= KEPT_SECONDS:
+            by_start.setdefault(item.value, []).append(item.labels[0])
+    found = []
+    for at, models in by_start.items():
+        if len(models) > TOLD_AT_ONCE:
+            found.append(Change(at, "", f"a process that serves {len(models)} models started"))
+            continue
+        found += [Change(at, model, f"a process of {name(model)} started") for model in models]
+    return found
 
 
 def level_changes(

@@ -105,6 +105,7 @@ def evaluate(
         shared = _dependencies(seen, severities, settings)
         news = _news(seen, sources, shared, severities, findings)
         news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
+        news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,
@@ -128,6 +129,7 @@ def evaluate(
             pending=pending,
             incidents=observed.incidents,
             alert_sources=observed.alert_sources,
+            change_sources=observed.change_sources,
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,

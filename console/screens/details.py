@@ -187,16 +187,18 @@ def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
 
 def change_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
     """Return what changed lately for this model and what it depends on, newest first."""
-    subjects = {view.model.model, *(one.name for one in view.dependencies())}
+    whole_fleet = ""
+    subjects = {view.model.model, whole_fleet, *(one.name for one in view.dependencies())}
     found = _newest(view.snapshot.changes, subjects)
-    if not found:
+    blind = [one for one in view.snapshot.change_sources if one.state != "up"]
+    if not found and not blind:
         return [Run("none seen for this model or what it depends on", "dim")]
-    runs: list[Run] = []
+    runs = [Run(f"not known from {visible(one.name, 24)}, {one.state} ", "s2") for one in blind]
     for change in found[:4]:
         runs.append(Run(f"{when_text(change.at, now)} ", "dim"))
         runs.append(Run(visible(change.text, 160), "text"))
         runs.append(Run(f" {glyphs.dot} ", "dim"))
-    return runs[:-1]
+    return runs[:-1] if found else runs
 
 
 def _newest(changes: Sequence[Change], subjects: set[str] | None = None) -> list[Change]:

@@ -8,6 +8,7 @@ from console.settings.marks import Key
 
 SourceKind = Literal["prometheus", "scrape"]
 AlertKind = Literal["alertmanager", "prometheus", "pagerduty"]
+ChangeKind = Literal["grafana"]
 AuthType = Literal["none", "basic", "bearer", "header", "mtls"]
 
 DEFAULT_TIMEOUT_SECONDS = 8.0
@@ -101,3 +102,34 @@ class AlertSettings(Struct, frozen=True):
             keys=("model", "dependency", "service", "severity"),
         ),
     ] = field(default_factory=dict)
+
+
+class ChangeSettings(Struct, frozen=True):
+    """A place that tells of deploys and configuration changes; it is only ever read."""
+
+    name: Annotated[str, Key("Unique name.", "name")]
+    kind: Annotated[ChangeKind, Key("Which API is read: Grafana's annotations.")]
+    url: Annotated[str | None, Key("Base URL of the server.", "base_url")] = None
+    urls: Annotated[
+        tuple[str, ...],
+        Key("Base URLs of replicas of ONE server, instead of `url`.", "base_url"),
+    ] = ()
+    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
+    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
+    timeout_seconds: Annotated[
+        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
+    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
+    proxy: Annotated[str | None, Key("HTTP proxy for this server.", "proxy_url")] = None
+    ca_file: Annotated[
+        str | None, Key("PEM file with the authority that signs the server.", "path")
+    ] = None
+    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
+        default_factory=dict
+    )
+    tags: Annotated[
+        tuple[str, ...], Key("Only annotations that carry all of these tags; empty: every one.")
+    ] = ()
+
+
+Served = SourceSettings | AlertSettings | ChangeSettings
+"""Everything that is asked of a server at a base URL."""

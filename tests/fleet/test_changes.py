@@ -121,3 +121,36 @@ def test_how_things_stand_when_nothing_changed() -> None:
     assert say(None, Watch(()).see({})) == "No model is known yet."
     silent = Watch((ROW,)).see({"fraud": {}})
     assert say(None, silent) == "1 of 1 models are unknown; the others need nothing now."
+
+
+def test_processes_that_began_within_the_day_are_told_at_the_first_look_and_once() -> None:
+    watch = Watch((ROW, replace(ROW, model="kyc"), replace(ROW, model="old")))
+    calm = dict.fromkeys(("fraud", "kyc", "old"), CALM)
+    facts: Facts = {
+        "process_start": [
+            (("fraud",), SAMPLE_NOW - 600.0),
+            (("kyc",), SAMPLE_NOW - 600.0),
+            (("old",), SAMPLE_NOW - KEPT_SECONDS - 60.0),
+            (("stranger",), SAMPLE_NOW - 5.0),
+        ]
+    }
+    first = watch.see(calm, facts)
+    assert [(one.at, one.text) for one in first.changes] == [
+        (SAMPLE_NOW - 600.0, "a process of fraud started"),
+        (SAMPLE_NOW - 600.0, "a process of kyc started"),
+    ]
+    assert len(watch.see(calm, facts).changes) == 2
+    later: Facts = {"process_start": [(("fraud",), SAMPLE_NOW + 3.0)]}
+    assert watch.see(calm, later).changes[0].at == SAMPLE_NOW + 3.0
+
+
+def test_a_process_of_many_models_is_one_change() -> None:
+    rows = tuple(replace(ROW, model=f"m{number}") for number in range(30))
+    watch = Watch(rows)
+    facts: Facts = {
+        "process_start": [((row.model,), SAMPLE_NOW - 60.0) for row in rows],
+    }
+    told = watch.see({row.model: CALM for row in rows}, facts).changes
+    assert [(one.subject, one.text) for one in told] == [
+        ("", "a process that serves 30 models started")
+    ]
