@@ -23,6 +23,8 @@ from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
+    CareCame,
+    CopyAsked,
     EngineStarted,
     OutlooksArrived,
     ProblemArrived,
@@ -240,6 +242,14 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_action_came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
         self._doing.came(message)
+
+    def on_care_came(self, message: CareCame) -> None:
+        """Show what became of something done about an incident."""
+        self._doing.care_came(message)
+
+    def on_copy_asked(self, message: CopyAsked) -> None:
+        """Copy what a screen wants copied."""
+        self._doing.copy_and_show(message)
 
     def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
         """Keep what could be done to the model that is looked at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.actions.care_keys import INCIDENT_PLACES
 from console.actions.spec import ActionContext, ActionSpec, Danger, Place
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _spec(
         title,
         tooltip,
         "Acting",
-        places=_BOTH,
+        places=_BOTH | INCIDENT_PLACES if verb == "undo" else _BOTH,
         danger=danger,
         command=verb,
         argument=argument,

@@ -139,7 +139,7 @@ class ActingDesk:
             return
         op, target, verb, why = words.target, "", "restore", words.reason
         if purpose == "undo" and not op:
-            last = self._session.sent.last_undoable()
+            last = self._session.sent.last_undoable(self._session.clock())
             if last is None:
                 screen.say("this console has done nothing to undo; :undo OP names another's", "s3")
                 return

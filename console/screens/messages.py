@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec
     from console.engine.handle import EngineHandle, Refused, ReloadOutcome, SeriesSet
     from console.facts.action import Outcome
+    from console.facts.care import CareWish
+    from console.facts.incident_view import IncidentView
     from console.facts.snapshot import Snapshot
 
 
@@ -97,6 +99,35 @@ class ActionCame(Message):
         self.stage = stage
         self.sentence = sentence
         self.answer = answer
+        super().__init__()
+
+
+class CareCame(Message):
+    """The engine said what became of a wish about an incident; ``key`` names it in the log."""
+
+    def __init__(self, key: str, wish: CareWish, answer: Outcome | Refused) -> None:
+        self.key = key
+        self.wish = wish
+        self.answer = answer
+        super().__init__()
+
+
+class IncidentArrived(Message):
+    """The engine gathered one incident as a whole, or said why it could not."""
+
+    def __init__(self, incident: str, answer: IncidentView | Refused) -> None:
+        self.incident = incident
+        self.answer = answer
+        super().__init__()
+
+
+class CopyAsked(Message):
+    """A screen wants a text on the clipboard; ``show`` also puts it in a box titled ``what``."""
+
+    def __init__(self, text: str, what: str, *, show: bool = False) -> None:
+        self.text = text
+        self.what = what
+        self.show = show
         super().__init__()
 
 
