@@ -206,3 +206,21 @@ def _follow_ups(found: HandoverDocument) -> Iterator[Item]:
     for each in found.follow_ups:
         by = f", says {each.by}" if each.by else ""
         yield Item(f"{each.text}{by}", lead=f"{each.subject}:")
+
+
+def part_counts(found: HandoverDocument) -> tuple[tuple[str, int], ...]:
+    """Return how many lines each part has, for the record."""
+    parts = {
+        "incidents": found.incidents,
+        "in_force": found.in_force,
+        "held": found.held,
+        "watch": found.watch,
+        "changes_made": found.changes_made,
+        "changes_coming": found.changes_coming,
+        "decisions_taken": found.decisions_taken,
+        "decisions_due": found.decisions_due,
+        "exceptions": found.exceptions,
+        "follow_ups": found.follow_ups,
+        "unknown": found.unknown,
+    }
+    return tuple((name, len(listed)) for name, listed in parts.items())
