@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from console.engine.own_alerts import OwnAlerts
 from console.facts.samples import SourceStatus
 from console.facts.text import visible
 from console.incidents.build import UNREAD_KINDS, alert_settings, build_reader
@@ -20,8 +21,9 @@ from console.wire.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.facts.alert import Incident
     from console.facts.model import ModelRow
-    from console.facts.snapshot import Dependency
+    from console.facts.snapshot import Dependency, Snapshot
     from console.fleet.observed import Observed
     from console.incidents.reading import AlertReader
     from console.settings.schema import AlertSettings, Settings
@@ -144,6 +146,8 @@ class AlertDesk:
         self._settings = settings
         self._make = make or reader_factory()
         self._pollers = [self._poller(*each) for each in alert_settings(settings)]
+        self._own = OwnAlerts()
+        self._blamed: frozenset[str] = frozenset()
 
     def start(self, now: float) -> list[asyncio.Task[None]]:
         """Begin the polls that are due at ``now`` (Unix seconds), and return them.
@@ -205,6 +209,26 @@ class AlertDesk:
             alerts_whole=_whole(statuses),
         )
 
+    def gather(self, snapshot: Snapshot, *, remembers: bool = True) -> Snapshot:
+        """Return a Snapshot with all incidents: other systems' alerts and what its own rules call.
+
+        Grouped anew, by the dependencies that the same judgement blames. One that an incident is
+        about stays to blame while the incident is listed, so that no incident changes its name
+        because the cause is over before its traces are.
+        """
+        now = snapshot.taken_at
+        known = [poller.known(now, self._settings.refresh_seconds) for poller in self._pollers]
+        known.append(self._own.take(snapshot, remembers=remembers))
+        if not any(source.tracks for source in known):
+            self._blamed = frozenset()
+            return replace(snapshot, incidents=())
+        around = surroundings(snapshot.rows, snapshot.dependencies, self._settings)
+        blamed = self._blamed if remembers else frozenset()
+        found = group(known, replace(around, culprits=around.culprits | blamed), now)
+        if remembers:
+            self._blamed = _blamed(found.incidents)
+        return replace(snapshot, incidents=found.incidents)
+
     def _poller(self, settings: AlertSettings, declared: bool) -> AlertPoller:
         return AlertPoller(settings, declared, self._make)
 
@@ -215,6 +239,17 @@ class AlertDesk:
             for one in self._settings.alerts
             if one.kind in UNREAD_KINDS
         )
+
+
+def _blamed(incidents: Sequence[Incident]) -> frozenset[str]:
+    """Return the dependencies under which alerts of models stand."""
+    return frozenset(
+        incident.dependency
+        for incident in incidents
+        if incident.dependency
+        and not incident.flood
+        and any(alert.model and not alert.dependency for alert in incident.alerts)
+    )
 
 
 def _whole(statuses: Sequence[SourceStatus]) -> bool:

@@ -291,6 +291,7 @@ class Engine:
             record=known.record,
             care=care,
         )
+        snapshot = self._alerts.gather(snapshot, remembers=remembers)
         snapshot = with_care_after(snapshot)
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)

@@ -89,6 +89,23 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def places(self, level: Severity) -> list[tuple[int, str, Severity, float]]:
+        """Return row, rule, level and since of all findings of ``level`` or worse, without texts.
+
+        Only rules that open an incident count.
+        """
+        opens = np.array([rule.opens_incident for rule in self._rules], dtype=np.bool_)
+        mask = self._raised.mask & opens & (self._raised.levels <= int(level))
+        rows, columns = np.nonzero(mask)
+        levels = self._raised.levels[rows, columns].tolist()
+        since = self._raised.since[rows, columns].tolist()
+        return [
+            (row, self._rules[column].id, Severity(code), began)
+            for row, column, code, began in zip(
+                rows.tolist(), columns.tolist(), levels, since, strict=True
+            )
+        ]
+
     def _make(self, row: int) -> tuple[Finding, ...]:
         model = self._evidence.statics.rows[row].model
         findings = []
