@@ -18,6 +18,8 @@ Document = TypeVar("Document", bound=msgspec.Struct)
 
 LONGEST_TEXT = 4000
 _KEPT_AS_IT_IS = frozenset({"schema"})
+_OF_LINES = frozenset({"drawing"})
+"""Fields whose line ends mean something."""
 
 
 def cleaned(document: Document, secrets: Iterable[SecretValue] = ()) -> Document:
@@ -36,6 +38,8 @@ def _clean(name: str, value: object, secrets: tuple[SecretValue, ...]) -> object
     if isinstance(value, str):
         if name in _KEPT_AS_IT_IS:
             return value
+        if name in _OF_LINES:
+            return "\n".join(visible(line, LONGEST_TEXT) for line in value.split("\n"))
         return visible(redact(value, secrets), LONGEST_TEXT)
     if isinstance(value, dict):
         return {key: _clean(key, each, secrets) for key, each in value.items()}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.facts.entry import Entry
     from console.reports.handover_facts import Shift, ShiftFacts
 
-_LEFT_TO_DO = re.compile(r"\b(?:todo|follow[ -]?up|action item)\b", re.IGNORECASE)
+LEFT_TO_DO = re.compile(r"\b(?:todo|follow[ -]?up|action item)\b", re.IGNORECASE)
 _DONE = ("applied", "no_op", "rejected", "failed", "superseded")
 
 
@@ -120,7 +120,7 @@ def _unchecked(facts: ShiftFacts) -> Iterator[FollowUpReport]:
 
 def _asked_for(facts: ShiftFacts) -> Iterator[FollowUpReport]:
     for each in facts.entries:
-        if each.kind in ("note", "close") and _LEFT_TO_DO.search(each.why):
+        if each.kind in ("note", "close") and LEFT_TO_DO.search(each.why):
             yield FollowUpReport(
                 text=each.why,
                 subject=each.incident or each.target or "the fleet",
