@@ -57,6 +57,10 @@ COMMANDS = {
         Command(
             "handover", "handover_command", "what this shift leaves to the next, accepted by name"
         ),
+        Command(
+            "postmortem", "postmortem_command", "an incident after the fact, told without blame"
+        ),
+        Command("failures", "failures_command", "every spell in which a model failed, over a span"),
         Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
         Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
         Command("journal", "journal_command", "list, show, verify, export or prune the record"),

@@ -172,6 +172,18 @@ class Engine:
         """Return the last ``seconds`` of several signals in about ``cells`` points each."""
         return await self._ranges.series(model, signals, seconds, cells)
 
+    async def series_between(
+        self, model: str, signals: Sequence[str], start: float, end: float, cells: int
+    ) -> SeriesSet:
+        """Return several signals over a span of the past (Unix seconds)."""
+        return await self._ranges.between(model, signals, start, end, cells)
+
+    async def breakers_between(
+        self, model: str, start: float, end: float, cells: int
+    ) -> dict[str, Series]:
+        """Return how a model's breakers were over a span, by dependency, "" its own."""
+        return await self._ranges.breakers_between(model, start, end, cells)
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
         drift = self._memory.score_drift

@@ -39,7 +39,8 @@ def _clean(name: str, value: object, secrets: tuple[SecretValue, ...]) -> object
         if name in _KEPT_AS_IT_IS:
             return value
         if name in _OF_LINES:
-            return "\n".join(visible(line, LONGEST_TEXT) for line in value.split("\n"))
+            lines = redact(value, secrets).split("\n")
+            return "\n".join(visible(line, LONGEST_TEXT) for line in lines)
         return visible(redact(value, secrets), LONGEST_TEXT)
     if isinstance(value, dict):
         return {key: _clean(key, each, secrets) for key, each in value.items()}

@@ -40,7 +40,7 @@ def charts(
 def _chart(
     model: str, series: Series, marks: Sequence[tuple[float, str]], *, ascii_only: bool
 ) -> ChartReport:
-    drawn = chart(series, model=model, width=WIDTH, height=HEIGHT, ascii_only=ascii_only)
+    drawn = chart(series, width=WIDTH, height=HEIGHT, ascii_only=ascii_only)
     if drawn:
         start, end = float(series.times[0]), float(series.times[-1])
         drawn = with_marks(drawn, start, end, marks)

@@ -101,6 +101,7 @@ def _charts(found: PostmortemDocument) -> Iterator[Block]:
         yield Paragraph("Letters under a chart are those of the timeline.")
     for each in found.charts:
         if each.problem is None:
+            yield Paragraph(each.model)
             yield Drawing(each.drawing)
         else:
             yield Paragraph(f"{each.problem}.", lead=f"{each.model} {each.signal}:")
