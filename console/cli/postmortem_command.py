@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.actions.care import CARE_KINDS, care_log, fold_care
 from console.actions.decided import decisions_in
 from console.cli import exits
 from console.cli.acting import opened, run_async, told
@@ -83,7 +82,7 @@ async def _document(
     engine = prepared.engine()
     engine.on_problem = lambda sentence: told("note", sentence)
     try:
-        view, unknown = await _view(engine, incident, entries)
+        view = await _view(engine, incident)
         series = await _series(engine, view)
     finally:
         await engine.close()
@@ -95,7 +94,6 @@ async def _document(
         decisions=decisions,
         series=series,
         named=chosen.names,
-        unknown=unknown,
     )
     return cleaned(postmortem(facts), prepared.resolver.known())
 
@@ -104,39 +102,38 @@ def _read(journal: Journal, incident: str) -> tuple[tuple[Entry, ...], tuple[Dec
     return journal.entries(Question(incident=incident)), decisions_in(journal).records
 
 
-async def _view(
-    engine: Engine, incident: str, entries: tuple[Entry, ...]
-) -> tuple[IncidentView, tuple[str, ...]]:
+async def _view(engine: Engine, incident: str) -> IncidentView:
     """Return the incident as a whole: as it is now, else as the journal remembers it."""
-    from console.reports.past_incident import past_view
-
+    await engine.once(limit_seconds=_LIMIT_SECONDS)
     if engine.settings.sources:
-        await engine.once(limit_seconds=_LIMIT_SECONDS)
         await asyncio.sleep(engine.settings.refresh_seconds)
         await engine.once(limit_seconds=_LIMIT_SECONDS)
-        found = await engine.incident_view(incident)
-        if not isinstance(found, Refused):
-            return found, ()
-    now = time.time()
-    log = care_log((each for each in entries if each.kind in CARE_KINDS), {})
-    past = past_view(incident, entries, fold_care(log, {}, now).get(incident), now)
-    if past is None:
+    found = await engine.incident_view(incident)
+    if isinstance(found, Refused):
+        sentence = "; ".join(found.sentences)
         raise CommandError(
-            f"no incident {visible(incident, 40)} is known: no source tells of it now and the "
-            "journal never heard of it; midwatch incidents lists those there are"
+            f"{visible(sentence, 300)}: no source tells of it now and the journal never heard of "
+            "it; midwatch incidents lists those there are"
         )
-    return past, ("no source tells of it any more: its impact was not measured again",)
+    return found
 
 
 async def _series(engine: Engine, view: IncidentView) -> tuple[tuple[str, Series], ...]:
     from console.reports.incident_signals import MOST_MODELS, signals_of, span_of
 
     start, end = span_of(view, time.time())
-    snapshot = engine.latest
-    known = view.incident.models if snapshot is None else snapshot.index
-    models = [model for model in view.incident.models if model in known][:MOST_MODELS]
+    models = _worst_first(engine, view.incident.models)[:MOST_MODELS]
     found: list[tuple[str, Series]] = []
     for model in models:
         answer = await engine.series_between(model, signals_of(view), start, end, _CELLS)
         found += [(model, each) for each in answer.series]
     return tuple(found)
+
+
+def _worst_first(engine: Engine, models: Sequence[str]) -> list[str]:
+    """Return the models that are known now, the worst row first."""
+    snapshot = engine.latest
+    if snapshot is None:
+        return list(models)
+    names = [snapshot.rows[row].model for row in snapshot.order.tolist()]
+    return [name for name in names if name in models]

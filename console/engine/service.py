@@ -17,6 +17,7 @@ from console.engine.explain import explain
 from console.engine.history import History
 from console.engine.incident_views import IncidentViews
 from console.engine.making import made_or_broken, plain_factory
+from console.engine.own_alerts import rule_events
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
@@ -24,6 +25,7 @@ from console.engine.score_series import PSI
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
+from console.incidents.log import IncidentLog
 from console.signals.profile import profiles
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
-    from console.facts.entry import Verification
+    from console.facts.entry import Entry, Verification
     from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
@@ -95,7 +97,8 @@ class Engine:
         offered = sources if sources is not None else self._made(loaded.settings.sources)
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
-        self._views = IncidentViews(clock)
+        self._noted = IncidentLog()
+        self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
     async def run(self, publish: Callable[[Snapshot], None]) -> None:
         """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
@@ -195,9 +198,17 @@ class Engine:
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
 
-    async def incident_view(self, incident_id: str) -> IncidentView | Refused:
-        """Return one incident as a whole, or why nothing is known of it."""
-        return await self._views.view(incident_id, self.latest)
+    async def incident_view(
+        self,
+        incident_id: str,
+        entries: Sequence[Entry] | None = None,
+        now: float | None = None,
+    ) -> IncidentView | Refused:
+        """Return one incident as a whole, or why nothing is known of it.
+
+        ``entries`` (oldest first) and ``now`` (Unix seconds) stand in for journal and clock.
+        """
+        return await self._views.view(incident_id, self.latest, entries, now)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""
@@ -305,6 +316,8 @@ class Engine:
         )
         snapshot = self._alerts.gather(snapshot, remembers=remembers)
         snapshot = with_care_after(snapshot)
+        if remembers:
+            self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot

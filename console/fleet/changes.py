@@ -60,9 +60,11 @@ def source_changes(
         if was is None or was == source.state:
             continue
         if source.state == "down":
-            found.append(Change(now, source.name, f"source {name(source.name)} is down"))
+            text = f"source {name(source.name)} is down"
+            found.append(Change(now, source.name, text, "source"))
         elif source.state == "up" and was in ("down", "stale"):
-            found.append(Change(now, source.name, f"source {name(source.name)} answers again"))
+            text = f"source {name(source.name)} answers again"
+            found.append(Change(now, source.name, text, "source"))
     return found
 
 
@@ -80,7 +82,7 @@ def breaker_changes(evidence: Evidence, before: Codes, no_answer: Mask) -> list[
             refused = a_minute(evidence.value("bad_rate", row))
             whom = "them" if share.alike < share.replicas else "it"
             text += f"; nothing answers for {whom}; {refused} requests a minute fail"
-        found.append(Change(evidence.now, model, text))
+        found.append(Change(evidence.now, model, text, "breaker"))
     return _few(found, "breakers of models moved")
 
 
@@ -104,14 +106,15 @@ def dependency_changes(
         moved = was is not None and was[0] is not state and state is not BreakerState.UNKNOWN
         if moved:
             text = f"{shown_name}'s breaker {_moved(dependency.breaker)}"
-            found.append(Change(now, dependency.name, text))
+            found.append(Change(now, dependency.name, text, "breaker"))
         only_breaker = not (dependency.error_ratio.value or 0.0) > CULPRIT_ERROR_RATIO
         if dependency.since is not None and dependency.name not in bad_before:
             if moved and only_breaker:
                 continue
-            found.append(Change(now, dependency.name, dependency.text))
+            found.append(Change(now, dependency.name, dependency.text, "dependency"))
         elif dependency.since is None and dependency.name in bad_before:
-            found.append(Change(now, dependency.name, f"{shown_name} is no longer failing"))
+            text = f"{shown_name} is no longer failing"
+            found.append(Change(now, dependency.name, text, "dependency"))
     return _few(found, "dependencies changed")
 
 
@@ -128,7 +131,7 @@ def route_changes(
         was = before.result.by_row.get(old_row) if old_row is not None else None
         if was is not None and was != route:
             text = f"{name(model)} went from {_place(was)} to {_place(route)}"
-            found.append(Change(now, model, text))
+            found.append(Change(now, model, text, "route"))
     return _few(found, "routes of models changed")
 
 
@@ -146,14 +149,15 @@ def override_changes(
     for op_id, override in held.items():
         was = before.get(op_id)
         if was is None:
-            found.append(Change(override.began_at, _subject(override), _began(override)))
+            text = _began(override)
+            found.append(Change(override.began_at, _subject(override), text, "override"))
         elif was.ends_at != override.ends_at and override.ends_at is not None:
             text = f"{_held(override)} ends at {clock(override.ends_at)} now"
-            found.append(Change(now, _subject(override), text))
+            found.append(Change(now, _subject(override), text, "override"))
     for op_id, override in before.items():
         if op_id not in held:
             text = f"{_held(override)} is no longer in force"
-            found.append(Change(now, _subject(override), text))
+            found.append(Change(now, _subject(override), text, "override"))
     return _few(found, "overrides changed")
 
 
@@ -212,15 +216,16 @@ def level_changes(
         if model in told:
             continue
         worst = findings[row][0]
-        found.append(
-            Change(evidence.now, model, f"{name(model)} {worst.level.label}: {worst.text}")
-        )
+        text = f"{name(model)} {worst.level.label}: {worst.text}"
+        found.append(Change(evidence.now, model, text, "level"))
         if len(found) > TOLD_AT_ONCE:
-            return [Change(evidence.now, "", f"{int(risen.sum())} models rose to S1 or S2 at once")]
+            text = f"{int(risen.sum())} models rose to S1 or S2 at once"
+            return [Change(evidence.now, "", text, "level")]
     back = []
     for row in np.flatnonzero(left).tolist():
         model = evidence.statics.rows[row].model
-        back.append(Change(evidence.now, model, _left_text(model, Severity(int(severities[row])))))
+        text = _left_text(model, Severity(int(severities[row])))
+        back.append(Change(evidence.now, model, text, "level"))
     return found + _few(back, "models are no longer at S1 or S2")
 
 
@@ -235,4 +240,4 @@ def _left_text(model: str, level: Severity) -> str:
 def _few(found: list[Change], summary: str) -> list[Change]:
     if len(found) <= TOLD_AT_ONCE:
         return found
-    return [Change(found[0].at, "", f"{len(found)} {summary}")]
+    return [Change(found[0].at, "", f"{len(found)} {summary}", found[0].kind)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.facts.entry import number_of
 from console.reports.failure_rules import absence, judged
 from console.reports.failures_document import (
     SCHEMA,
@@ -14,7 +15,6 @@ from console.reports.failures_document import (
     FailuresDocument,
     SpellReport,
 )
-from console.reports.handover_facts import number
 from console.reports.handover_incidents import done_text
 from console.reports.spells import Grid, aligned, runs
 from console.reports.times import timestamp
@@ -124,7 +124,7 @@ def _told_changes(facts: FailureFacts) -> Iterator[tuple[float, str]]:
         yield change.at, f"{change.subject}: {change.text}"
     for entry in facts.entries:
         if entry.kind == "change":
-            at = number(entry.details.get("at"))
+            at = number_of(entry.details.get("at"))
             subject = entry.target or "the fleet"
             said = f"{subject}: {entry.why} (told by {entry.who.name})"
             yield entry.at if at is None else at, said

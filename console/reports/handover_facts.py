@@ -54,11 +54,6 @@ class ShiftFacts:
     entries_from: float | None = None
 
 
-def number(kept: object) -> float | None:
-    """Return a number that an entry keeps, None for anything else."""
-    return float(kept) if isinstance(kept, int | float) and not isinstance(kept, bool) else None
-
-
 def text_of(kept: object) -> str:
     """Return a text that an entry keeps, empty for anything else."""
     return kept if isinstance(kept, str) else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.facts.entry import number_of
 from console.facts.severity import Severity
 from console.reports.handover_document import HeldReport, OpenIncidentReport, PagesReport
-from console.reports.handover_facts import OPEN_STATES, number, text_of
+from console.reports.handover_facts import OPEN_STATES, text_of
 from console.reports.times import stamped, timestamp
 from console.signals.units import format_age
 
@@ -174,7 +175,7 @@ def _begun(facts: ShiftFacts, shift: Shift) -> dict[str, str]:
     """Return the level of every incident that began in the shift, by id."""
     found: dict[str, str] = {}
     for each in facts.entries:
-        since = number(each.details.get("since"))
+        since = number_of(each.details.get("since"))
         if each.incident and since is not None and since >= shift.since:
             found[each.incident] = text_of(each.details.get("severity")) or found.get(
                 each.incident, "unknown"

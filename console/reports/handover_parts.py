@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.facts.entry import number_of
 from console.facts.severity import Severity
 from console.fleet.force import by_urgency, sentence_of
 from console.fleet.rules.registry import RULES
@@ -17,7 +18,7 @@ from console.reports.handover_document import (
     MoneyReport,
     WatchReport,
 )
-from console.reports.handover_facts import OPEN_STATES, number, text_of
+from console.reports.handover_facts import OPEN_STATES, text_of
 from console.reports.handover_incidents import done_text
 from console.reports.times import stamped, timestamp
 from console.signals.units import format_signal
@@ -37,6 +38,9 @@ OVER_PACE = 1.2
 
 WASTE_WARN_RATIO = 0.15
 COMING_SECONDS = 24 * 3600.0
+
+_CHANGED = ("world", "route", "breaker")
+"""Kinds of change that are told; levels and dependencies stand in parts of their own."""
 
 _SPEND_RULES = frozenset(rule.id for rule in RULES if "spend" in rule.id or "cost" in rule.id)
 
@@ -119,7 +123,7 @@ def _acted(entries: tuple[Entry, ...]) -> Iterator[tuple[float, ChangeReport]]:
 def _noted(entries: tuple[Entry, ...]) -> Iterator[tuple[float, ChangeReport]]:
     for each in entries:
         if each.kind == "change":
-            at = number(each.details.get("at"))
+            at = number_of(each.details.get("at"))
             when = each.at if at is None else at
             yield (
                 when,
@@ -135,7 +139,7 @@ def _noted(entries: tuple[Entry, ...]) -> Iterator[tuple[float, ChangeReport]]:
 
 def _seen(facts: ShiftFacts, shift: Shift) -> Iterator[tuple[float, ChangeReport]]:
     for each in () if facts.snapshot is None else facts.snapshot.changes:
-        if shift.since <= each.at:
+        if shift.since <= each.at and each.kind in _CHANGED:
             yield (
                 each.at,
                 ChangeReport(

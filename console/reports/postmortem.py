@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.facts.entry import number_of
 from console.fleet.force import sentence_of
-from console.reports.handover_facts import number, text_of
+from console.reports.handover_facts import text_of
 from console.reports.handover_incidents import level_of
 from console.reports.handover_loose import LEFT_TO_DO
 from console.reports.impact import impact_reports
@@ -258,7 +259,7 @@ def _earlier(facts: PostmortemFacts) -> tuple[OccurrenceReport, ...]:
     begins: dict[float, list[Entry]] = {}
     began: float | None = None
     for each in facts.entries:
-        told = number(each.details.get("since"))
+        told = number_of(each.details.get("since"))
         began = told if told is not None else began
         if began is not None and began < facts.view.incident.since - _SLACK_SECONDS:
             begins.setdefault(began, []).append(each)

@@ -32,8 +32,7 @@ def _blocks(found: PostmortemDocument) -> Iterator[Block]:
     for sentence in found.summary:
         yield Paragraph(sentence)
     yield from part("Not known", tuple(Item(each) for each in found.unknown), "nothing is missing.")
-    yield Heading("Impact")
-    yield Table(("what", "how much"), tuple((each.name, each.text) for each in found.impact))
+    yield from _impact(found)
     if found.regions:
         yield Paragraph(found.regions, lead="Regions:")
     yield Heading("Times")
@@ -65,6 +64,17 @@ def _when(found: PostmortemDocument) -> str:
         said.append(f"Shared dependency: {found.dependency}.")
     said.append(f"Written {found.written_at}; all times are UTC.")
     return " ".join(said)
+
+
+def _impact(found: PostmortemDocument) -> Iterator[Block]:
+    """One table, or one line where nobody measured anything for one and the same reason."""
+    reasons = {each.unknown for each in found.impact}
+    (reason, *others) = reasons or {None}
+    if reason is not None and not others:
+        yield Paragraph(f"not known: {reason}.", lead="Impact:")
+        return
+    yield Heading("Impact")
+    yield Table(("what", "how much"), tuple((each.name, each.text) for each in found.impact))
 
 
 def _timeline(found: PostmortemDocument) -> Iterator[Block]:
