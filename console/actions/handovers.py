@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.actions.gate import allowed
+from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.refusal import ActionRefused, WritesNotAllowed
-from console.actions.spec import ActionSpec, Place
 from console.facts.action import Guard
 from console.facts.entry import EntryDraft
 from console.facts.text import visible
@@ -19,6 +19,7 @@ from console.journal.protocol import Question
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from console.actions.spec import ActionSpec
     from console.facts.action import Mode
     from console.facts.entry import Entry, Who
     from console.journal.protocol import Journal
@@ -32,31 +33,6 @@ LONGEST_TEXT = 60_000
 SHORTEST_SUFFIX = 4
 NEWEST = 50
 """How many entries of handovers are read back."""
-
-_SCREEN: frozenset[Place] = frozenset({"handover"})
-
-WRITE = ActionSpec(
-    "act.handover",
-    ("W",),
-    "Write handover",
-    "Write this handover into the journal, for the next person to accept.",
-    "Acting",
-    places=_SCREEN,
-    danger="C1",
-    footer=1,
-    footer_title="write it",
-)
-ACCEPT = ActionSpec(
-    "act.accept",
-    ("A",),
-    "Accept handover",
-    "Accept, from your own login, the newest handover that somebody else wrote.",
-    "Acting",
-    places=_SCREEN,
-    danger="C1",
-    footer=2,
-    footer_title="accept",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +88,8 @@ class HandoverWish:
 
 def handovers_in(journal: Journal) -> tuple[HandoverRecord, ...]:
     """Return the newest handovers of a journal, oldest first. Blocks."""
-    return handovers_of(handover_entries(journal))
-
-
-def handover_entries(journal: Journal) -> tuple[Entry, ...]:
-    """Return the newest entries of handovers and acceptances, oldest first. Blocks."""
-    return journal.entries(Question(kinds=("handover", "handover_accepted"), newest=NEWEST))
+    question = Question(kinds=("handover", "handover_accepted"), newest=NEWEST)
+    return handovers_of(journal.entries(question))
 
 
 def handovers_of(entries: Sequence[Entry]) -> tuple[HandoverRecord, ...]:
@@ -295,6 +267,12 @@ def accept_handover(
         ),
         untouched_since=newest[-1].seq if newest else 0,
     )
+
+
+def accept_newest(journal: Journal, me: Who, mode: Mode, now: float) -> Entry:
+    """Accept the newest handover that waits; blocks and raises as `accept_handover` does."""
+    require_writes(ACCEPT, mode)
+    return accept_handover(journal, to_accept(handovers_in(journal), me), me, mode, now)
 
 
 def _refused(sentence: str) -> ActionRefused:

@@ -11,11 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.handovers import (
-    ACCEPT,
-    WRITE,
-    HandedHold,
-    HandoverWish,
     accept_handover,
     handovers_in,
     require_writes,
@@ -36,9 +33,9 @@ from console.cli.editing import edited
 from console.cli.exits import UsageError
 from console.cli.loading import prepare
 from console.cli.parsing import Parser, add_shared, flags
-from console.cli.shift_facts import shift_facts
 from console.cli.spans import point_in_time
 from console.cli.writing import refuse_existing, write_whole
+from console.engine.handing import wish_of
 from console.facts.text import visible
 from console.journal import JournalError, TargetTouchedError
 from console.reports.times import timestamp
@@ -50,9 +47,11 @@ if TYPE_CHECKING:
     from console.actions.handovers import HandoverRecord
     from console.cli.loading import Prepared
     from console.reports.handover_document import HandoverDocument
+    from console.reports.handover_facts import ShiftFacts
 
 LIST_SCHEMA = "midwatch.handovers/1"
 _LONGEST_SECONDS = 14 * 86400.0
+_LOOK_SECONDS = 30.0
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -107,39 +106,27 @@ async def _handover(shared: argparse.Namespace, chosen: argparse.Namespace) -> i
     if not 0.0 < now - since <= _LONGEST_SECONDS:
         raise UsageError("--since is a time in the last 14 days, such as 12h")
     async with contextlib.AsyncExitStack() as stack:
-        problem, session = "", None
+        session = None
         try:
             session = await stack.enter_async_context(opened(shared))
         except JournalError as fault:
-            problem = fault.sentence
-            told("note", f"the journal cannot be used: {problem}")
+            told("note", f"the journal cannot be used: {fault.sentence}")
         prepared = (
             prepare(flags(shared), needs_source=False) if session is None else (session.prepared)
         )
-        document = await _document(prepared, session, chosen, since, problem)
+        document = await _document(prepared, session, chosen, since)
         return await _told_and_written(prepared, session, chosen, document)
 
 
 async def _document(
-    prepared: Prepared,
-    session: Session | None,
-    chosen: argparse.Namespace,
-    since: float,
-    problem: str,
+    prepared: Prepared, session: Session | None, chosen: argparse.Namespace, since: float
 ) -> HandoverDocument:
     from console.journal import declared_name, gather_who
     from console.reports.cleaning import cleaned
     from console.reports.handover import handover
     from console.reports.handover_facts import Shift
 
-    facts = await shift_facts(
-        prepared,
-        None if session is None else session.bench.journal,
-        since,
-        lambda sentence: told("note", sentence),
-        problem=problem,
-        instant=chosen.instant,
-    )
+    facts = await _facts(prepared, since, instant=chosen.instant)
     settings = prepared.loaded.settings
     who = (
         session.bench.who
@@ -148,6 +135,20 @@ async def _document(
     )
     shift = Shift(since, time.time(), who.name, f"{who.person}@{who.host}", to=chosen.to.strip())
     return cleaned(handover(facts, shift), prepared.resolver.known())
+
+
+async def _facts(prepared: Prepared, since: float, *, instant: bool) -> ShiftFacts:
+    """Look at the fleet twice, a refresh apart, as `status` does, and gather the shift."""
+    engine = prepared.engine()
+    engine.on_problem = lambda sentence: told("note", sentence)
+    try:
+        await engine.once(remembers=not instant, limit_seconds=_LOOK_SECONDS)
+        if engine.settings.sources and not instant:
+            await asyncio.sleep(engine.settings.refresh_seconds)
+            await engine.once(limit_seconds=_LOOK_SECONDS)
+        return await engine.shift_facts(since)
+    finally:
+        await engine.close()
 
 
 async def _told_and_written(
@@ -194,7 +195,7 @@ async def _written(
     entry = await asyncio.to_thread(
         write_handover,
         session.bench.journal,
-        wish_of(document, text),
+        wish_of(text, document),
         session.actor.mode,
         session.bench.clock(),
     )
@@ -204,25 +205,6 @@ async def _written(
         f"from their own login, the next person runs: midwatch handover --accept {entry.op_id}",
     )
     return DONE
-
-
-def wish_of(document: HandoverDocument, text: str) -> HandoverWish:
-    """Return what is to be written of a document whose text may have been edited."""
-    from console.reports.handover_text import part_counts
-    from console.reports.times import seconds_of
-
-    return HandoverWish(
-        text=text,
-        since=seconds_of(document.since),
-        to=document.to or "",
-        holds=tuple(
-            HandedHold(each.incident, each.title)
-            for each in document.held
-            if each.account in (document.account, document.account.partition("@")[0])
-        ),
-        state=document.state,
-        counts=part_counts(document),
-    )
 
 
 # Accepting

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.journal import Journal
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -209,6 +210,13 @@ class Engine:
         ``entries`` (oldest first) and ``now`` (Unix seconds) stand in for journal and clock.
         """
         return await self._views.view(incident_id, self.latest, entries, now)
+
+    async def shift_facts(self, since: float) -> ShiftFacts:
+        """Return what is known of the shift that began at ``since`` (Unix seconds)."""
+        from console.engine.shift import shift_facts
+
+        environment = self.settings.environment
+        return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""

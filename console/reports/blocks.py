@@ -62,7 +62,7 @@ Block = Heading | Paragraph | Items | Table | Drawing
 def part(title: str, items: tuple[Item, ...], nothing: str) -> tuple[Block, ...]:
     """Return a titled list, or one line that says ``nothing`` is in it."""
     if not items:
-        return (Paragraph(nothing, lead=f"{title}."),)
+        return (Paragraph(nothing, lead=f"{title}:"),)
     return Heading(f"{title} ({len(items)})"), Items(items)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from console.reports.handover_facts import Shift, ShiftFacts
 
 LEFT_TO_DO = re.compile(r"\b(?:todo|follow[ -]?up|action item)\b", re.IGNORECASE)
+FIRST_LOOKS = 3
+"""After so many looks it is still not known how long something has been so."""
+
 _DONE = ("applied", "no_op", "rejected", "failed", "superseded")
 
 
@@ -139,6 +142,8 @@ def _blind(facts: ShiftFacts) -> Iterator[str]:
     if snapshot is None:
         yield "no source could be read: how the models are is not known"
         return
+    if snapshot.tick <= FIRST_LOOKS:
+        yield "since when a rule holds: this looked for a moment only, it may be longer"
     for status in snapshot.sources:
         if status.state != "up":
             error = f": {status.error}" if status.error else ""

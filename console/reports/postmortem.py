@@ -171,7 +171,7 @@ def _summary(facts: PostmortemFacts, clock: Sequence[ClockReport]) -> Iterator[s
     else:
         lasted = f"It is {incident.state} as this is written."
     about = f" It touched {', '.join(incident.models)}." if incident.models else ""
-    yield f"{incident.title}. {lasted}{about}"
+    yield f"{lasted}{about}"
     for said in (view.condition, view.actions, view.needs if ended is None else ""):
         if said:
             yield said

@@ -67,6 +67,7 @@ class Doing:
             "arm": lambda: self._arm(screen),
             "overrides": lambda: self._open_screen("overrides", screen),
             "journal": lambda: self._open_screen("journal", screen),
+            "handover": lambda: self._open_screen("handover", screen),
         }
         if spec.id in does:
             does[spec.id]()
