@@ -67,6 +67,13 @@ COMMANDS = {
         Command("approve", "approve_command", "confirm, as the second person, what waits for one"),
         Command("decide", "decide_command", "write a retraining decision, its evidence frozen"),
         Command("decisions", "decisions_command", "what was decided, what is due, what came of it"),
+        Command(
+            "handover", "handover_command", "what this shift leaves to the next, accepted by name"
+        ),
+        Command(
+            "postmortem", "postmortem_command", "an incident after the fact, told without blame"
+        ),
+        Command("failures", "failures_command", "every spell in which a model failed, over a span"),
         Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
         Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
         Command("journal", "journal_command", "list, show, verify, export or prune the record"),
