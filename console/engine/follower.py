@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.decided import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
 from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
 from console.facts.record import BrokenEntry, Record
 from console.journal import BrokenEntryError, JournalError, Question
@@ -13,6 +14,7 @@ from console.journal import BrokenEntryError, JournalError, Question
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from console.facts.decision import DecisionRecord
     from console.facts.entry import Entry, JournalHead
     from console.facts.override import Override
     from console.journal import Journal
@@ -26,10 +28,11 @@ _MOST_BROKEN = 20
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The record and what is in force by it."""
+    """The record, what is in force by it, and what was decided, oldest first."""
 
     record: Record
     overrides: tuple[Override, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
 
 
 class Follower:
@@ -50,6 +53,7 @@ class Follower:
         self._hash: str | None = None
         self._record = Record("starting")
         self._overrides: tuple[Override, ...] = ()
+        self._decided = Decided()
 
     def read(self, now: float) -> Followed:
         """Read what is new; a journal that cannot be read leaves what was known, and says why."""
@@ -58,7 +62,7 @@ class Follower:
         except JournalError as fault:
             self._let_go()
             self._record = replace(self._record, state="unreadable", sentence=fault.sentence)
-        return Followed(self._record, self._overrides)
+        return Followed(self._record, self._overrides, self._decided.records)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -114,6 +118,8 @@ class Follower:
         last = 0 if head is None else head.seq
         held = journal.listing(Question(kinds=OVERRIDE_KINDS, before_seq=last + 1))
         self._overrides = fold_overrides(self._mine(self._sound(held)))
+        decided = journal.listing(Question(kinds=DECISION_KINDS_OF_ENTRY, before_seq=last + 1))
+        self._decided = fold_decisions(self._mine(self._sound(decided)))
         newest = journal.listing(Question(newest=RECENT, before_seq=last + 1))
         self._record = replace(
             self._record,
@@ -129,7 +135,9 @@ class Follower:
             for each in found:
                 self._follow(each)
             sound = self._sound(found)
-            self._overrides = fold_overrides(self._mine(sound), self._overrides)
+            mine = self._mine(sound)
+            self._overrides = fold_overrides(mine, self._overrides)
+            self._decided = fold_decisions(mine, self._decided)
             kept = (*reversed(sound), *self._record.entries)[:RECENT]
             self._record = replace(self._record, entries=kept)
             if len(found) < _CHUNK:
@@ -159,9 +167,7 @@ class Follower:
         An end counts whoever writes it, because a keeper may call its environment otherwise.
         """
         return [
-            each
-            for each in entries
-            if each.kind != "override" or each.environment == self._environment
+            each for each in entries if not _begins(each) or each.environment == self._environment
         ]
 
     def _note(self, broken: BrokenEntry) -> None:
@@ -171,9 +177,16 @@ class Follower:
     def _forget(self) -> None:
         self._record = Record("starting", broken=self._record.broken)
         self._overrides = ()
+        self._decided = Decided()
         self._hash = None
 
     def _let_go(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+
+
+def _begins(entry: Entry) -> bool:
+    """Tell whether an entry begins what later ones are about, and so belongs to one environment."""
+    taken = entry.kind == "decision" and entry.details.get("step") == "taken"
+    return taken or entry.kind == "override"

@@ -279,6 +279,7 @@ class Engine:
             remembers=remembers,
             overrides=known.overrides,
             record=known.record,
+            decisions=known.decisions,
         )
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)

@@ -18,6 +18,10 @@ DecisionKind = Literal[
 ]
 DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
+DecisionSink = Literal["tags", "alias", "annotate", "retrain"]
+DECISION_SINKS: tuple[DecisionSink, ...] = get_args(DecisionSink)
+"""Where a decision can be sent on, in the order in which it is: what only tells comes first."""
+
 LEAVES_THE_MODEL_AS_IT_IS: frozenset[DecisionKind] = frozenset({"HOLD", "COLLECT-LABELS"})
 """Decisions that change nothing that serves, so that there is nothing to reverse."""
 
@@ -114,12 +118,42 @@ class Lineage(Struct, frozen=True, kw_only=True):
     gaps: tuple[str, ...] = ()
 
 
+class PlannedSend(Struct, frozen=True, kw_only=True):
+    """One thing a decision is to be sent on to, once it stands.
+
+    ``before`` is the state that was seen when it was decided, empty where it could not be read;
+    ``wanted`` the state that will prove it.
+    """
+
+    sink: DecisionSink
+    control: str
+    wanted: str
+    before: str = ""
+
+
+class SentOn(Struct, frozen=True, kw_only=True):
+    """What became of sending a decision on; ``outcome`` is empty while it is under way."""
+
+    sink: str
+    op_id: str
+    at: float
+    by: str
+    outcome: str = ""
+    text: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether reading back showed it there."""
+        return self.outcome in ("applied", "no_op")
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """One decision as it was taken; nothing in it changes afterwards.
 
     ``taken_at`` and ``review_by`` are Unix seconds UTC. ``approver`` is whom the author named;
     ``needs_approval`` holds on tier 1 and where somebody was named. ``despite`` is the reason for
-    going against ``objections``.
+    going against ``objections``. ``to_version`` is the version that is to serve, empty where none
+    was named; ``sends`` is what goes out once it stands, and is approved with it.
     """
 
     id: str
@@ -145,6 +179,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     despite: str = ""
     objections: tuple[str, ...] = ()
     incident: str = ""
+    to_version: str = ""
+    sends: tuple[PlannedSend, ...] = ()
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
@@ -158,6 +194,13 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     closed_by: str = ""
     closed_at: float | None = None
     outcome: str = ""
+    sent: tuple[SentOn, ...] = ()
+
+    @property
+    def unsent(self) -> tuple[PlannedSend, ...]:
+        """Return what was planned and has not been seen to arrive."""
+        arrived = {each.sink for each in self.sent if each.arrived}
+        return tuple(each for each in self.decision.sends if each.sink not in arrived)
 
     @property
     def pending(self) -> bool:

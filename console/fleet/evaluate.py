@@ -13,6 +13,7 @@ from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
 from console.fleet.alerted import acknowledged_rows
 from console.fleet.breakers import times_of
+from console.fleet.decisions import UNREAD, DecidedFacts
 from console.fleet.look import Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
 from console.fleet.rank import rank
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.decision import DecisionRecord
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -67,17 +69,21 @@ def evaluate(
     remembers: bool = True,
     overrides: Sequence[Override] = (),
     record: Record = NO_RECORD,
+    decisions: Sequence[DecisionRecord] = (),
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
-    force as ``record`` tells them.
+    force and ``decisions`` were taken as ``record`` tells them.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
-        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), overrides)
+        decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
+        seen = look(
+            tuple(rows), observed, sources, past, now, settings, len(RULES), overrides, decided
+        )
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
@@ -126,6 +132,7 @@ def evaluate(
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,
+            decisions=tuple(decisions),
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 

@@ -10,6 +10,7 @@ import numpy as np
 from console.fleet import changes, culprit
 from console.fleet.alerted import firing_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
+from console.fleet.decisions import NOTHING_DECIDED, DecidedFacts, overdue_rows
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.fleet.held import held_facts
@@ -60,6 +61,7 @@ def look(
     settings: Settings,
     rules: int,
     overrides: Sequence[Override] = (),
+    decided: DecidedFacts = NOTHING_DECIDED,
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -95,6 +97,8 @@ def look(
         source_states={source.name: source.state for source in sources},
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
+        overdue=overdue_rows(decided.records, statics.index, now),
+        record_read=decided.read,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 

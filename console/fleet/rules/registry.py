@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.fleet.rules import (
     alerts,
     burn,
+    decided,
     held,
     notice,
     presence,
@@ -23,6 +24,7 @@ RULES = tuple(
             *quality.RULES,
             *spend.RULES,
             *alerts.RULES,
+            *decided.RULES,
             *notice.RULES,
         ),
         key=lambda rule: int(rule.level),
