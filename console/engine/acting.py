@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.care import CareWish
     from console.facts.entry import Who
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
@@ -164,6 +165,10 @@ class Acting:
         raise ActionRefused.forbidden(
             "second_person", "nobody approved within ten minutes; nothing was sent"
         )
+
+    async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
+        """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
+        raise ActionRefused.forbidden("care", f"{wish.verb} is not carried out by this version")
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         Outcome,
         PreparedAction,
     )
+    from console.facts.care import CareWish
     from console.facts.drift import Distribution
+    from console.facts.incident_view import IncidentView
     from console.facts.reading import ReadingState
     from console.facts.samples import Series
     from console.facts.snapshot import Snapshot
@@ -204,8 +206,18 @@ class EngineHandle(Protocol):
         """Wait no longer for the second person of an operation."""
         ...
 
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once; undoing names the outcome's ``op_id``."""
+        ...
+
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         """Say what could be done to a model, rung by rung and verb by verb, and what objects."""
+        ...
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; `Refused` says why it is not known (any more)."""
         ...

@@ -14,6 +14,7 @@ from console.engine.desk import Desk
 from console.engine.distributions import distribution
 from console.engine.explain import explain
 from console.engine.history import History
+from console.engine.incident_views import IncidentViews
 from console.engine.making import made_or_broken, plain_factory
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from console.engine.alerts import MakeReader
-    from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+    from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
+    from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
@@ -92,6 +94,7 @@ class Engine:
         offered = sources if sources is not None else self._made(loaded.settings.sources)
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
+        self._views = IncidentViews(clock)
 
     async def run(self, publish: Callable[[Snapshot], None]) -> None:
         """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
@@ -178,6 +181,10 @@ class Engine:
         drift = self._memory.score_drift
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
+
+    async def incident_view(self, incident_id: str) -> IncidentView | Refused:
+        """Return one incident as a whole, or why nothing is known of it."""
+        return await self._views.view(incident_id, self.latest)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from console.engine.acting import Acting
     from console.engine.service import Engine
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.care import CareWish
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
+    from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
     from console.settings.schema import Settings
@@ -169,6 +171,18 @@ class EngineThread:
 
         self._spawn(ask)
 
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; ``deliver`` is told in any case."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.incident_view(incident_id))
+
+        if self._loop is None:
+            deliver(Refused(("nothing was read yet",)))
+        self._spawn(ask)
+
     # Changing the world
 
     @property
@@ -226,6 +240,10 @@ class EngineThread:
                 task.cancel()
 
         self._call(forget)
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once."""
+        self._spawn_acting(lambda acting: acting.care(wish, self.latest), deliver)
 
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]

@@ -14,6 +14,22 @@ Verdict = Literal["useful", "noise", "unclear"]
 INCIDENT_PREFIX = "inc:"
 """An incident as the target of an action and of journal entries: ``inc:ID``."""
 
+CareVerb = Literal[
+    "ack",  # take it, or hold it longer
+    "release",  # let it go
+    "snooze",
+    "escalate",
+    "merge",
+    "severity",
+    "note",
+    "change",  # something changed in the world, of which no metric tells
+    "close",
+    "undo",  # take an ack, a snooze, a severity or a merge back within 30 s
+]
+
+NOTHING_TO_DECIDE = "HOLD"
+"""What stands in the place of a decision where an incident asked for none."""
+
 ACK_AGES_SECONDS = 4 * 3600.0
 """An acknowledgement older than this is an S3 of its own: somebody holds it and nothing moves."""
 
@@ -81,6 +97,34 @@ class Closing:
     verdict: Verdict
     reason: str
     decision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CareWish:
+    """What somebody wants done about an incident; what a verb does not use is left alone.
+
+    ``incident`` is an incident's id, or the model or ``dep:NAME`` whose incident is meant; for a
+    change what changed (may be empty). ``reason`` is why, for a note and a change their text; an
+    ack without one says "looking". ``ttl_seconds`` and ``next_check_seconds`` count from now.
+    ``to`` are the names that an escalation calls, ``into`` the incident that is merged into,
+    ``level`` "S1" to "S4". ``decision`` is a decision's id or HOLD. ``at`` is when something
+    changed (Unix seconds, None: now), ``op_id`` what an undo takes back. ``confirmed`` says that a
+    person was asked, which only a snooze of more than an hour needs.
+    """
+
+    verb: CareVerb
+    incident: str = ""
+    reason: str = ""
+    ttl_seconds: float | None = None
+    next_check_seconds: float | None = None
+    to: tuple[str, ...] = ()
+    into: str = ""
+    level: str = ""
+    verdict: str = ""
+    decision: str = ""
+    at: float | None = None
+    op_id: str = ""
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from msgspec.structs import replace
 from textual.binding import Binding
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 COMMAND_HINT = "a command; Tab completes, :help lists them"
 
+AnyScreen = TypeVar("AnyScreen", bound="ConsoleScreen")
+
 SAID_SECONDS = 6.0
 """How long an answer to a key stands in the bottom line."""
 
@@ -50,6 +52,13 @@ def bindings_for(place: Place, keys: Keymap) -> list[Binding]:
         if spec.in_place(place)
         for key in keys.keys[spec.id]
     ]
+
+
+def keyed(screen: type[AnyScreen], keys: Keymap) -> type[AnyScreen]:
+    """Return the screen's class with the bindings of the keymap in force."""
+    bindings = bindings_for(screen.PLACE, keys)
+    made = type(screen.__name__, (screen,), {"BINDINGS": bindings}, inherit_bindings=False)
+    return cast("type[AnyScreen]", made)
 
 
 class ConsoleScreen(Screen[None], inherit_bindings=False):

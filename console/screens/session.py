@@ -52,6 +52,12 @@ class Session(Struct, eq=False):
     marked: frozenset[str] = frozenset()
     outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
 
+    def take_mode(self) -> None:
+        """Take over what the engine's gate says; an arming runs out by itself."""
+        if self.engine is not None:
+            self.writing = self.engine.writing
+            self.mode = self.writing.mode
+
     @property
     def range_seconds(self) -> float:
         """The time range of charts, in seconds."""

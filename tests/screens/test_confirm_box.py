@@ -253,7 +253,7 @@ async def test_c3_waits_for_a_second_person() -> None:
         await settle(pilot)
         box = await box_of(pilot, "T")
         await pilot.pause(PAST_DEAD_TIME)
-        app._take_mode()
+        app.session.take_mode()
         await pilot.press("Y", *"fraud", "minus", *"scorer", "tab", "tab")
         assert box.form.focus_on == "cancel"
         await pilot.press("p")

@@ -8,12 +8,15 @@ from console.actions.gate import Arming
 from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.facts.care import CareWish
 from console.facts.drift import Distribution
+from console.facts.incident_view import IncidentView
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.settings.schema import Settings
+from tests.support.incident_views import sample_incident_view
 
 SAMPLE_DISTRIBUTION = Distribution(
     model="fraud-scorer",
@@ -54,7 +57,13 @@ class StubEngine:
             lambda request, together: Refused(("the stub prepares nothing",))
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.cared: list[CareWish] = []
+        self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
+            f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
+        )
         self.found: tuple[Outlook, ...] = ()
+        self.views_asked: list[str] = []
+        self.answer_view: Callable[[str], IncidentView | Refused] = self._sample_view
         self.approve: Callable[[str | Refused], None] = lambda answer: None
         self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
 
@@ -191,7 +200,23 @@ class StubEngine:
     def forget_approval(self, op_id: str) -> None:
         self.forgotten.append(op_id)
 
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        self.cared.append(wish)
+        answer = self.answer_care(wish)
+        if answer is not None:
+            deliver(answer)
+
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         deliver(model, self.found)
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        self.views_asked.append(incident_id)
+        deliver(self.answer_view(incident_id))
+
+    def _sample_view(self, incident_id: str) -> IncidentView | Refused:
+        """The sample incident, whatever is asked for; ``answer_view`` replaces it."""
+        return sample_incident_view(0.0 if self.latest is None else self.latest.taken_at)
