@@ -59,7 +59,11 @@ class Decided:
 
 def decisions_in(journal: Journal, model: str | None = None) -> Decided:
     """Return the decisions of a journal, of one model where it is named. Blocks."""
-    return fold_decisions(journal.entries(Question(kinds=DECISION_KINDS_OF_ENTRY, target=model)))
+    found = fold_decisions(journal.entries(Question(kinds=DECISION_KINDS_OF_ENTRY)))
+    if model is None:
+        return found
+    kept = {name: each for name, each in found.kept.items() if each.record.decision.model == model}
+    return replace(found, kept=kept)
 
 
 def fold_decisions(entries: Sequence[Entry], before: Decided | None = None) -> Decided:
@@ -84,10 +88,16 @@ def fold_decisions(entries: Sequence[Entry], before: Decided | None = None) -> D
             continue
         if entry.kind == "intent" and entry.details.get("decision"):
             sending[entry.op_id] = str(entry.details["decision"])
-        name = sending.get(entry.op_id, entry.op_id)
+        name = sending.get(_about(entry), entry.op_id)
         if name in kept:
             kept[name] = replace(kept[name], record=_after(kept[name], entry))
     return Decided(kept, tuple(unreadable))
+
+
+def _about(entry: Entry) -> str:
+    """Return the operation an entry says something of: what is undone, else its own."""
+    undoes = entry.details.get("purpose") == "undo"
+    return str(entry.details.get("ends_op")) if undoes else entry.op_id
 
 
 def _taken(entry: Entry) -> _Kept | None:
@@ -136,13 +146,16 @@ def _approved(known: _Kept, entry: Entry) -> DecisionRecord:
 
 def _sent(record: DecisionRecord, entry: Entry) -> tuple[SentOn, ...]:
     """Return what became of sending, with what one entry of an operation says of it."""
-    before = next((each for each in record.sent if each.op_id == entry.op_id), None)
-    if entry.kind == "intent":
+    about = _about(entry)
+    before = next((each for each in record.sent if each.op_id == about), None)
+    if entry.kind == "intent" and about == entry.op_id:
         begun = SentOn(sink=entry.action, op_id=entry.op_id, at=entry.at, by=entry.who.name)
         return (*record.sent, begun)
     said = entry.details.get("outcome")
     if before is None or not isinstance(said, str):
         return record.sent
+    if about != entry.op_id:
+        said = "undone" if said in ("applied", "no_op") else before.outcome
     after = msgspec.structs.replace(
         before, outcome=said, at=entry.at, text=str(entry.details.get("text") or "")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from console.actions.listings import LISTINGS
 from console.actions.spec import ActionContext, ActionSpec, Place
 from console.actions.writes import WRITES
 
@@ -381,6 +382,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *_CLOSER,
     *WRITES,
     *_ACTING,
+    *LISTINGS,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,

@@ -59,6 +59,8 @@ def told(decision: Decision) -> Iterator[tuple[str, str]]:
     yield "options", " · ".join(decision.options) or "none written"
     yield "expect", decision.expected or "nothing written"
     yield "checked", decision.checked_by or "nothing written"
+    if decision.to_version:
+        yield "to", f"version {decision.to_version}"
     yield "reverse", decision.reverse_if or "nothing written"
     yield "review", iso(decision.review_by)
     yield "author", decision.author
@@ -68,6 +70,10 @@ def told(decision: Decision) -> Iterator[tuple[str, str]]:
     yield "lineage", _lineage(decision)
     if lineage.gaps:
         yield "gaps", ", ".join(lineage.gaps)
+    for conflict in lineage.conflicts:
+        yield "conflict", conflict
+    for planned in decision.sends:
+        yield "send", f"{planned.sink}: {planned.before or '?'} → {planned.wanted}"
     if decision.incident:
         yield "incident", decision.incident
     if decision.despite:
@@ -168,6 +174,17 @@ def document(record: DecisionRecord, now: float) -> dict[str, object]:
         "closed_by": record.closed_by or None,
         "closed_at": None if record.closed_at is None else iso(record.closed_at),
         "outcome": record.outcome or None,
+        "sent": [
+            {
+                "sink": each.sink,
+                "op": each.op_id,
+                "by": each.by,
+                "at": iso(each.at),
+                "outcome": each.outcome or None,
+                "text": each.text,
+            }
+            for each in record.sent
+        ],
     }
 
 

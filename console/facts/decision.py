@@ -106,16 +106,23 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """Model, version, data, code, approver, consent; ``gaps`` names every link that is missing."""
+    """Model, version, data, code, approver, consent; ``gaps`` names every link that is missing.
+
+    ``registry_version`` is the version as the registry names it. ``sources`` says where each link
+    came from, ``conflicts`` where two of them say something else.
+    """
 
     model: str
     version: str = ""
+    registry_version: str = ""
     data_snapshot: str = ""
     code: str = ""
     trained_at: str = ""
     approver: str = ""
     consent: str = ""
     gaps: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
 
 
 class PlannedSend(Struct, frozen=True, kw_only=True):
