@@ -6,15 +6,18 @@ with the decision and approved with it, and goes out only once the decision stan
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.actions.decisions import digest_of_decision
+from console.actions.decided import decisions_in
+from console.actions.decisions import digest_of_decision, prepare_decision
 from console.actions.refusal import ActionRefused
 from console.actions.shelf import bound_name
+from console.actions.sight import Sight
 from console.actions.targets import send_target
 from console.actions.verbs import SENDS
 from console.facts.action import ActionRequest, Guard, Step
@@ -24,7 +27,7 @@ from console.facts.text import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from console.actions.decisions import PreparedDecision
+    from console.actions.decisions import DecisionWish, PreparedDecision
     from console.actions.pipeline import Actor
     from console.facts.action import PreparedAction
     from console.facts.control import JsonValue, PreparedChange
@@ -67,6 +70,30 @@ def _senseless(sink: DecisionSink, decision: Decision) -> str:
     if sink == "retrain" and decision.kind != "RETRAIN":
         return f"{decision.kind} starts no retraining"
     return ""
+
+
+async def prepare_with_sends(
+    actor: Actor,
+    wish: DecisionWish,
+    snapshot: Snapshot | None,
+    sinks: Collection[str] | None = None,
+) -> PreparedDecision:
+    """Return a decision as it would stand now, with what would be sent of it.
+
+    ``sinks`` as in `prepare_sends`. Raises `ActionRefused` and ``JournalError``.
+    """
+    bench = actor.bench
+    # The head first: what is written while the decisions are read must count as written since.
+    head = await asyncio.to_thread(bench.journal.head)
+    decided = await asyncio.to_thread(decisions_in, bench.journal, wish.model)
+    prepared = prepare_decision(
+        wish,
+        Sight(bench.settings, snapshot, bench.clock()),
+        bench.who,
+        decided.records,
+        seen_seq=0 if head is None else head.seq,
+    )
+    return with_sends(prepared, await prepare_sends(actor, prepared.decision, snapshot, sinks))
 
 
 async def prepare_sends(

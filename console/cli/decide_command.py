@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.actions import review_dates
 from console.actions.decided import decisions_in
 from console.actions.decisions import (
     DecisionWish,
     check_review_by,
-    prepare_decision,
     require_writes,
     write_decision,
 )
 from console.actions.refusal import ActionRefused
-from console.actions.sending import prepare_sends, with_sends
-from console.actions.sight import Sight
+from console.actions.sending import prepare_with_sends
 from console.cli import sending
 from console.cli.acting import (
     DONE,
@@ -34,13 +31,12 @@ from console.cli.acting import (
     run_async,
     told,
 )
-from console.cli.decision_lines import document, does_it, told_text
 from console.cli.exits import UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.decision import DECISION_KINDS, DecisionRecord
 from console.facts.text import visible
 from console.journal import TargetTouchedError
-from console.settings.durations import DurationError, parse_duration
+from console.reports.decided import document, does_it, told_text
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -53,8 +49,6 @@ if TYPE_CHECKING:
     from console.facts.action import Outcome
 
 SCHEMA = "midwatch.decision/1"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(rf"{_DAY.pattern}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?(Z|[+-][0-9:]+)?")
 _EPILOG = (
     "Exit code: 0 written, and sent where it was to be sent, 1 not written, 4 written but what was "
     "sent cannot be read back, 5 written but waiting for its second person (tier 1, or --approver) "
@@ -105,25 +99,11 @@ def parser() -> Parser:
 
 
 def parse_review_by(text: str, now: float) -> float:
-    """Return a review date as Unix seconds: the end of a day in UTC, a moment, or a time from now.
-
-    Raises `UsageError`.
-    """
-    given = text.strip()
+    """Return a review date as Unix seconds; raises `UsageError`."""
     try:
-        if _DAY.fullmatch(given):
-            day = datetime.fromisoformat(given).replace(tzinfo=UTC)
-            return (day + timedelta(days=1)).timestamp()
-        if _MOMENT.fullmatch(given):
-            moment = datetime.fromisoformat(given)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        return now + parse_duration(given)
-    except (ValueError, OverflowError) as fault:
-        reason = "" if isinstance(fault, DurationError) else f" ({visible(str(fault), 100)})"
-        raise UsageError(
-            f"--review-by {visible(text, 60)}: it is a day such as 2026-12-01 (its end in UTC), "
-            f"a time such as 2026-12-01T09:00Z, or a time from now such as 14d{reason}"
-        ) from fault
+        return review_dates.parse_review_by(text, now)
+    except ValueError as fault:
+        raise UsageError(f"--review-by {fault}") from fault
 
 
 def _wish(chosen: argparse.Namespace, reason: str, now: float) -> DecisionWish:
@@ -184,19 +164,11 @@ async def _decide(shared: argparse.Namespace, chosen: argparse.Namespace, reason
 async def _prepared(
     session: Session, wish: DecisionWish, sinks: Sequence[str] | None, *, instant: bool
 ) -> PreparedDecision:
-    bench = session.bench
-    head = await asyncio.to_thread(bench.journal.head)
-    decided = await asyncio.to_thread(decisions_in, bench.journal, wish.model)
+    decided = await asyncio.to_thread(decisions_in, session.bench.journal, wish.model)
     for seq in decided.unreadable:
         told("note", f"entry {seq} is a decision that this version cannot read")
     snapshot = await look(session, (wish.model,), instant=instant)
-    sight = Sight(bench.settings, snapshot, bench.clock())
-    prepared = prepare_decision(
-        wish, sight, bench.who, decided.records, seen_seq=0 if head is None else head.seq
-    )
-    return with_sends(
-        prepared, await prepare_sends(session.actor, prepared.decision, snapshot, sinks)
-    )
+    return await prepare_with_sends(session.actor, wish, snapshot, sinks)
 
 
 def _shown(prepared: PreparedDecision) -> str:

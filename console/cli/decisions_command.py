@@ -21,11 +21,11 @@ from console.cli.acting import (
     told,
 )
 from console.cli.asking import iso
-from console.cli.decision_lines import document, listed, told_text
 from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.text import visible
 from console.journal import TargetTouchedError
+from console.reports.decided import document, listed, told_text
 
 if TYPE_CHECKING:
     import argparse

@@ -24,10 +24,10 @@ from console.cli.acting import (
     told,
 )
 from console.cli.asking import confirmed
-from console.cli.decision_lines import listed
 from console.cli.exits import CommandError, UsageError
 from console.facts.decision import DECISION_SINKS
 from console.facts.text import visible
+from console.reports.decided import listed
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:

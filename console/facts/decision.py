@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -17,6 +19,20 @@ DecisionKind = Literal[
     "COLLECT-LABELS",
 ]
 DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+
+KIND_MEANS: Mapping[DecisionKind, str] = MappingProxyType(
+    {
+        "RETRAIN": "train anew; refused while the inputs are bad",
+        "HOLD": "leave it as it is, on purpose, until the review date",
+        "ROLLBACK": "let the version before serve",
+        "RECALIBRATE-THRESHOLD": "move the confidence under which people look",
+        "RECALIBRATE-SCORES": "map the scores anew, without training",
+        "CANARY": "let a new version answer a part of the traffic",
+        "RETIRE": "take the model out of service",
+        "COLLECT-LABELS": "nobody can tell yet; get labels first",
+    }
+)
+"""Each kind in one line."""
 
 DecisionSink = Literal["tags", "alias", "annotate", "retrain"]
 DECISION_SINKS: tuple[DecisionSink, ...] = get_args(DecisionSink)

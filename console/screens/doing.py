@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from console.actions.spec import ActionSpec
     from console.screens.acting import ActingDesk
+    from console.screens.deciding import DecidingDesk
     from console.screens.helptext import BoxLine
-    from console.screens.messages import ActionCame
+    from console.screens.messages import ActionCame, DecisionCame
     from console.screens.session import Session
 
 
@@ -43,9 +44,13 @@ class Doing:
         self._current = current
         self._reload = reload
         self._desk: ActingDesk | None = None
+        self._deciding: DecidingDesk | None = None
 
     def do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
         """Do an action that nothing speaks against."""
+        if spec.command == "decide":
+            self._deciding_desk().begin(spec, argument, screen)
+            return
         if spec.writes:
             self._acting_desk().begin(spec, argument, screen)
             return
@@ -67,6 +72,7 @@ class Doing:
             "arm": lambda: self._arm(screen),
             "overrides": lambda: self._open_screen("overrides", screen),
             "journal": lambda: self._open_screen("journal", screen),
+            "decisions": lambda: self._open_screen("decisions", screen),
         }
         if spec.id in does:
             does[spec.id]()
@@ -130,6 +136,18 @@ class Doing:
 
             self._desk = ActingDesk(self._app, self._session, self._current)
         return self._desk
+
+    def _deciding_desk(self) -> DecidingDesk:
+        if self._deciding is None:
+            from console.screens.deciding import DecidingDesk
+
+            send = self._acting_desk().send
+            self._deciding = DecidingDesk(self._app, self._session, self._current, send)
+        return self._deciding
+
+    def decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._deciding_desk().came(message)
 
     def came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
