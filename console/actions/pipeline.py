@@ -309,6 +309,8 @@ class Actor:
 
 
 def _gate_name(request: ActionRequest) -> str:
+    if request.decision:
+        return "decide"
     return request.purpose or (request.verb if request.verb in VERBS else "end")
 
 

@@ -149,6 +149,7 @@ def intent_of(
             "purpose": request.purpose,
             "ends_op": request.ends_op,
             "drill": request.drill,
+            "decision": request.decision,
             "to": request.to,
             "value": request.value,
             **({"care": prepared.care} if prepared.care else {}),

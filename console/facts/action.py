@@ -33,7 +33,8 @@ class ActionRequest:
 
     ``verb`` is a name of `console.actions.verbs`, ``target`` a model or ``dep:NAME``. ``to`` is a
     rung of the ladder, ``value`` a confidence threshold (0–1), ``ttl_seconds`` None takes the
-    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes.
+    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes,
+    ``decision`` the retraining decision that is sent on; ``verb`` is then where to.
     """
 
     verb: str
@@ -46,6 +47,7 @@ class ActionRequest:
     purpose: Purpose = ""
     ends_op: str = ""
     drill: bool = False
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,12 @@ class ActingDesk:
             return
         self._session.marked = frozenset()
         for prepared, confirmation in decision.actions:
-            self._send(prepared, confirmation)
+            self.send(prepared, confirmation)
         if screen is not None:
             screen.show_snapshot()
 
-    def _send(self, prepared: PreparedAction, confirmation: Confirmation) -> None:
+    def send(self, prepared: PreparedAction, confirmation: Confirmation) -> None:
+        """Send what a person has confirmed, and follow it on the SENT line."""
         engine = self._session.engine
         if engine is None:
             return

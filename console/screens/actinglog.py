@@ -93,6 +93,7 @@ class ActionLog:
             request.to,
             now,
             bad_before=bad_per_minute(snapshot, request.target),
+            effect="read back: it is there" if request.decision else "",
         )
         self.entries = [*self.entries[-49:], sent]
         if request.purpose == "undo":
@@ -237,6 +238,8 @@ def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
 def _title(prepared: PreparedAction, arrow: str = "->") -> str:
     """Return the operation in the words of its command: short enough for one line."""
     request = prepared.request
+    if request.decision:
+        return visible(prepared.title, 80)
     words = f"{request.verb} {visible(request.target, 60)}"
     if request.to:
         words += f" {arrow} {visible(request.to, 40)}"

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec
     from console.screens.acting import ActingDesk
     from console.screens.caring import CareDesk
+    from console.screens.deciding import DecidingDesk
     from console.screens.helptext import BoxLine
-    from console.screens.messages import ActionCame, CareCame
+    from console.screens.messages import ActionCame, CareCame, DecisionCame
     from console.screens.session import Session
 
 
@@ -57,6 +58,7 @@ class Doing:
         self._reload = reload
         self._desk: ActingDesk | None = None
         self._care: CareDesk | None = None
+        self._deciding: DecidingDesk | None = None
 
     def do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
         """Do an action that nothing speaks against."""
@@ -85,6 +87,7 @@ class Doing:
             "incident.open": lambda: self._incident(argument or screen.context.incident, screen),
             "runbook": lambda: self._runbook(screen),
             "handover": lambda: self._open_screen("handover", screen),
+            "decisions": lambda: self._open_screen("decisions", screen),
         }
         if spec.id in does:
             does[spec.id]()
@@ -187,6 +190,9 @@ class Doing:
         undoes = spec.command == "undo" and not argument and self._undoes_care
         if undoes or spec in CARE_WRITES:
             return self._care_desk()
+        return self._deciding_desk() if spec.command == "decide" else self._acting_desk()
+
+    def _acting_desk(self) -> ActingDesk:
         if self._desk is None:
             from console.screens.acting import ActingDesk
 
@@ -205,6 +211,18 @@ class Doing:
 
             self._care = CareDesk(self._app, self._session, self._current)
         return self._care
+
+    def _deciding_desk(self) -> DecidingDesk:
+        if self._deciding is None:
+            from console.screens.deciding import DecidingDesk
+
+            send = self._acting_desk().send
+            self._deciding = DecidingDesk(self._app, self._session, self._current, send)
+        return self._deciding
+
+    def decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._deciding_desk().came(message)
 
     def came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""

@@ -17,6 +17,7 @@ from console.settings.endpoints import (
     AlertSettings,
     AuthSettings,
     ChangeSettings,
+    RegistrySettings,
     SourceSettings,
 )
 from console.settings.marks import Key
@@ -28,6 +29,8 @@ Level = Literal["L1", "L2", "L3", "L4", "L5"]
 
 MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human")
 DEPENDENCY_CONTROL_ROLES = ("breaker",)
+DECISION_SINKS = ("tags", "alias", "annotate", "retrain")
+LINEAGE_LINKS = ("version", "data_snapshot", "code", "trained_at", "approver")
 
 DEFAULT_REFRESH_SECONDS = 5.0
 DEFAULT_JOURNAL_KEEP_SECONDS = 183 * 86400.0
@@ -51,6 +54,7 @@ __all__ = [
     "ModelSettings",
     "OncallSettings",
     "OperatorSettings",
+    "RegistrySettings",
     "ReviewSettings",
     "Settings",
     "ShiftSettings",
@@ -234,6 +238,23 @@ class ModelSettings(Struct, frozen=True):
             refers_to=("controls",),
             keys=MODEL_CONTROL_ROLES,
         ),
+    ] = field(default_factory=dict)
+    decisions: Annotated[
+        dict[str, str],
+        Key(
+            "Which control a decision is sent on to: registry tags and alias, an annotation, the "
+            "start of the retraining.",
+            "reference",
+            refers_to=("controls",),
+            keys=DECISION_SINKS,
+        ),
+    ] = field(default_factory=dict)
+    registry: Annotated[
+        RegistrySettings | None, Key("Where its versions are registered; only read.")
+    ] = None
+    lineage: Annotated[
+        dict[str, str],
+        Key("Links of the lineage known by hand, for what nothing else says.", keys=LINEAGE_LINKS),
     ] = field(default_factory=dict)
     fallbacks: Annotated[tuple[FallbackSettings, ...], Key("The ladder, best first.")] = ()
 
