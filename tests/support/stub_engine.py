@@ -50,6 +50,7 @@ class StubEngine:
         self.prepares: list[tuple[ActionRequest, int]] = []
         self.performed: list[tuple[PreparedAction, Confirmation]] = []
         self.forgotten: list[str] = []
+        self.approvals: list[tuple[PreparedAction, ...]] = []
         self.answer_prepare: Callable[[ActionRequest, int], PreparedAction | Refused | None] = (
             lambda request, together: Refused(("the stub prepares nothing",))
         )
@@ -184,8 +185,9 @@ class StubEngine:
             deliver(answer)
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
+        self.approvals.append(tuple(actions))
         self.approve = deliver
 
     def forget_approval(self, op_id: str) -> None:
