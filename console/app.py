@@ -20,6 +20,7 @@ from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, bindings_for
 from console.screens.fleet import FleetScreen
+from console.screens.leaving import words_before_leaving
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
@@ -302,7 +303,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             self._acting_desk().begin(spec, argument, screen)
             return
         does: dict[str, Callable[[], None]] = {
-            "quit": self.exit,
+            "quit": lambda: self._leave_or_ask(screen),
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
             "range.longer": lambda: self._range(argument, 1, screen),
             "range.shorter": lambda: self._range(argument, -1, screen),
@@ -324,6 +325,12 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             does[spec.id]()
         else:
             screen.say(f"{spec.title} is not for this screen", "s3")
+
+    def _leave_or_ask(self, screen: ConsoleScreen) -> None:
+        if said := words_before_leaving(self.session):
+            screen.say(said, "s2")
+        else:
+            self.exit()
 
     def _open_model(self, name: str, screen: ConsoleScreen) -> None:
         from console.screens.model import ModelScreen

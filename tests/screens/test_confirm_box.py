@@ -436,6 +436,69 @@ async def test_a_second_person_confirms_the_marked_rows_as_one_set(size: tuple[i
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 45)])
+async def test_a_quit_with_an_action_on_its_way_is_asked_about_once(size: tuple[int, int]) -> None:
+    app, engine = ready()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await box_of(pilot, "T")
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("Y")
+        await pilot.pause()
+        await pilot.press("q")
+        await pilot.pause()
+        footer = part(app, "#footer")
+        assert "Trip fraud-scorer is still on its way; q once more leaves" in footer
+        assert size[0] < 90 or "it is verified at the next start" in footer
+        assert not engine.stopped
+        await pilot.press("q")
+        await pilot.pause()
+        assert not app.is_running
+    assert engine.stopped
+
+
+async def test_another_action_is_asked_about_again_and_a_finished_one_never() -> None:
+    app, engine = ready()
+    numbers = iter(range(1, 99))
+    engine.answer_prepare = lambda request, together: prepared_action(request, number=next(numbers))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await box_of(pilot, "T")
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("Y", "q")
+        await pilot.pause()
+        await pilot.press("down")
+        await box_of(pilot, "T")
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("r", *"more", "enter", "Y")
+        await pilot.pause()
+        await pilot.press("q")
+        await pilot.pause()
+        assert "2 actions are still on their way; q once more leaves" in part(app, "#footer")
+        for prepared, _ in engine.performed:
+            app._acting_desk()._done(prepared.op_id, Outcome(prepared.op_id, "applied", "done"))
+        app.session.leaving_without = frozenset()
+        await pilot.pause()
+        await pilot.press("q")
+        await pilot.pause()
+        assert not app.is_running, "nothing is on its way any more"
+
+
+async def test_ctrl_q_leaves_at_once_whatever_is_on_its_way() -> None:
+    app, engine = ready()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await box_of(pilot, "T")
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("Y")
+        await pilot.pause()
+        assert engine.performed
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert not app.is_running
+    assert engine.stopped
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 45)])
 async def test_what_became_of_marked_rows_is_shown_row_by_row(size: tuple[int, int]) -> None:
     app, engine = ready()
     numbers = iter(range(1, 99))
