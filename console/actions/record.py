@@ -158,6 +158,7 @@ def intent_of(
                 "by_yes": confirmation.by_yes,
                 "approved_by": confirmation.approved_by,
                 "break_glass": confirmation.break_glass,
+                "approved_as": confirmation.together.op_id if confirmation.together else "",
             },
         },
     )

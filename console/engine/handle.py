@@ -199,9 +199,12 @@ class EngineHandle(Protocol):
         ...
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
-        """Ask for a second person and wait up to ten minutes; ``deliver`` gets the account."""
+        """Ask for a second person and wait up to ten minutes; ``deliver`` gets the account.
+
+        Several actions are approved as one set, under the first one's id.
+        """
         ...
 
     def forget_approval(self, op_id: str) -> None:

@@ -228,11 +228,11 @@ class EngineThread:
         self._spawn_acting(perform, deliver)
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
         """Ask for a second person and wait for the answer."""
         self._spawn_acting(
-            lambda acting: acting.second_person(prepared), deliver, waits_for=prepared.op_id
+            lambda acting: acting.second_person(actions), deliver, waits_for=actions[0].op_id
         )
 
     def forget_approval(self, op_id: str) -> None:

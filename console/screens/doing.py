@@ -10,6 +10,7 @@ from console.facts.care import INCIDENT_PREFIX
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
 from console.screens.incidentwords import find_incident
+from console.screens.leaving import words_before_leaving
 from console.screens.messages import CopyAsked
 from console.screens.terminal import clipboard_sequence
 from themes.palette import THEMES, palette, textual_theme
@@ -66,7 +67,7 @@ class Doing:
             self._desk_for(spec, argument).begin(spec, argument, screen)
             return
         does: dict[str, Callable[[], object]] = {
-            "quit": self._app.exit,
+            "quit": lambda: self._leave_or_ask(screen),
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
             "range.longer": lambda: self._range(argument, 1, screen),
             "range.shorter": lambda: self._range(argument, -1, screen),
@@ -211,6 +212,12 @@ class Doing:
 
             self._care = CareDesk(self._app, self._session, self._current)
         return self._care
+
+    def _leave_or_ask(self, screen: ConsoleScreen) -> None:
+        if said := words_before_leaving(self._session):
+            screen.say(said, "s2")
+        else:
+            self._app.exit()
 
     def _deciding_desk(self) -> DecidingDesk:
         if self._deciding is None:

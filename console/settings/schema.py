@@ -40,6 +40,7 @@ DEFAULT_JOURNAL_URL = "sqlite:///~/.local/state/midwatch/journal.db"
 
 __all__ = [
     "AlertSettings",
+    "AnchorSettings",
     "AuthSettings",
     "ChangeSettings",
     "ConfidenceSettings",
@@ -63,6 +64,19 @@ __all__ = [
 ]
 
 
+class AnchorSettings(Struct, frozen=True):
+    """A witness that whoever can write the journal cannot write; a file, or a URL."""
+
+    file: Annotated[str | None, Key("File that only grows, best on another host.", "path")] = None
+    url: Annotated[
+        str | None, Key("URL that takes heads by POST and gives them back by GET.", "target_url")
+    ] = None
+    secret: Annotated[str | None, Key("Reference to the URL's bearer token.", "secret")] = None
+    every_seconds: Annotated[
+        float, Key("How often `midwatch keep` anchors.", "duration", low=1, high=86400)
+    ] = field(name="every", default=300.0)
+
+
 class JournalSettings(Struct, frozen=True):
     """Where the record is kept."""
 
@@ -74,6 +88,9 @@ class JournalSettings(Struct, frozen=True):
     keep_seconds: Annotated[float, Key("How long entries are kept.", "duration", low=86400)] = (
         field(name="keep", default=DEFAULT_JOURNAL_KEEP_SECONDS)
     )
+    anchor: Annotated[
+        AnchorSettings | None, Key("Where the head's hash is kept, to prove the end.")
+    ] = None
 
 
 class OperatorSettings(Struct, frozen=True):

@@ -55,6 +55,7 @@ class StubEngine:
         self.prepares: list[tuple[ActionRequest, int]] = []
         self.performed: list[tuple[PreparedAction, Confirmation]] = []
         self.forgotten: list[str] = []
+        self.approvals: list[tuple[PreparedAction, ...]] = []
         self.answer_prepare: Callable[[ActionRequest, int], PreparedAction | Refused | None] = (
             lambda request, together: Refused(("the stub prepares nothing",))
         )
@@ -220,8 +221,9 @@ class StubEngine:
         deliver(self.answer_write(prepared))
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
+        self.approvals.append(tuple(actions))
         self.approve = deliver
 
     def forget_approval(self, op_id: str) -> None:
