@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.care import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
 from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
 from console.facts.record import BrokenEntry, Record
 from console.journal import BrokenEntryError, JournalError, Question
@@ -13,6 +14,7 @@ from console.journal import BrokenEntryError, JournalError, Question
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from console.actions.care import CareLog
     from console.facts.entry import Entry, JournalHead
     from console.facts.override import Override
     from console.journal import Journal
@@ -26,10 +28,11 @@ _MOST_BROKEN = 20
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The record and what is in force by it."""
+    """The record, what is in force by it, and what people wrote about each incident."""
 
     record: Record
     overrides: tuple[Override, ...] = ()
+    care: CareLog = field(default_factory=dict)
 
 
 class Follower:
@@ -50,6 +53,7 @@ class Follower:
         self._hash: str | None = None
         self._record = Record("starting")
         self._overrides: tuple[Override, ...] = ()
+        self._care: CareLog = {}
 
     def read(self, now: float) -> Followed:
         """Read what is new; a journal that cannot be read leaves what was known, and says why."""
@@ -58,7 +62,7 @@ class Follower:
         except JournalError as fault:
             self._let_go()
             self._record = replace(self._record, state="unreadable", sentence=fault.sentence)
-        return Followed(self._record, self._overrides)
+        return Followed(self._record, self._overrides, self._care)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -79,7 +83,7 @@ class Follower:
             self._forget()
             self._note(BrokenEntry(head.seq, problem))
         if self._record.read_at is None:
-            self._begin(journal, head)
+            self._begin(journal, head, now)
         self._go_on(journal)
         self._record = replace(
             self._record, state="open", place=journal.place, sentence="", read_at=now
@@ -110,10 +114,13 @@ class Follower:
             head.seq == known and self._hash is not None and head.hash != self._hash
         )
 
-    def _begin(self, journal: Journal, head: JournalHead | None) -> None:
+    def _begin(self, journal: Journal, head: JournalHead | None, now: float) -> None:
         last = 0 if head is None else head.seq
         held = journal.listing(Question(kinds=OVERRIDE_KINDS, before_seq=last + 1))
         self._overrides = fold_overrides(self._mine(self._sound(held)))
+        since = now - CARE_LOOKBACK_SECONDS
+        cared = journal.listing(Question(kinds=CARE_KINDS, before_seq=last + 1, since=since))
+        self._care = care_log(self._here(self._sound(cared)), {})
         newest = journal.listing(Question(newest=RECENT, before_seq=last + 1))
         self._record = replace(
             self._record,
@@ -130,6 +137,7 @@ class Follower:
                 self._follow(each)
             sound = self._sound(found)
             self._overrides = fold_overrides(self._mine(sound), self._overrides)
+            self._care = care_log(self._here(sound), self._care)
             kept = (*reversed(sound), *self._record.entries)[:RECENT]
             self._record = replace(self._record, entries=kept)
             if len(found) < _CHUNK:
@@ -164,6 +172,17 @@ class Follower:
             if each.kind != "override" or each.environment == self._environment
         ]
 
+    def _here(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Leave out what was done elsewhere: incidents of two environments may share an id.
+
+        An end of a hold counts whoever writes it, as with overrides.
+        """
+        return [
+            each
+            for each in entries
+            if each.environment == self._environment or each.details.get("step") == "released"
+        ]
+
     def _note(self, broken: BrokenEntry) -> None:
         if broken not in self._record.broken and len(self._record.broken) < _MOST_BROKEN:
             self._record = replace(self._record, broken=(*self._record.broken, broken))
@@ -171,6 +190,7 @@ class Follower:
     def _forget(self) -> None:
         self._record = Record("starting", broken=self._record.broken)
         self._overrides = ()
+        self._care = {}
         self._hash = None
 
     def _let_go(self) -> None:

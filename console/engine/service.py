@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.alerts import AlertDesk
+from console.engine.caring import cared, with_care_after
 from console.engine.derived import BASES
 from console.engine.desk import Desk
 from console.engine.distributions import distribution
@@ -274,9 +275,11 @@ class Engine:
         self._tick += 1
         dependencies = () if self.latest is None else self.latest.dependencies
         known = self._records.known(now)
+        observed = self._alerts.observe(self._desk.observe(), rows, dependencies, now)
+        observed, care = cared(observed, known.care, self.latest, now)
         snapshot, self._memory = evaluate(
             rows,
-            self._alerts.observe(self._desk.observe(), rows, dependencies, now),
+            observed,
             statuses,
             self._memory,
             now,
@@ -286,7 +289,9 @@ class Engine:
             remembers=remembers,
             overrides=known.overrides,
             record=known.record,
+            care=care,
         )
+        snapshot = with_care_after(snapshot)
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.facts.severity import Severity
 
 HoldKind = Literal["ack", "snooze"]
@@ -27,6 +29,9 @@ CareVerb = Literal[
     "undo",  # take an ack, a snooze, a severity or a merge back within 30 s
 ]
 
+LOCAL = "local"
+"""What is shown as the place of a hold that only the journal knows of."""
+
 NOTHING_TO_DECIDE = "HOLD"
 """What stands in the place of a decision where an incident asked for none."""
 
@@ -39,9 +44,10 @@ class Hold:
     """An acknowledgement or a snooze as the journal tells it; times in Unix seconds.
 
     It has an owner, an age and an end, and is no silence of the alert's own. ``op_id`` is the
-    operation that took it, ``account`` the login behind ``by``. ``place`` names the alert source
-    that knows of it too, empty: only the journal does (shown as ``local``). ``certain`` is False
-    where reading back could not tell whether that source took it.
+    operation that took it, ``account`` the login behind ``by``. ``place`` names the alert sources
+    that know of it too, empty: only the journal does (shown as ``local``). ``certain`` is False
+    where reading back could not tell whether they took it. ``title``, ``level``, ``models`` and
+    ``dependency`` say what the incident was to whoever took it; names are raw.
     """
 
     op_id: str
@@ -56,6 +62,15 @@ class Hold:
     next_check_at: float | None = None
     place: str = ""
     certain: bool = True
+    title: str = ""
+    level: str = ""
+    models: tuple[str, ...] = ()
+    dependency: str = ""
+
+    @property
+    def where(self) -> str:
+        """Return which alert source knows of it, ``local`` where none does."""
+        return self.place or LOCAL
 
     def left_seconds(self, now: float) -> float:
         """Return the seconds until it ends, negative when that is past."""
@@ -149,3 +164,9 @@ class Care:
     notes: tuple[IncidentNote, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     closing: Closing | None = None
+
+
+def holds_of(care: Mapping[str, Care]) -> tuple[Hold, ...]:
+    """Return what is held now, the oldest first."""
+    held = [each.hold for each in care.values() if each.hold is not None]
+    return tuple(sorted(held, key=lambda one: (one.began_at, one.op_id)))

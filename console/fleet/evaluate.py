@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.facts.care import Care
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -67,17 +69,20 @@ def evaluate(
     remembers: bool = True,
     overrides: Sequence[Override] = (),
     record: Record = NO_RECORD,
+    care: Mapping[str, Care] = MappingProxyType({}),
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
-    force as ``record`` tells them.
+    force as ``record`` tells them, ``care`` is what people did about incidents, by their ids.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
-        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), overrides)
+        seen = look(
+            tuple(rows), observed, sources, past, now, settings, len(RULES), overrides, care
+        )
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
@@ -126,6 +131,7 @@ def evaluate(
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,
+            care=care,
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 
@@ -184,7 +190,7 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
         severities=severities,
-        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts)),
+        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts, evidence.holds)),
         tier=evidence.statics.tier,
         bad_rate=np.where(np.isfinite(bad), bad, reckoned),
         budget_left=evidence.derived.columns["budget_left"].values,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.facts.care import holds_of
 from console.fleet import changes, culprit
-from console.fleet.alerted import firing_by_row
+from console.fleet.alerted import firing_by_row, holds_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
@@ -28,6 +30,7 @@ from console.fleet.statics import Statics, statics_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from console.facts.care import Care
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -60,6 +63,7 @@ def look(
     settings: Settings,
     rules: int,
     overrides: Sequence[Override] = (),
+    care: Mapping[str, Care] = MappingProxyType({}),
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -95,6 +99,7 @@ def look(
         source_states={source.name: source.state for source in sources},
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
+        holds=holds_by_row(holds_of(care), statics),
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 

@@ -25,7 +25,7 @@ FLOOD_ALERTS: Final = 10
 FLOOD_SECONDS: Final = 600.0
 """More than so many alerts that began within so many seconds are a flood."""
 
-_ORDER = {"firing": 0, "pending": 1, "suppressed": 2, "resolved": 3}
+STATE_ORDER: Final = {"firing": 0, "pending": 1, "suppressed": 2, "resolved": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def group(sources: Sequence[SourceTracks], around: Surroundings, now: float) -> 
     incidents = [
         incident_of(_about(key, found, around, flood), found, now) for key, found in groups.items()
     ]
-    return Grouped(tuple(sorted(incidents, key=_urgency)), flood)
+    return Grouped(tuple(sorted(incidents, key=urgency)), flood)
 
 
 def _distinct(sources: Sequence[SourceTracks], now: float) -> list[Member]:
@@ -170,9 +170,10 @@ def _about(key: _Key, members: Sequence[Member], around: Surroundings, flood: bo
     return Group(key.id, f"{name}{on}", flood=flood)
 
 
-def _urgency(incident: Incident) -> tuple[int, int, bool, float, str]:
+def urgency(incident: Incident) -> tuple[int, int, bool, float, str]:
+    """Return what incidents are sorted by: state, level, unacknowledged first, oldest, id."""
     return (
-        _ORDER[incident.state],
+        STATE_ORDER[incident.state],
         int(incident.severity),
         bool(incident.acked_by),
         incident.since,

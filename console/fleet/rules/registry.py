@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.fleet.rules import (
+    acks,
     alerts,
     burn,
     held,
@@ -23,6 +24,7 @@ RULES = tuple(
             *quality.RULES,
             *spend.RULES,
             *alerts.RULES,
+            *acks.RULES,
             *notice.RULES,
         ),
         key=lambda rule: int(rule.level),
