@@ -23,6 +23,9 @@ from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
+    CareCame,
+    CopyAsked,
+    DecisionCame,
     EngineStarted,
     OutlooksArrived,
     ProblemArrived,
@@ -67,7 +70,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox, ConfirmBox, RungBox { background: transparent; }"
+    CSS = "Textbox, ConfirmBox, RungBox, DrawnBox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -240,6 +243,18 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_action_came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
         self._doing.came(message)
+
+    def on_care_came(self, message: CareCame) -> None:
+        """Show what became of something done about an incident."""
+        self._doing.care_came(message)
+
+    def on_copy_asked(self, message: CopyAsked) -> None:
+        """Copy what a screen wants copied."""
+        self._doing.copy_and_show(message)
+
+    def on_decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._doing.decision_came(message)
 
     def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
         """Keep what could be done to the model that is looked at."""

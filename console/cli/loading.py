@@ -42,6 +42,7 @@ class Prepared(Struct, frozen=True):
         from console.engine.alerts import reader_factory
         from console.engine.making import plain_factory
         from console.engine.service import Engine
+        from console.engine.told import teller_factory
 
         return Engine(
             self.loaded,
@@ -49,6 +50,7 @@ class Prepared(Struct, frozen=True):
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
             make_reader=reader_factory(self.resolver),
+            make_teller=teller_factory(self.resolver),
             open_record=self._open_record,
         )
 

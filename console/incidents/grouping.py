@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from console.facts.alert import OWN_SOURCE
 from console.facts.text import visible
 from console.incidents.making import Group, Member, incident_of
 
@@ -109,10 +110,16 @@ def _placed(member: Member, around: Surroundings) -> Member:
 
 
 def _floods(members: Sequence[Member], now: float) -> bool:
-    recent = sum(
-        any(0.0 <= now - at <= FLOOD_SECONDS for at in member.starts) for member in members
-    )
-    return recent > FLOOD_ALERTS
+    """Count what began; all that the own rules call of one model is one, or none beside others'."""
+    recent = [
+        member
+        for member in members
+        if any(0.0 <= now - at <= FLOOD_SECONDS for at in member.starts)
+    ]
+    others = [member for member in recent if member.alert.source != OWN_SOURCE]
+    told = {member.alert.model for member in others}
+    own = {member.alert.model for member in recent if member.alert.source == OWN_SOURCE}
+    return len(others) + len(own - told) > FLOOD_ALERTS
 
 
 def _failing(members: Sequence[Member]) -> frozenset[str]:

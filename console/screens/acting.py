@@ -47,7 +47,7 @@ class ActingDesk:
         if verb in _PURPOSES:
             self._way_back(_PURPOSES[verb], spec, argument, screen)
             return
-        words = read_words(verb, argument, screen.words())
+        words = self._read(verb, argument, screen)
         if isinstance(words, str):
             screen.say(words, "s3")
             return
@@ -64,6 +64,10 @@ class ActingDesk:
             self._choose_rung(spec, targets[0], words, screen)
             return
         self._ask(spec, targets, words)
+
+    def _read(self, verb: str, argument: str, screen: ConsoleScreen) -> Words | str:
+        left_seconds = float(round(self._session.shift_end - self._session.clock()))
+        return read_words(verb, argument, screen.words(), left_seconds)
 
     def _choose_rung(
         self, spec: ActionSpec, target: str, words: Words, screen: ConsoleScreen
@@ -129,13 +133,13 @@ class ActingDesk:
     def _way_back(
         self, purpose: Purpose, spec: ActionSpec, argument: str, screen: ConsoleScreen
     ) -> None:
-        words = read_words(spec.command, argument, screen.words())
+        words = self._read(spec.command, argument, screen)
         if isinstance(words, str):
             screen.say(words, "s3")
             return
         op, target, verb, why = words.target, "", "restore", words.reason
         if purpose == "undo" and not op:
-            last = self._session.sent.last_undoable()
+            last = self._session.sent.last_undoable(self._session.clock())
             if last is None:
                 screen.say("this console has done nothing to undo; :undo OP names another's", "s3")
                 return
@@ -172,11 +176,12 @@ class ActingDesk:
             return
         self._session.marked = frozenset()
         for prepared, confirmation in decision.actions:
-            self._send(prepared, confirmation)
+            self.send(prepared, confirmation)
         if screen is not None:
             screen.show_snapshot()
 
-    def _send(self, prepared: PreparedAction, confirmation: Confirmation) -> None:
+    def send(self, prepared: PreparedAction, confirmation: Confirmation) -> None:
+        """Send what a person has confirmed, and follow it on the SENT line."""
         engine = self._session.engine
         if engine is None:
             return

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -10,7 +11,7 @@ from console.engine.handle import Refused
 from console.facts.action import ActionRequest, Guard, Outcome, PreparedAction
 from console.facts.options import ConsoleOptions
 from console.screens.confirmbox import ConfirmBox
-from console.settings.schema import Settings
+from console.settings.schema import Settings, ShiftSettings
 from tests.screens.support import Clock, fleet, make_app, part, picture, settle
 from tests.support.prepared import prepared_action
 from tests.support.stub_engine import StubEngine
@@ -60,6 +61,25 @@ async def test_everything_is_said_before_it_is_asked(size: tuple[int, int]) -> N
             assert said in text, said
         assert engine.prepares[0][0].target == "fraud-scorer"
         assert not engine.performed
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 45)])
+async def test_the_shifts_end_is_the_configured_one_and_comes_nearer(
+    size: tuple[int, int],
+) -> None:
+    clock = Clock()  # 02:47:13 UTC, 04:47:13 in Berlin
+    shift = ShiftSettings(ends=("05:30", "17:30"), zone="Europe/Berlin")
+    app, engine = ready(msgspec.structs.replace(WRITABLE, shift=shift), clock)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await box_of(pilot, "T")
+        assert "4 shift end 05:30 CEST" in shown(app)
+        await pilot.pause(PAST_DEAD_TIME)
+        clock.now += 3.0
+        await pilot.press("4", "r", *"shedding", "enter", "Y")
+        await pilot.pause()
+        [(prepared, _)] = engine.performed
+        assert prepared.request.ttl_seconds == 42 * 60 + 44.0
 
 
 async def test_cancel_has_the_focus_and_enter_is_no_yes() -> None:

@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("text", "key_path", "found", "allowed", "hint"),
     [
+        ('[shift]\nends = ["25:00"]', "shift.ends[1]", "25:00", "06:00", ""),
+        ("[shift]\nends = []", "shift.ends", "nothing", "06:00", ""),
+        ('[shift]\nzone = "Berlin"', "shift.zone", "Berlin", "Europe/Berlin", ""),
         ('enviroment = "x"', "enviroment", "unknown key", "environment", "environment"),
         ("refresh = 5", "refresh", "5 (a number)", "duration", '"5s"'),
         ('refresh = "soon"', "refresh", '"soon"', "1h30m", ""),
