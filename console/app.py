@@ -18,7 +18,7 @@ import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
-from console.screens.doing import Doing, show_theme
+from console.screens.doing import Doing
 from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
@@ -40,7 +40,7 @@ from console.screens.terminal import (
     terminal_lost,
 )
 from themes.glyphs import glyphs
-from themes.palette import palette
+from themes.palette import palette, textual_theme
 from widgets.frugal import FrugalApp
 from widgets.prompt import Prompt
 
@@ -109,7 +109,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         )
         if options.ascii:
             self.add_class("-ascii")
-        show_theme(self, theme_name)
+        self.begin_in_theme(textual_theme(theme_name))
         self._doing = Doing(
             self, self.session, theme_name, lambda: self.console_screen, self.request_reload
         )

@@ -271,7 +271,9 @@ class Doing:
             return
         self._theme_name = wanted
         self._session.roles = palette(wanted).styles
-        show_theme(self._app, wanted)
+        theme = textual_theme(wanted)
+        self._app.register_theme(theme)
+        self._app.theme = theme.name
         for one in self._app.screen_stack:
             if isinstance(one, ConsoleScreen):
                 one.show_look()
@@ -293,10 +295,3 @@ class Doing:
 
         path = picture_path(argument, screen.PLACE, self._session.clock())
         screen.say(*save_picture(self._app.export_screenshot(title="midwatch"), path))
-
-
-def show_theme(app: App[None], name: str) -> None:
-    """Draw the app in the theme of this name."""
-    theme = textual_theme(name)
-    app.register_theme(theme)
-    app.theme = theme.name
