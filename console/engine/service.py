@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.journal import Journal
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -181,6 +182,18 @@ class Engine:
         """Return the last ``seconds`` of several signals in about ``cells`` points each."""
         return await self._ranges.series(model, signals, seconds, cells)
 
+    async def series_between(
+        self, model: str, signals: Sequence[str], start: float, end: float, cells: int
+    ) -> SeriesSet:
+        """Return several signals over a span of the past (Unix seconds)."""
+        return await self._ranges.between(model, signals, start, end, cells)
+
+    async def breakers_between(
+        self, model: str, start: float, end: float, cells: int
+    ) -> dict[str, Series]:
+        """Return how a model's breakers were over a span, by dependency, "" its own."""
+        return await self._ranges.breakers_between(model, start, end, cells)
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
         drift = self._memory.score_drift
@@ -203,6 +216,13 @@ class Engine:
         ``entries`` (oldest first) and ``now`` (Unix seconds) stand in for journal and clock.
         """
         return await self._views.view(incident_id, self.latest, entries, now)
+
+    async def shift_facts(self, since: float) -> ShiftFacts:
+        """Return what is known of the shift that began at ``since`` (Unix seconds)."""
+        from console.engine.shift import shift_facts
+
+        environment = self.settings.environment
+        return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""
@@ -309,6 +329,7 @@ class Engine:
             overrides=known.overrides,
             record=known.record,
             care=care,
+            decisions=known.decisions,
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
         if remembers:

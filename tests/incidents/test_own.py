@@ -149,6 +149,9 @@ def test_every_own_alert_is_in_exactly_one_incident(
     alerts = own_alerts(findings, lambda one: one.rule, {})
     tracks = Tracks().follow(alerts.values(), NOW)
     around = replace(AROUND, culprits=culprits)
+    sources = [SourceTracks(OWN_SOURCE, tracks.by_fingerprint)]
+    calm = group(sources, AROUND, NOW)
+    assert group(sources, around, NOW, calm) == group(sources, around, NOW)
     incidents = group([SourceTracks(OWN_SOURCE, tracks.by_fingerprint)], around, NOW).incidents
     told = [(each.model, each.name) for one in incidents for each in one.alerts]
     assert sorted(told) == sorted((model, rule) for model, rule, _ in found)
