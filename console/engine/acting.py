@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
 from console.actions.gate import ARMED_SECONDS, Arming
+from console.actions.holding import Holding
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.actions.shelf import ControlShelf
+from console.actions.standing import KEEPER_LEASE, holder_name, holder_of
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.text import visible
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from console.settings.secrets import SecretResolver
 
 APPROVAL_POLL_SECONDS = 1.0
+HOLDS_SECONDS = 10.0
+"""How long a console that keeps no holds waits before it looks whether it should."""
 
 
 class Acting:
@@ -67,6 +71,7 @@ class Acting:
         self._who: Who | None = None
         self._problem = ""
         self._settled: tuple[str, ...] = ()
+        self._holding: Holding | None = None
 
     @property
     def state(self) -> WriteState:
@@ -170,6 +175,23 @@ class Acting:
     async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
         return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
+
+    async def keep_holds(self, snapshot: Snapshot | None, tell: Callable[[str], None]) -> float:
+        """Renew and end what is held, while this console may write and no keeper runs.
+
+        Returns the seconds until it is looked at again; raises ``JournalError``.
+        """
+        if self.state.mode == "read_only" or not _exists(self._settings):
+            return HOLDS_SECONDS
+        bench = await self._bench()
+        me = holder_name(bench.who, "console")
+        now = bench.clock()
+        if await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, me, now):
+            return HOLDS_SECONDS
+        if self._holding is None:
+            self._holding = Holding(Actor(bench, self.state.mode), tell)
+        self._holding.actor = Actor(bench, self.state.mode)
+        return await self._holding.look(snapshot)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""
