@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.cli import exits
-from console.cli.exits import CommandError
+from console.cli.exits import CommandError, UsageError
 from console.cli.loading import prepare
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.text import visible
@@ -34,6 +34,9 @@ def parser() -> Parser:
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a document, see docs/incidents.md")
     form.add_argument("--plain", action="store_true", help="one fact a line")
+    made.add_argument(
+        "--held", action="store_true", help="what people have, the oldest first, and no more"
+    )
     add_shared(made)
     return made
 
@@ -44,7 +47,9 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     prepared = prepare(flags(shared), needs_source=False)
     from console.incidents.build import alert_settings
 
-    if not alert_settings(prepared.loaded.settings):
+    if chosen.held and chosen.plain:
+        raise UsageError("--held is a table, or a document with --json")
+    if not chosen.held and not alert_settings(prepared.loaded.settings):
         raise CommandError(
             "there is no place to read alerts from: declare one as [[alerts]] in the configuration "
             "(docs/incidents.md), or give --prometheus URL",
@@ -64,10 +69,17 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     sys.stdout.write(_written(snapshot, chosen))
     from console.reports.incidents import incidents_exit_code
 
+    if chosen.held:
+        return exits.OK if snapshot.record.trusted else exits.UNKNOWN
     return incidents_exit_code(snapshot)
 
 
 def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:
+    if chosen.held:
+        from console.reports.holds import held_document, held_table
+        from console.reports.status import as_json
+
+        return f"{as_json(held_document(snapshot))}\n" if chosen.json else held_table(snapshot)
     if chosen.json:
         from console.reports.incident_document import incidents_document
         from console.reports.status import as_json
