@@ -97,6 +97,7 @@ class Grafana:
 
     def __init__(self, made: int = 202) -> None:
         self.made = made
+        self.renames = False
         self.silences: dict[str, dict[str, Any]] = {}
 
     def answer(self, request: Request) -> Reply:
@@ -109,6 +110,9 @@ class Grafana:
             case "POST", "/silences":
                 told = json.loads(request.body)
                 key = told.get("id") or f"s{len(self.silences)}"
+                if self.renames and key in self.silences:
+                    self.silences[key]["status"]["state"] = "expired"
+                    key = f"s{len(self.silences)}"
                 self.silences[key] = {**told, "id": key, "status": {"state": "active"}}
                 return Reply(json.dumps({"silenceID": key}).encode(), self.made, JSON)
             case "DELETE", _:
@@ -165,6 +169,20 @@ async def test_a_silence_is_looked_for_before_one_is_made() -> None:
         assert "01KB2NEXT" in grafana.silences["s0"]["comment"]
         assert [each.found for each in await control.lookup(second, now)] == [True]
         assert [each.found for each in await control.lookup(first, now)] == [False]
+
+
+async def test_a_silence_that_gets_a_new_id_when_it_is_changed_is_told_and_followed() -> None:
+    grafana = Grafana()
+    with web_server(grafana.answer) as server:
+        control = alerts_at(server.url)
+        now = time.time()
+        await control.send(control.prepare("ack", who(), await control.read(now)), now)
+        grafana.renames = True
+        later = who(until="2099-11-23T04:00:00Z")
+        change = control.prepare("ack", later, await control.read(now))
+        answer = await control.send(change, now)
+        assert "its silence was made anew as s1" in answer.sentence
+        assert [each.id for each in (await control.read(now)).marks.values()] == ["s1"]
 
 
 async def test_what_others_silence_and_what_cannot_be_read_is_left_alone() -> None:

@@ -14,6 +14,7 @@ from console.actions.caring import care_for
 from console.actions.keeper import Keeper
 from console.actions.pipeline import Actor
 from console.actions.recovery import settle_all
+from console.actions.refusal import ActionRefused
 from console.engine.service import Engine
 from console.facts.care import CareWish
 from console.journal import open_journal
@@ -138,6 +139,7 @@ async def test_one_silence_though_the_first_answer_is_lost_and_its_end_with_the_
     with console(config) as mine, console(config) as theirs, actor(config) as acting:
         try:
             fired = await until(mine, lambda seen: "alert_page" in rules(seen))
+            assert fraud(await theirs.once()).acked_by == ""
             left = losing(world)
             outcome = await wish(acting, fired, "ack")
             assert left == [0]
@@ -153,8 +155,7 @@ async def test_one_silence_though_the_first_answer_is_lost_and_its_end_with_the_
             )
             assert not any(each["isRegex"] for each in silence["matchers"])
 
-            seen = await theirs.tick()
-            seen = await until(theirs, lambda one: bool(fraud(one).acked_by), 4.0)
+            seen = await theirs.once()  # one tick of another console
             assert fraud(seen).acked_by == "ana"
             hold = seen.care[fraud(seen).id].hold
             assert hold is not None
@@ -336,5 +337,67 @@ async def test_what_was_cut_off_after_it_was_sent_is_read_back_and_never_sent_ag
             (entry,) = acting.bench.journal.entries(Question(kinds=("ack",)))
             assert (entry.details["step"], entry.details["place"]) == ("taken", "am")
             assert len(world.silences(over=False)) == 1
+        finally:
+            await engine.close()
+
+
+async def test_what_nobody_could_read_back_is_found_again_and_never_made_twice(
+    world: World, tmp_path: Path
+) -> None:
+    config = written(tmp_path, world)
+    with console(config) as engine, actor(config) as acting:
+        try:
+            fired = await until(engine, lambda seen: "alert_page" in rules(seen))
+            made = [False]
+
+            def away_once_made(reply: Reply) -> Reply:
+                made[0] = made[0] or b"silenceID" in reply.body
+                return Reply(b"away", 503) if made[0] else reply
+
+            world.proxy.spoil = away_once_made
+            outcome = await wish(acting, fired, "ack")
+            assert outcome.kind == "unverified"
+            world.proxy.spoil = None
+            entry = last_ack(acting)
+            assert (entry.details["place"], entry.details["certain"]) == ("am", False)
+            (silence,) = world.silences()
+
+            again = await wish(acting, fired, "ack", ttl_seconds=7200.0)
+            assert again.kind == "applied"
+            (same,) = world.silences()
+            assert same["id"] == silence["id"]
+            kinds = [each.kind for each in acting.bench.journal.entries(Question(after_seq=1))]
+            assert kinds == ["intent", "outcome", "ack", "observed", "intent", "outcome", "ack"]
+            assert last_ack(acting).details["step"] == "renewed"
+        finally:
+            world.proxy.spoil = None
+            await engine.close()
+
+
+async def test_of_two_people_at_once_one_takes_it_with_one_silence(
+    world: World, tmp_path: Path
+) -> None:
+    config = written(tmp_path, world)
+    with (
+        console(config) as engine,
+        actor(config) as ana,
+        actor(config, name="ben", account="ben") as ben,
+    ):
+        try:
+            fired = await until(engine, lambda seen: "alert_page" in rules(seen))
+            outcomes = await asyncio.gather(
+                wish(ana, fired, "ack"), wish(ben, fired, "ack"), return_exceptions=True
+            )
+            done = [
+                each
+                for each in outcomes
+                if not isinstance(each, BaseException) and each.kind == "applied"
+            ]
+            assert len(done) == 1, outcomes
+            for each in outcomes:
+                refused = isinstance(each, ActionRefused)
+                assert refused or each.kind in ("applied", "superseded"), each  # type: ignore[union-attr]
+            (silence,) = world.silences()
+            assert silence["createdBy"] == last_ack(ana).details["by"]
         finally:
             await engine.close()
