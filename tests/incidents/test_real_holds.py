@@ -48,9 +48,9 @@ class World:
     ) -> None:
         self.fleet, self.manager, self.prometheus, self.proxy = fleet, manager, prometheus, proxy
 
-    def silences(self, *, over: bool = False) -> list[dict[str, Any]]:
+    def silences(self) -> list[dict[str, Any]]:
         found = ask(f"{self.manager.api}/silences")
-        return [each for each in found if over or each["status"]["state"] != "expired"]
+        return [each for each in found if each["status"]["state"] != "expired"]
 
     def clear(self) -> None:
         self.proxy.spoil = None
@@ -113,9 +113,12 @@ async def wish(acting: Actor, snapshot: Snapshot, verb: str, **more: object) -> 
     return await care_for(acting, CareWish(verb, "fraud", **more), snapshot)  # type: ignore[arg-type]
 
 
+def acks(acting: Actor) -> tuple[Entry, ...]:
+    return acting.bench.journal.entries(Question(kinds=("ack",)))
+
+
 def last_ack(acting: Actor) -> Entry:
-    (entry,) = acting.bench.journal.entries(Question(kinds=("ack",), newest=1))
-    return entry
+    return acks(acting)[-1]
 
 
 def losing(world: World, lost: int = 1) -> list[int]:
@@ -336,7 +339,16 @@ async def test_what_was_cut_off_after_it_was_sent_is_read_back_and_never_sent_ag
             assert outcome.kind == "applied"
             (entry,) = acting.bench.journal.entries(Question(kinds=("ack",)))
             assert (entry.details["step"], entry.details["place"]) == ("taken", "am")
-            assert len(world.silences(over=False)) == 1
+            assert len(world.silences()) == 1
+
+            with pytest.raises(KeyboardInterrupt):
+                await wish(dying, fired, "ack", ttl_seconds=5400.0)
+            again = await wish(acting, fired, "ack", ttl_seconds=7200.0)
+            assert again.kind == "applied"
+            assert [each.details["step"] for each in acks(acting)] == [
+                "taken", "renewed", "renewed",
+            ]  # fmt: skip
+            assert len(world.silences()) == 1
         finally:
             await engine.close()
 
