@@ -14,6 +14,7 @@ from console.actions.decided import decisions_in, find_decision
 from console.actions.decisions import write_decision
 from console.actions.gate import ARMED_SECONDS, Arming
 from console.actions.handovers import accept_newest, write_handover
+from console.actions.holding import Holding
 from console.actions.many import ask_for
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
@@ -22,6 +23,7 @@ from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.actions.sending import prepare_with_sends
 from console.actions.shelf import ControlShelf
+from console.actions.standing import KEEPER_LEASE, holder_of
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.action import Together
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from console.settings.secrets import SecretResolver
 
 APPROVAL_POLL_SECONDS = 1.0
+HOLDS_SECONDS = 10.0
+"""How long a console that keeps no holds waits before it looks whether it should."""
 
 
 class Acting:
@@ -78,6 +82,7 @@ class Acting:
         self._who: Who | None = None
         self._problem = ""
         self._settled: tuple[str, ...] = ()
+        self._holding: Holding | None = None
 
     @property
     def state(self) -> WriteState:
@@ -223,6 +228,21 @@ class Acting:
         bench = await self._bench()
         mode, now = self.state.mode, bench.clock()
         return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
+
+    async def keep_holds(self, snapshot: Snapshot | None, tell: Callable[[str], None]) -> float:
+        """Renew and end what is held, while this console may write and no keeper runs.
+
+        Returns the seconds until it is looked at again; raises ``JournalError``.
+        """
+        if self.state.mode == "read_only" or not _exists(self._settings):
+            return HOLDS_SECONDS
+        bench = await self._bench()
+        if await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, bench.clock()):
+            return HOLDS_SECONDS
+        if self._holding is None:
+            self._holding = Holding(Actor(bench, self.state.mode), tell)
+        self._holding.actor = Actor(bench, self.state.mode)
+        return await self._holding.look(snapshot)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console.actions.refusal import ActionRefused
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
+from console.engine.keeping import keep_holds
 from console.engine.pauses import settling, yield_often
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
@@ -341,6 +342,7 @@ class EngineThread:
             await self._acting.start()
         except JournalError as fault:
             self._on_problem(f"nothing can be acted on: {fault.sentence}")
+        await keep_holds(self._acting, lambda: self.latest, self._on_problem)
 
     def _run(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         try:
