@@ -9,6 +9,7 @@ from textual.screen import ModalScreen
 
 from console.facts.text import visible
 from console.screens.runs import fitted, twins
+from widgets.cutting import cells_of, fit, harmless
 from widgets.lines import Lines, Run
 from widgets.textbox import framed
 
@@ -119,8 +120,10 @@ class ChoiceBox(ModalScreen[str | None]):
         body.show_lines(framed(title, rows, width, note, ascii_only=ascii_only))
 
     def _line(self, number: int, one: Choice) -> RunLine:
+        widest = max(cells_of(harmless(visible(each.name, 40))) for each in self.choices)
+        name = fit(harmless(visible(one.name, 40)), widest)
         return [
             Run(f"{one.key} ", "key"),
-            Run(f" {visible(one.name, 40)} ", "cursor" if number == self.place else one.role),
+            Run(f" {name} ", "cursor" if number == self.place else one.role),
             Run(f"  {visible(one.about, 200)}" if one.about else "", "dim"),
         ]
