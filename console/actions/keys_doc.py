@@ -26,6 +26,7 @@ _PLACE_NAMES = {
     "model": "model",
     "incidents": "incidents",
     "incident": "incident",
+    "handover": "handover",
 }
 
 

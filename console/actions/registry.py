@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from console.actions.care_keys import CARE_WRITES, LOOKS, ROW_PLACES
+from console.actions.handover_keys import HANDOVER
 from console.actions.moving import MOVING, needs_rows
 from console.actions.spec import ActionContext, ActionSpec, Place
 from console.actions.writes import WRITES
@@ -321,6 +322,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *_ACTING,
     *CARE_WRITES,
     *LOOKS,
+    *HANDOVER,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Danger = Literal["none", "C0", "C1", "C2", "C3"]
 """``none`` only looks; C0 to C3 are the confirmation classes of actions that change the world."""
 
-Place = Literal["anywhere", "fleet", "model", "incidents", "incident"]
+Place = Literal["anywhere", "fleet", "model", "incidents", "incident", "handover"]
 
 Mode = Literal["read_only", "armed", "open"]
 """Whether this session may change the world: never, while armed, or always."""

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
 from console.actions.gate import ARMED_SECONDS, Arming
+from console.actions.handovers import accept_newest, write_handover
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
@@ -26,11 +28,14 @@ from console.journal.opening import declared_name, open_configured
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from console.actions.handovers import HandoverWish
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.facts.care import CareWish
-    from console.facts.entry import Who
+    from console.facts.entry import Entry, Who
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
+    from console.reports.handover_document import HandoverDocument
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings
     from console.settings.secrets import SecretResolver
@@ -168,7 +173,29 @@ class Acting:
 
     async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
-        raise ActionRefused.forbidden("care", f"{wish.verb} is not carried out by this version")
+        return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
+
+    def handover(self, facts: ShiftFacts, since: float) -> HandoverDocument:
+        """Return what this shift leaves to the next, free of secrets; ``since`` in Unix seconds."""
+        from console.reports.cleaning import cleaned
+        from console.reports.handover import handover
+        from console.reports.handover_facts import Shift
+
+        who = self._who or self._gather_who()
+        shift = Shift(since, self._clock(), who.name, f"{who.person}@{who.host}")
+        return cleaned(handover(facts, shift), self._resolver.known())
+
+    async def hand_over(self, wish: HandoverWish) -> Entry:
+        """Write a handover; raises `ActionRefused` and ``JournalError``."""
+        bench = await self._bench()
+        mode, now = self.state.mode, bench.clock()
+        return await asyncio.to_thread(write_handover, bench.journal, wish, mode, now)
+
+    async def accept(self) -> Entry:
+        """Accept the newest handover of somebody else; raises as `hand_over` does."""
+        bench = await self._bench()
+        mode, now = self.state.mode, bench.clock()
+        return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

@@ -11,6 +11,7 @@ from console.facts.samples import SourceStatus
 from console.incidents.build import UNREAD_KINDS, alert_settings, build_reader
 from console.incidents.grouping import SourceTracks, group
 from console.incidents.memory import Tracks
+from console.incidents.occurrences import Occurrences
 from console.incidents.reading import AlertAnswer
 from console.incidents.surroundings import surroundings
 
@@ -62,6 +63,7 @@ class AlertDesk:
         self._pollers = [self._poller(*each) for each in alert_settings(settings)]
         self._own = OwnAlerts()
         self._blamed: frozenset[str] = frozenset()
+        self._occurrences = Occurrences()
 
     def start(self, now: float) -> list[asyncio.Task[None]]:
         """Begin the polls that are due at ``now`` (Unix seconds), and return them.
@@ -133,15 +135,14 @@ class AlertDesk:
         now = snapshot.taken_at
         known = [poller.known(now, self._settings.refresh_seconds) for poller in self._pollers]
         known.append(self._own.take(snapshot, remembers=remembers))
-        if not any(source.tracks for source in known):
-            self._blamed = frozenset()
-            return replace(snapshot, incidents=())
         around = surroundings(snapshot.rows, snapshot.dependencies, self._settings)
         blamed = self._blamed if remembers else frozenset()
         found = group(known, replace(around, culprits=around.culprits | blamed), now)
+        occurrences = self._occurrences if remembers else Occurrences()
         if remembers:
             self._blamed = _blamed(found.incidents)
-        return replace(snapshot, incidents=found.incidents)
+        listed = occurrences.follow(found.incidents, snapshot.record.entries, now)
+        return replace(snapshot, incidents=listed)
 
     def _poller(self, settings: AlertSettings, declared: bool) -> AlertPoller:
         return AlertPoller(settings, declared, self._make)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from console.facts.alert import OWN_SOURCE
 from console.facts.severity import Severity
+from console.fleet.moves import rule_moves
 from console.fleet.rules.registry import RULES
 from console.fleet.views import FindingsView
 from console.incidents.grouping import SourceTracks
+from console.incidents.log import Noted, rule_event
 from console.incidents.memory import Tracks
 from console.incidents.own import OwnFinding, own_alerts
 
@@ -42,6 +44,24 @@ class OwnAlerts:
         if remembers:
             self._known, self._tracks = known, tracks
         return SourceTracks(OWN_SOURCE, tracks.by_fingerprint)
+
+
+def rule_events(snapshot: Snapshot, before: Snapshot | None) -> list[Noted]:
+    """Return which rules began and ceased to hold, for the log; alerts tell of themselves."""
+    return [
+        Noted(
+            move.model,
+            rule_event(
+                move.model,
+                move.finding.rule,
+                "" if move.ceased else move.finding.text,
+                move.finding.level.label,
+                snapshot.taken_at if move.ceased else move.finding.since,
+            ),
+        )
+        for move in rule_moves(snapshot, before)
+        if move.finding.rule not in _NO_INCIDENT
+    ]
 
 
 def _acute(snapshot: Snapshot) -> list[OwnFinding]:

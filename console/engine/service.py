@@ -17,6 +17,7 @@ from console.engine.explain import explain
 from console.engine.history import History
 from console.engine.incident_views import IncidentViews
 from console.engine.making import made_or_broken, plain_factory
+from console.engine.own_alerts import rule_events
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
@@ -25,6 +26,7 @@ from console.engine.told import ChangeDesk
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
+from console.incidents.log import IncidentLog
 from console.signals.profile import profiles
 
 if TYPE_CHECKING:
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
     from console.engine.seats import Seat
     from console.engine.told import MakeTeller
     from console.facts.drift import Distribution
-    from console.facts.entry import Verification
+    from console.facts.entry import Entry, Verification
     from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.journal import Journal
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -99,7 +102,8 @@ class Engine:
         offered = sources if sources is not None else self._made(loaded.settings.sources)
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
-        self._views = IncidentViews(clock)
+        self._noted = IncidentLog()
+        self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
     async def run(self, publish: Callable[[Snapshot], None]) -> None:
         """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
@@ -178,6 +182,18 @@ class Engine:
         """Return the last ``seconds`` of several signals in about ``cells`` points each."""
         return await self._ranges.series(model, signals, seconds, cells)
 
+    async def series_between(
+        self, model: str, signals: Sequence[str], start: float, end: float, cells: int
+    ) -> SeriesSet:
+        """Return several signals over a span of the past (Unix seconds)."""
+        return await self._ranges.between(model, signals, start, end, cells)
+
+    async def breakers_between(
+        self, model: str, start: float, end: float, cells: int
+    ) -> dict[str, Series]:
+        """Return how a model's breakers were over a span, by dependency, "" its own."""
+        return await self._ranges.breakers_between(model, start, end, cells)
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
         drift = self._memory.score_drift
@@ -189,9 +205,24 @@ class Engine:
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
 
-    async def incident_view(self, incident_id: str) -> IncidentView | Refused:
-        """Return one incident as a whole, or why nothing is known of it."""
-        return await self._views.view(incident_id, self.latest)
+    async def incident_view(
+        self,
+        incident_id: str,
+        entries: Sequence[Entry] | None = None,
+        now: float | None = None,
+    ) -> IncidentView | Refused:
+        """Return one incident as a whole, or why nothing is known of it.
+
+        ``entries`` (oldest first) and ``now`` (Unix seconds) stand in for journal and clock.
+        """
+        return await self._views.view(incident_id, self.latest, entries, now)
+
+    async def shift_facts(self, since: float) -> ShiftFacts:
+        """Return what is known of the shift that began at ``since`` (Unix seconds)."""
+        from console.engine.shift import shift_facts
+
+        environment = self.settings.environment
+        return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""
@@ -300,6 +331,8 @@ class Engine:
             care=care,
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
+        if remembers:
+            self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.record import NO_RECORD, Record
@@ -82,6 +82,18 @@ class Dependency:
     since: float | None = None
 
 
+ChangeKind = Literal[
+    "world",  # a deploy, a version, a configuration: somebody's doing
+    "written",  # the same, as somebody wrote it into the journal
+    "breaker",
+    "route",
+    "dependency",  # one turned bad or well
+    "source",
+    "override",
+    "level",  # a row's severity
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that changed in the world, as one sentence at a time (Unix seconds)."""
@@ -89,6 +101,7 @@ class Change:
     at: float
     subject: str
     text: str
+    kind: ChangeKind = "world"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

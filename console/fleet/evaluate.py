@@ -20,6 +20,7 @@ from console.fleet.rank import rank
 from console.fleet.rules.presence import absent_too_briefly
 from console.fleet.rules.registry import POSITION, RULES
 from console.fleet.views import BreakerView, FindingsView, Raised
+from console.fleet.written import written_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +106,7 @@ def evaluate(
         shared = _dependencies(seen, severities, settings)
         news = _news(seen, sources, shared, severities, findings)
         news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
+        news += written_changes(record, environment, seen.memory.changes, now)
         news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
         snapshot = Snapshot(
             environment=environment,

@@ -47,7 +47,7 @@ class Evidence:
     """What is known at ``now`` (Unix seconds) and, of the time before, what memory kept.
 
     ``absent_since`` is when a row was first seen without data (NaN while it has some),
-    ``changed_at`` when its version or code last changed (NaN not seen). ``alerts`` has the alerts
+    ``changed_at`` when version, code or data last changed (NaN not seen). ``alerts`` has the alerts
     that fire for a row, worst first; only with ``alerts_whole`` does an absent one mean none.
     ``holds`` are the incidents of a row that somebody holds, the oldest first.
     """

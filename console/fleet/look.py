@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change
+    from console.fleet.labels import Identity
     from console.fleet.observed import Observed
     from console.settings.schema import Settings
 
@@ -49,7 +50,7 @@ class Seen:
     folds: Folds
     streaks: Streaks
     before: RowsBefore
-    identities: Mapping[str, tuple[str, str]]
+    identities: Mapping[str, Identity]
     identity_changes: tuple[Change, ...]
     score_drift: ScoreDrift | None = None
 
@@ -152,8 +153,8 @@ def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
 
 def _identities(
     folds: Folds, statics: Statics, memory: Memory, now: float
-) -> tuple[Mapping[str, tuple[str, str]], tuple[Change, ...], frozenset[str]]:
-    """Return the (version, code) last known of each model, and what changed of them."""
+) -> tuple[Mapping[str, Identity], tuple[Change, ...], frozenset[str]]:
+    """Return the identity last known of each model, and what changed of them."""
     if memory.folds is not None and memory.folds.identities is folds.identities:
         return memory.identities, (), frozenset()
     present = {statics.rows[row].model: pair for row, pair in folds.identities.result.items()}

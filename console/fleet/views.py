@@ -95,7 +95,7 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
         Only rules that open an incident count.
         """
         opens = np.array([rule.opens_incident for rule in self._rules], dtype=np.bool_)
-        mask = self._raised.mask & opens & (self._raised.levels <= int(level))
+        mask = self._acute(level) & opens
         rows, columns = np.nonzero(mask)
         levels = self._raised.levels[rows, columns].tolist()
         since = self._raised.since[rows, columns].tolist()
@@ -105,6 +105,20 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
                 rows.tolist(), columns.tolist(), levels, since, strict=True
             )
         ]
+
+    def rows_beyond(self, other: FindingsView | None, level: Severity) -> list[int]:
+        """Return the rows with a finding of ``level`` or worse that ``other`` may not have.
+
+        Where the two are not about the same rows, all that have one.
+        """
+        mask = self._acute(level)
+        if other is not None and other._evidence.statics is self._evidence.statics:
+            mask = mask & ~other._acute(level)
+        found: list[int] = np.flatnonzero(mask.any(axis=1)).tolist()
+        return found
+
+    def _acute(self, level: Severity) -> Mask:
+        return self._raised.mask & (self._raised.levels <= int(level))
 
     def _make(self, row: int) -> tuple[Finding, ...]:
         model = self._evidence.statics.rows[row].model

@@ -84,6 +84,7 @@ class Doing:
             "incidents": lambda: self._incidents(argument),
             "incident.open": lambda: self._incident(argument or screen.context.incident, screen),
             "runbook": lambda: self._runbook(screen),
+            "handover": lambda: self._open_screen("handover", screen),
         }
         if spec.id in does:
             does[spec.id]()

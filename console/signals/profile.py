@@ -34,6 +34,9 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "slow_ratio": "share of requests above the latency objective's bucket edge",
         "drift_samples": "current rows behind the drift measure",
         "review_capacity": "reviews a second that people can do",
+        "refused_rate": "requests a second that were turned away; counts an incident's harm",
+        "failed_rate": "requests a second that were taken and failed; counts an incident's harm",
+        "served_rate": "requests a second that were answered; counts what a lower rung served",
     }
 )
 """Measurements beside the public signals that a profile may define, with their meaning."""

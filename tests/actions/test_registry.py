@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from console.actions.care_keys import CARE_WRITES
 from console.actions.gate import ARMED_SECONDS, Arming, allowed, refusal
+from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.keys_doc import document
 from console.actions.registry import ACTIONS, BY_ID, GROUPS
 from console.actions.spec import ActionContext, ActionSpec, Danger
@@ -39,7 +40,7 @@ def test_every_action_says_what_it_does(spec: ActionSpec) -> None:
 
 
 def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() -> None:
-    assert [spec for spec in ACTIONS if spec.writes] == [*WRITES, *CARE_WRITES]
+    assert [spec for spec in ACTIONS if spec.writes] == [*WRITES, *CARE_WRITES, WRITE, ACCEPT]
     assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo"}
     for spec in WRITES:
         # Taking a breaker out of use altogether is nothing for a script.
