@@ -247,7 +247,7 @@ async def test_closing_asks_for_a_verdict_a_decision_and_words() -> None:
         await pilot.pause()
         box = "\n".join(picture(app))
         assert "[ ] overrides ended · fraud-scorer fb fraud-small, 24 min" in box
-        assert "y  useful     somebody had to act" in box
+        assert "y  useful    somebody had to act" in box
         await pilot.press("n")
         await pilot.pause()
         await pilot.press("enter")  # HOLD stands there already
