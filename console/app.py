@@ -18,13 +18,14 @@ import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
-from console.screens.doing import Doing, show_theme
+from console.screens.doing import Doing
 from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
     CareCame,
     CopyAsked,
+    DecisionCame,
     EngineStarted,
     OutlooksArrived,
     ProblemArrived,
@@ -39,7 +40,7 @@ from console.screens.terminal import (
     terminal_lost,
 )
 from themes.glyphs import glyphs
-from themes.palette import palette
+from themes.palette import palette, textual_theme
 from widgets.frugal import FrugalApp
 from widgets.prompt import Prompt
 
@@ -69,7 +70,9 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox, ConfirmBox, RungBox, ChoiceBox { background: transparent; }"
+    CSS = """
+    Textbox, ConfirmBox, RungBox, DrawnBox, ChoiceBox { background: transparent; }
+    """
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -108,7 +111,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         )
         if options.ascii:
             self.add_class("-ascii")
-        show_theme(self, theme_name)
+        self.begin_in_theme(textual_theme(theme_name))
         self._doing = Doing(
             self, self.session, theme_name, lambda: self.console_screen, self.request_reload
         )
@@ -250,6 +253,10 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_copy_asked(self, message: CopyAsked) -> None:
         """Copy what a screen wants copied."""
         self._doing.copy_and_show(message)
+
+    def on_decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._doing.decision_came(message)
 
     def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
         """Keep what could be done to the model that is looked at."""

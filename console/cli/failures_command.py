@@ -12,9 +12,9 @@ from console.cli import exits
 from console.cli.acting import opened, run_async, told
 from console.cli.exits import CommandError, UsageError
 from console.cli.loading import NOTHING_TO_READ
+from console.cli.moments import parse_moment
 from console.cli.naming import row_of
 from console.cli.parsing import Parser, add_shared
-from console.cli.moments import parse_moment
 from console.cli.writing import refuse_existing, write_whole
 from console.facts.text import visible
 from console.journal import Question

@@ -32,8 +32,8 @@ from console.cli.acting import (
 from console.cli.editing import edited
 from console.cli.exits import UsageError
 from console.cli.loading import prepare
-from console.cli.parsing import Parser, add_shared, flags
 from console.cli.moments import parse_moment
+from console.cli.parsing import Parser, add_shared, flags
 from console.cli.writing import refuse_existing, write_whole
 from console.engine.handing import wish_of
 from console.facts.text import visible

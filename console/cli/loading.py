@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from console.cli import exits
@@ -30,8 +30,7 @@ NOTHING_TO_READ = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """Settings in force, how to load them again, and the secrets that are being fetched."""
 
     loaded: Loaded

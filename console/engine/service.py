@@ -329,6 +329,7 @@ class Engine:
             overrides=known.overrides,
             record=known.record,
             care=care,
+            decisions=known.decisions,
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
         if remembers:

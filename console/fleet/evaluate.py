@@ -14,6 +14,7 @@ from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
 from console.fleet.alerted import acknowledged_rows
 from console.fleet.breakers import times_of
+from console.fleet.decisions import UNREAD, DecidedFacts
 from console.fleet.look import Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
 from console.fleet.rank import rank
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.care import Care
+    from console.facts.decision import DecisionRecord
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -71,18 +73,30 @@ def evaluate(
     overrides: Sequence[Override] = (),
     record: Record = NO_RECORD,
     care: Mapping[str, Care] = MappingProxyType({}),
+    decisions: Sequence[DecisionRecord] = (),
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
-    force as ``record`` tells them, ``care`` is what people did about incidents, by their ids.
+    force and ``decisions`` were taken as ``record`` tells them, ``care`` is what people did about
+    incidents, by their ids.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
+        decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
         seen = look(
-            tuple(rows), observed, sources, past, now, settings, len(RULES), overrides, care
+            tuple(rows),
+            observed,
+            sources,
+            past,
+            now,
+            settings,
+            len(RULES),
+            overrides,
+            care,
+            decided,
         )
         hit, clean = _judge(seen.evidence)
         if remembers:
@@ -136,6 +150,7 @@ def evaluate(
             overrides=tuple(overrides),
             record=record,
             care=care,
+            decisions=tuple(decisions),
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 

@@ -12,6 +12,7 @@ from console.facts.care import holds_of
 from console.fleet import changes, culprit
 from console.fleet.alerted import firing_by_row, holds_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
+from console.fleet.decisions import NOTHING_DECIDED, DecidedFacts, overdue_rows
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.fleet.held import held_facts
@@ -65,6 +66,7 @@ def look(
     rules: int,
     overrides: Sequence[Override] = (),
     care: Mapping[str, Care] = MappingProxyType({}),
+    decided: DecidedFacts = NOTHING_DECIDED,
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -101,6 +103,8 @@ def look(
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
         holds=holds_by_row(holds_of(care), statics),
+        overdue=overdue_rows(decided.records, statics.index, now),
+        record_read=decided.read,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 

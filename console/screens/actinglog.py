@@ -10,6 +10,7 @@ from console.facts.care import INCIDENT_PREFIX
 from console.facts.severity import BreakerState
 from console.facts.text import visible
 from console.screens.runs import Piece, join_that_fit, piece
+from console.screens.senttogether import set_pieces, title_of
 from console.screens.values import age_text, clock_text
 from widgets.lines import Run
 
@@ -39,7 +40,8 @@ class Sent(Struct):
     """One operation on its way: its stages so far, and its effect as the metrics show it.
 
     ``bad_before`` and ``bad_now`` are bad requests a minute, None not known. ``effect`` is
-    empty while it is awaited. ``cares``: it was done about an incident, which changes no number.
+    empty while it is awaited. ``together`` names the set it was sent with, empty for one alone.
+    ``cares``: it was done about an incident, which changes no number.
     """
 
     op_id: str
@@ -57,6 +59,7 @@ class Sent(Struct):
     effect: str = ""
     undone: bool = False
     cares: bool = False
+    together: str = ""
 
     @property
     def in_flight(self) -> bool:
@@ -81,7 +84,12 @@ class ActionLog:
         self.entries: list[Sent] = []
 
     def begin(
-        self, prepared: PreparedAction, snapshot: Snapshot | None, now: float, arrow: str = "->"
+        self,
+        prepared: PreparedAction,
+        snapshot: Snapshot | None,
+        now: float,
+        arrow: str = "->",
+        together: str = "",
     ) -> Sent:
         """Note that an operation is on its way; ``arrow`` stands before where it leads."""
         request = prepared.request
@@ -93,6 +101,8 @@ class ActionLog:
             request.to,
             now,
             bad_before=bad_per_minute(snapshot, request.target),
+            effect="read back: it is there" if request.decision else "",
+            together=together,
         )
         self.entries = [*self.entries[-49:], sent]
         if request.purpose == "undo":
@@ -160,6 +170,12 @@ class ActionLog:
             None,
         )
 
+    def sent_with(self, one: Sent) -> list[Sent]:
+        """Return everything that was sent together with ``one``, itself included."""
+        if not one.together:
+            return [one]
+        return [each for each in self.entries if each.together == one.together]
+
     def watch(self, snapshot: Snapshot, now: float) -> None:
         """Look for the effect of what is in force in the numbers themselves."""
         for one in self.entries:
@@ -182,6 +198,9 @@ class ActionLog:
         if not self.entries:
             return [Run(idle, "dim")]
         one = self.entries[-1]
+        members = self.sent_with(one)
+        if len(members) > 1:
+            return _set_line(members, now, width, glyphs)
         pieces = [
             Piece((Run(f"{clock_text(one.began_at)} ", "dim"), Run(one.title, "text")), 0),
             *_stages(one, width, glyphs),
@@ -199,6 +218,16 @@ class ActionLog:
         if waiting:
             pieces.append(piece(f"{waiting} more on the way", "s3", 2))
         return join_that_fit(pieces, width, Run(f" {glyphs.dot} ", "dim"))
+
+
+def _set_line(members: list[Sent], now: float, width: int, glyphs: Glyphs) -> list[Run]:
+    """Return what was sent together as one line; while it is on its way, for how long."""
+    began_at = members[0].began_at
+    head = (Run(f"{clock_text(began_at)} ", "dim"), Run(title_of(members), "text"))
+    pieces = [Piece(head, 0), *set_pieces(members, glyphs)]
+    if any(one.in_flight for one in members):
+        pieces.append(piece(age_text(now - began_at), "s3", 2))
+    return join_that_fit(pieces, width, Run(f" {glyphs.dot} ", "dim"))
 
 
 def _answered(sentence: str) -> tuple[str, ...]:
@@ -237,6 +266,8 @@ def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
 def _title(prepared: PreparedAction, arrow: str = "->") -> str:
     """Return the operation in the words of its command: short enough for one line."""
     request = prepared.request
+    if request.decision:
+        return visible(prepared.title, 80)
     words = f"{request.verb} {visible(request.target, 60)}"
     if request.to:
         words += f" {arrow} {visible(request.to, 40)}"

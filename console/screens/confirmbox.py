@@ -144,7 +144,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
             return
         form.phase, form.focus_on = "waiting", "cancel"
         self._waits_until = self.session.clock() + APPROVAL_SECONDS
-        engine.request_approval(form.first, self._approved)
+        engine.request_approval(tuple(form.prepared.values()), self._approved)
 
     def _approved(self, answer: str | Refused) -> None:
         self.post_message(self.Approved(answer))

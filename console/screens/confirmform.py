@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from console.actions.confirming import SHORTEST_REASON
 from console.actions.verbs import DEFAULT_TTL_SECONDS, VERBS
-from console.facts.action import Confirmation
+from console.facts.action import Confirmation, Together
 from console.facts.text import visible
 from widgets.cutting import harmless
 
@@ -218,13 +218,15 @@ class ConfirmForm:
         if self.confirm_class in ("C2", "C3") and self.typed not in self._good_names():
             self.focus_on = "typed"
             return f"type {self.must_type} exactly"
-        if self.confirm_class == "C3" and then == "send":
-            if len(self.glass.strip()) < SHORTEST_REASON:
-                self.focus_on = "glass"
-                return "class C3: a second person, or a break-glass reason"
-        elif then == "approval" and self.many:
-            return "several at once take a break-glass reason; one at a time can be approved"
+        alone = self.confirm_class == "C3" and then == "send"
+        if alone and len(self.glass.strip()) < SHORTEST_REASON:
+            self.focus_on = "glass"
+            return "class C3: a second person, or a break-glass reason"
         return ""
+
+    @property
+    def _approved_together(self) -> bool:
+        return bool(self.approver) and len(self.prepared) > 1
 
     def _good_names(self) -> tuple[str, ...]:
         if self.many:
@@ -234,6 +236,7 @@ class ConfirmForm:
     def decision(self) -> Decision:
         """Return the yes; the engine holds it against the class once more."""
         glass = self.glass.strip() if self.confirm_class == "C3" and not self.approver else ""
+        together = Together.of(self.prepared.values()) if self._approved_together else None
         return Decision(
             tuple(
                 (
@@ -243,6 +246,7 @@ class ConfirmForm:
                         typed=one.request.target if self.typed in self._good_names() else "",
                         approved_by=self.approver,
                         break_glass=glass,
+                        together=together,
                     ),
                 )
                 for one in self.prepared.values()

@@ -10,6 +10,7 @@ from console.facts.care import INCIDENT_PREFIX
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
 from console.screens.incidentwords import find_incident
+from console.screens.leaving import words_before_leaving
 from console.screens.messages import CopyAsked
 from console.screens.terminal import clipboard_sequence
 from themes.palette import THEMES, palette, textual_theme
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec
     from console.screens.acting import ActingDesk
     from console.screens.caring import CareDesk
+    from console.screens.deciding import DecidingDesk
     from console.screens.helptext import BoxLine
-    from console.screens.messages import ActionCame, CareCame
+    from console.screens.messages import ActionCame, CareCame, DecisionCame
     from console.screens.session import Session
 
 
@@ -57,6 +59,7 @@ class Doing:
         self._reload = reload
         self._desk: ActingDesk | None = None
         self._care: CareDesk | None = None
+        self._deciding: DecidingDesk | None = None
 
     def do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
         """Do an action that nothing speaks against."""
@@ -64,7 +67,7 @@ class Doing:
             self._desk_for(spec, argument).begin(spec, argument, screen)
             return
         does: dict[str, Callable[[], object]] = {
-            "quit": self._app.exit,
+            "quit": lambda: self._leave_or_ask(screen),
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
             "range.longer": lambda: self._range(argument, 1, screen),
             "range.shorter": lambda: self._range(argument, -1, screen),
@@ -85,6 +88,7 @@ class Doing:
             "incident.open": lambda: self._incident(argument or screen.context.incident, screen),
             "runbook": lambda: self._runbook(screen),
             "handover": lambda: self._open_screen("handover", screen),
+            "decisions": lambda: self._open_screen("decisions", screen),
         }
         if spec.id in does:
             does[spec.id]()
@@ -187,6 +191,9 @@ class Doing:
         undoes = spec.command == "undo" and not argument and self._undoes_care
         if undoes or spec in CARE_WRITES:
             return self._care_desk()
+        return self._deciding_desk() if spec.command == "decide" else self._acting_desk()
+
+    def _acting_desk(self) -> ActingDesk:
         if self._desk is None:
             from console.screens.acting import ActingDesk
 
@@ -205,6 +212,24 @@ class Doing:
 
             self._care = CareDesk(self._app, self._session, self._current)
         return self._care
+
+    def _leave_or_ask(self, screen: ConsoleScreen) -> None:
+        if said := words_before_leaving(self._session):
+            screen.say(said, "s2")
+        else:
+            self._app.exit()
+
+    def _deciding_desk(self) -> DecidingDesk:
+        if self._deciding is None:
+            from console.screens.deciding import DecidingDesk
+
+            send = self._acting_desk().send
+            self._deciding = DecidingDesk(self._app, self._session, self._current, send)
+        return self._deciding
+
+    def decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._deciding_desk().came(message)
 
     def came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
@@ -246,7 +271,9 @@ class Doing:
             return
         self._theme_name = wanted
         self._session.roles = palette(wanted).styles
-        show_theme(self._app, wanted)
+        theme = textual_theme(wanted)
+        self._app.register_theme(theme)
+        self._app.theme = theme.name
         for one in self._app.screen_stack:
             if isinstance(one, ConsoleScreen):
                 one.show_look()
@@ -268,10 +295,3 @@ class Doing:
 
         path = picture_path(argument, screen.PLACE, self._session.clock())
         screen.say(*save_picture(self._app.export_screenshot(title="midwatch"), path))
-
-
-def show_theme(app: App[None], name: str) -> None:
-    """Draw the app in the theme of this name."""
-    theme = textual_theme(name)
-    app.register_theme(theme)
-    app.theme = theme.name

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from console.actions.decisions import PreparedDecision
     from console.actions.outlook import Outlook
     from console.actions.spec import ActionSpec
     from console.engine.handle import EngineHandle, Refused, ReloadOutcome, SeriesSet
     from console.facts.action import Outcome
     from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.incident_view import IncidentView
     from console.facts.snapshot import Snapshot
 
@@ -137,4 +139,13 @@ class OutlooksArrived(Message):
     def __init__(self, model: str, found: tuple[Outlook, ...]) -> None:
         self.model = model
         self.found = found
+        super().__init__()
+
+
+class DecisionCame(Message):
+    """The engine wrote a decision, or did not."""
+
+    def __init__(self, prepared: PreparedDecision, answer: DecisionRecord | Refused) -> None:
+        self.prepared = prepared
+        self.answer = answer
         super().__init__()

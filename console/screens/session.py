@@ -33,6 +33,7 @@ class Session(Struct, eq=False):
     ``engine``, ``snapshot`` and ``writing`` are None until the first of each is there. ``mode``
     follows ``writing``; the gate itself stands in the engine. ``marked`` are models marked to be
     acted on together, ``outlooks`` what could be done to the model looked at last.
+    ``leaving_without`` are operations on their way that a quit was told of already.
     """
 
     keys: Keymap
@@ -52,6 +53,7 @@ class Session(Struct, eq=False):
     sent: ActionLog = field(default_factory=ActionLog)
     marked: frozenset[str] = frozenset()
     outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
+    leaving_without: frozenset[str] = frozenset()
 
     def take_mode(self) -> None:
         """Take over what the engine's gate says; an arming runs out by itself."""

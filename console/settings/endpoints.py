@@ -145,3 +145,20 @@ class ChangeSettings(Struct, frozen=True):
 
 Served = SourceSettings | AlertSettings | ChangeSettings
 """Everything that is asked of a server at a base URL."""
+
+
+class RegistrySettings(Struct, frozen=True):
+    """Where the versions of a model are registered: an MLflow registry, only ever read."""
+
+    url: Annotated[str, Key("Base URL of the MLflow server.", "base_url")]
+    name: Annotated[str | None, Key("The registered model; default: the model's name.")] = None
+    alias: Annotated[
+        str | None, Key("The alias that servers load by; default: the version that serves.")
+    ] = None
+    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
+    timeout_seconds: Annotated[
+        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
+    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
+    ca_file: Annotated[
+        str | None, Key("PEM file with the authority that signs the server.", "path")
+    ] = None

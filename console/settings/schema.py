@@ -17,6 +17,7 @@ from console.settings.endpoints import (
     AlertSettings,
     AuthSettings,
     ChangeSettings,
+    RegistrySettings,
     SourceSettings,
 )
 from console.settings.marks import Key
@@ -28,6 +29,8 @@ Level = Literal["L1", "L2", "L3", "L4", "L5"]
 
 MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human")
 DEPENDENCY_CONTROL_ROLES = ("breaker",)
+DECISION_SINKS = ("tags", "alias", "annotate", "retrain")
+LINEAGE_LINKS = ("version", "data_snapshot", "code", "trained_at", "approver")
 
 DEFAULT_REFRESH_SECONDS = 5.0
 DEFAULT_JOURNAL_KEEP_SECONDS = 183 * 86400.0
@@ -37,6 +40,7 @@ DEFAULT_JOURNAL_URL = "sqlite:///~/.local/state/midwatch/journal.db"
 
 __all__ = [
     "AlertSettings",
+    "AnchorSettings",
     "AuthSettings",
     "ChangeSettings",
     "ConfidenceSettings",
@@ -51,12 +55,26 @@ __all__ = [
     "ModelSettings",
     "OncallSettings",
     "OperatorSettings",
+    "RegistrySettings",
     "ReviewSettings",
     "Settings",
     "ShiftSettings",
     "SloSettings",
     "SourceSettings",
 ]
+
+
+class AnchorSettings(Struct, frozen=True):
+    """A witness that whoever can write the journal cannot write; a file, or a URL."""
+
+    file: Annotated[str | None, Key("File that only grows, best on another host.", "path")] = None
+    url: Annotated[
+        str | None, Key("URL that takes heads by POST and gives them back by GET.", "target_url")
+    ] = None
+    secret: Annotated[str | None, Key("Reference to the URL's bearer token.", "secret")] = None
+    every_seconds: Annotated[
+        float, Key("How often `midwatch keep` anchors.", "duration", low=1, high=86400)
+    ] = field(name="every", default=300.0)
 
 
 class JournalSettings(Struct, frozen=True):
@@ -70,6 +88,9 @@ class JournalSettings(Struct, frozen=True):
     keep_seconds: Annotated[float, Key("How long entries are kept.", "duration", low=86400)] = (
         field(name="keep", default=DEFAULT_JOURNAL_KEEP_SECONDS)
     )
+    anchor: Annotated[
+        AnchorSettings | None, Key("Where the head's hash is kept, to prove the end.")
+    ] = None
 
 
 class OperatorSettings(Struct, frozen=True):
@@ -234,6 +255,23 @@ class ModelSettings(Struct, frozen=True):
             refers_to=("controls",),
             keys=MODEL_CONTROL_ROLES,
         ),
+    ] = field(default_factory=dict)
+    decisions: Annotated[
+        dict[str, str],
+        Key(
+            "Which control a decision is sent on to: registry tags and alias, an annotation, the "
+            "start of the retraining.",
+            "reference",
+            refers_to=("controls",),
+            keys=DECISION_SINKS,
+        ),
+    ] = field(default_factory=dict)
+    registry: Annotated[
+        RegistrySettings | None, Key("Where its versions are registered; only read.")
+    ] = None
+    lineage: Annotated[
+        dict[str, str],
+        Key("Links of the lineage known by hand, for what nothing else says.", keys=LINEAGE_LINKS),
     ] = field(default_factory=dict)
     fallbacks: Annotated[tuple[FallbackSettings, ...], Key("The ladder, best first.")] = ()
 
