@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
@@ -337,8 +338,9 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         self.post_message(CopyAsked(can_text(self.view), f"CAN of {self.incident}", show=True))
 
     def _export(self) -> None:
-        key = visible(self.incident, 20)
-        self.say(f"midwatch postmortem {key} writes it; run it from a shell")
+        key = quote(self.incident)
+        command = f"midwatch postmortem {key} -o postmortem-{key}.md"
+        self.post_message(CopyAsked(command, "The command that writes the postmortem", show=True))
 
 
 class _Deliver:

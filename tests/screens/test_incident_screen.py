@@ -220,8 +220,10 @@ async def test_enter_opens_the_model_and_x_names_the_command() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await shown(pilot)
         await pilot.press("x")
-        assert f"midwatch postmortem {SAMPLE_INCIDENT} writes it" in part(app, "#footer")
-        await pilot.press("enter")
+        await pilot.pause()
+        said = f"midwatch postmortem {SAMPLE_INCIDENT} -o postmortem-{SAMPLE_INCIDENT}.md"
+        assert said in "\n".join(picture(app))
+        await pilot.press("escape", "enter")
         await pilot.pause()
         assert type(app.screen).__name__ == "ModelScreen"
         assert "churn-ranker" in part(app, "#header")
