@@ -24,6 +24,19 @@ COMMANDS = {
         Command("status", "status_command", "how every model is, once or again and again"),
         Command("check", "check_command", "validate the configuration, sources and secrets"),
         Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
+        *(
+            Command(name, "care_command", summary, (name,))
+            for name, summary in (
+                ("ack", "take an incident: it has an owner, an age and an end"),
+                ("release", "let an incident go that somebody has"),
+                ("snooze", "look at an incident later"),
+                ("escalate", "write down who is called for help"),
+                ("merge", "put an incident into the one it belongs to"),
+                ("severity", "give an incident another level"),
+                ("note", "write something down about an incident, or a change of the world"),
+                ("close", "close an incident: was its page useful, what was decided"),
+            )
+        ),
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),

@@ -12,9 +12,9 @@ from console.cli import exits
 from console.cli.acting import opened, run_async, told
 from console.cli.exits import CommandError, UsageError
 from console.cli.loading import NOTHING_TO_READ
+from console.cli.moments import parse_moment
 from console.cli.naming import row_of
 from console.cli.parsing import Parser, add_shared
-from console.cli.spans import point_in_time
 from console.cli.writing import refuse_existing, write_whole
 from console.facts.text import visible
 from console.journal import Question
@@ -41,8 +41,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if chosen.output is not None:
         refuse_existing(Path(chosen.output), force=chosen.force)
     now = time.time()
-    end = now if chosen.until is None else point_in_time(chosen.until, now, "--until")
-    start = point_in_time(chosen.since, now, "--since")
+    end = now if chosen.until is None else parse_moment(chosen.until, "--until", now)
+    start = parse_moment(chosen.since, "--since", now)
     if not _SHORTEST_SECONDS <= end - start <= _LONGEST_SECONDS or end > now:
         raise UsageError("the span is from 5m to 31d long and lies in the past: --since, --until")
     return run_async(_failures(shared, chosen, start, end))

@@ -32,8 +32,8 @@ from console.cli.acting import (
 from console.cli.editing import edited
 from console.cli.exits import UsageError
 from console.cli.loading import prepare
+from console.cli.moments import parse_moment
 from console.cli.parsing import Parser, add_shared, flags
-from console.cli.spans import point_in_time
 from console.cli.writing import refuse_existing, write_whole
 from console.engine.handing import wish_of
 from console.facts.text import visible
@@ -102,7 +102,7 @@ def parser() -> Parser:
 
 async def _handover(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     now = time.time()
-    since = point_in_time(chosen.since, now, "--since")
+    since = parse_moment(chosen.since, "--since", now)
     if not 0.0 < now - since <= _LONGEST_SECONDS:
         raise UsageError("--since is a time in the last 14 days, such as 12h")
     async with contextlib.AsyncExitStack() as stack:

@@ -18,8 +18,8 @@ from console.cli.journal_lines import (
     verification_lines,
 )
 from console.cli.loading import prepare
+from console.cli.moments import parse_moment
 from console.cli.parsing import Parser, add_shared, flags
-from console.cli.spans import point_in_time
 from console.facts.entry import ENTRY_KINDS
 from console.facts.text import visible
 from console.journal import (
@@ -283,7 +283,7 @@ def _question(
 ) -> Question:
     kinds: tuple[EntryKind, ...] = tuple(chosen.kind)
     return Question(
-        since=None if not chosen.since else point_in_time(chosen.since, time.time(), "--since"),
+        since=None if not chosen.since else parse_moment(chosen.since, "--since", time.time()),
         kinds=kinds,
         target=chosen.target,
         op_id=chosen.op.upper() if chosen.op else None,

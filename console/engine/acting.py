@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
 from console.actions.gate import ARMED_SECONDS, Arming
 from console.actions.handovers import accept_newest, write_handover
@@ -172,7 +173,7 @@ class Acting:
 
     async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
-        raise ActionRefused.forbidden("care", f"{wish.verb} is not carried out by this version")
+        return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
 
     def handover(self, facts: ShiftFacts, since: float) -> HandoverDocument:
         """Return what this shift leaves to the next, free of secrets; ``since`` in Unix seconds."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.facts.control import JsonValue, PreparedChange
-    from console.facts.entry import ConfirmClass
+    from console.facts.entry import ConfirmClass, Json
 
 OutcomeKind = Literal[
     "applied", "no_op", "rejected", "failed", "unverified", "partial", "superseded"
@@ -113,7 +115,8 @@ class PreparedAction:
 
     ``seen_seq`` is the newest entry of the journal when it was prepared. ``digest`` names what is
     asked for, so that a second person confirms exactly this. ``end`` leads to the safe state that
-    follows, ``undo`` to the state seen; ``ttl_seconds`` None has nothing to end.
+    follows, ``undo`` to the state seen; ``ttl_seconds`` None has nothing to end. ``care`` is what
+    stands in the journal about an incident once it is done.
     """
 
     op_id: str
@@ -135,6 +138,7 @@ class PreparedAction:
     undo_problem: str
     command_line: str
     digest: str
+    care: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def already(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,8 @@ CareVerb = Literal[
     "close",
     "undo",  # take an ack, a snooze, a severity or a merge back within 30 s
 ]
+
+CARE_VERBS: tuple[CareVerb, ...] = get_args(CareVerb)
 
 LOCAL = "local"
 """What is shown as the place of a hold that only the journal knows of."""

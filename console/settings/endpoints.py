@@ -73,7 +73,7 @@ class SourceSettings(Struct, frozen=True):
 
 
 class AlertSettings(Struct, frozen=True):
-    """A place alerts come from; it is only ever read."""
+    """A place alerts come from; an Alertmanager is told who has an incident, and no more."""
 
     name: Annotated[str, Key("Unique name.", "name")]
     kind: Annotated[AlertKind, Key("Which API is read.")]
@@ -101,3 +101,15 @@ class AlertSettings(Struct, frozen=True):
             keys=("model", "dependency", "service", "severity"),
         ),
     ] = field(default_factory=dict)
+    writes: Annotated[
+        bool, Key("Whether an acknowledgement is told to an Alertmanager, as a short silence.")
+    ] = True
+    ack_silence_seconds: Annotated[
+        float,
+        Key(
+            "How long such a silence is; it is renewed while somebody holds the incident.",
+            "duration",
+            low=5,
+            high=3600,
+        ),
+    ] = field(name="ack_silence", default=600.0)

@@ -33,6 +33,7 @@ def test_every_preset_of_the_design_is_there() -> None:
         "midwatch-dependency",
         "mlflow-alias",
         "mlserver",
+        "pagerduty",
         "resilience4j",
         "sglang-router",
         "triton",
@@ -56,7 +57,7 @@ def test_a_preset_compiles_with_any_name_and_names_what_it_needs(name: str, kind
 
 def test_a_preset_says_on_what_it_rests() -> None:
     proven = {name for name, preset in presets().items() if preset.proof == "ci"}
-    assert set(presets()) - proven == {"litellm", "resilience4j"}
+    assert set(presets()) - proven == {"litellm", "pagerduty", "resilience4j"}
     for name, preset in presets().items():
         assert preset.server if name in proven else preset.source
     control = build_control("c", settings("resilience4j", "breaker"), None)

@@ -1,4 +1,4 @@
-"""Points in time as somebody types them after a flag."""
+"""Moments as somebody types them: how long ago, or a date and time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from console.cli.exits import UsageError
 from console.settings.durations import DurationError, parse_duration
 
 
-def point_in_time(text: str, now: float, flag: str) -> float:
-    """Return Unix seconds of how long ago it was, or of ISO 8601 (UTC if it says none).
+def parse_moment(text: str, flag: str, now: float) -> float:
+    """Return Unix seconds of ``10m`` (that long before ``now``), or of a moment in ISO 8601.
 
-    Raises `UsageError` that names the flag.
+    A moment that names no zone is UTC. Raises `UsageError`, which names ``flag``.
     """
     try:
         return now - parse_duration(text)
     except DurationError as fault:
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
             raise UsageError(f"{flag}: {fault}, or a time such as 2026-11-23T02:00:00Z") from fault
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
