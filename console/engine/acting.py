@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
 from console.actions.gate import ARMED_SECONDS, Arming
-from console.actions.handovers import accept_newest, write_handover
+from console.actions.handover_keys import ACCEPT
+from console.actions.handovers import handovers_in, require_writes, to_accept, write_handover
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.actions.shelf import ControlShelf
+from console.actions.taking_over import accept_with_holds
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.text import visible
@@ -191,11 +193,14 @@ class Acting:
         mode, now = self.state.mode, bench.clock()
         return await asyncio.to_thread(write_handover, bench.journal, wish, mode, now)
 
-    async def accept(self) -> Entry:
-        """Accept the newest handover of somebody else; raises as `hand_over` does."""
+    async def accept(self, snapshot: Snapshot | None) -> tuple[Entry, tuple[str, ...]]:
+        """Accept the newest handover of somebody else and what they held; raises as `hand_over`."""
         bench = await self._bench()
-        mode, now = self.state.mode, bench.clock()
-        return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
+        mode = self.state.mode
+        require_writes(ACCEPT, mode)
+        records = await asyncio.to_thread(handovers_in, bench.journal)
+        found = to_accept(records, bench.who)
+        return await accept_with_holds(Actor(bench, mode), found, snapshot)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

@@ -130,7 +130,7 @@ def held(facts: ShiftFacts, shift: Shift) -> tuple[HeldReport, ...]:
     return tuple(
         HeldReport(
             incident=hold.incident,
-            title=titles.get(hold.incident, "no alert of it is known now"),
+            title=titles.get(hold.incident) or hold.title or "no alert of it is known now",
             kind=hold.kind,
             by=hold.by,
             account=hold.account,

@@ -13,7 +13,6 @@ from console.actions.handovers import (
     HandedHold,
     HandoverWish,
     accept_handover,
-    accept_newest,
     handovers_in,
     handovers_of,
     to_accept,
@@ -26,13 +25,19 @@ from tests.journal.records import NOW, WHO, url_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.facts.entry import Who
+    from console.facts.action import Mode
+    from console.facts.entry import Entry, Who
     from console.journal import Journal
 
 ANA = WHO
 BEN = replace(WHO, name="ben", os_user="ben", uid=1002)
 OPS = replace(WHO, name="ben", os_user="oncall", uid=1003)
 WISH = HandoverWish("# Handover\n\nall calm\n", NOW - 3600.0, "ben", (HandedHold("4b1c", "fs"),))
+
+
+def accept_newest(journal: Journal, me: Who, mode: Mode, now: float) -> Entry:
+    record = to_accept(handovers_in(journal), me)
+    return accept_handover(journal, record, me, mode, now)
 
 
 def journal_of(tmp_path: Path, who: Who) -> Journal:
@@ -153,9 +158,11 @@ def test_the_gate_and_bad_texts_stop_it_before_anything_is_written(anas) -> None
             write_handover(anas, wish, "armed", NOW)
     with pytest.raises(WritesNotAllowed):
         write_handover(anas, WISH, "read_only", NOW)
+    assert handovers_in(anas) == ()
+    write_handover(anas, WISH, "armed", NOW)
     with pytest.raises(WritesNotAllowed):
         accept_newest(anas, BEN, "read_only", NOW)
-    assert handovers_in(anas) == ()
+    assert handovers_in(anas)[0].accepted_at is None
 
 
 def replace_text(text: str) -> HandoverWish:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from console.cli.editing import edited
 from console.cli.entry import run as run_here
 from console.cli.exits import CommandError, UsageError
+from console.facts.entry import EntryDraft
+from console.journal import new_ulid, open_journal
 from tests.journal.records import WHO
 
 if TYPE_CHECKING:
@@ -93,6 +96,35 @@ def test_it_is_written_listed_and_accepted_by_another_login(
     assert code == 7
     assert "has accepted the last one" in err
     assert "was accepted by ben" in say("handover")[1]
+    assert say("journal", "verify")[0] == 0
+
+
+def test_what_its_author_holds_goes_to_whoever_accepts_it(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    journal = open_journal(
+        f"sqlite:///{tmp_path / 'j' / 'journal.db'}", who=WHO, environment="test"
+    )
+    taken = EntryDraft(
+        kind="ack", at=now - 600.0, incident="4b1c9e07", target="inc:4b1c9e07", op_id=new_ulid(now),
+        why="looking", details={
+            "step": "taken", "ends_at": now + 3000.0, "since": now - 900.0, "title": "fraud-scorer",
+            "by": "ana", "severity": "S1", "models": ["fraud-scorer"],
+        },
+    )  # fmt: skip
+    journal.append(taken)
+    journal.close()
+    code, out, _ = say("handover", "--yes", "--instant")
+    assert code == 0
+    assert "- **ana** has taken 4b1c9e07" in out
+    become(monkeypatch, BEN)
+    code, out, err = say("handover", "--accept", "--yes", "--json")
+    assert code == 0, err
+    (told,) = json.loads(out)["taken_over"]
+    assert told.startswith("fraud-scorer: ")
+    assert "not taken over" not in told
+    assert "- **ben** has taken 4b1c9e07" in say("handover", "--instant")[1]
     assert say("journal", "verify")[0] == 0
 
 
