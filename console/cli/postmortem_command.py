@@ -94,8 +94,13 @@ async def _document(
         decisions=decisions,
         series=series,
         named=chosen.names,
+        ascii_only=chosen.output is None and not _shows_braille(),
     )
     return cleaned(postmortem(facts), prepared.resolver.known())
+
+
+def _shows_braille() -> bool:
+    return (sys.stdout.encoding or "ascii").lower().startswith("utf")
 
 
 def _read(journal: Journal, incident: str) -> tuple[tuple[Entry, ...], tuple[DecisionRecord, ...]]:
