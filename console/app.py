@@ -18,11 +18,14 @@ import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
-from console.screens.doing import Doing, show_theme
+from console.screens.doing import Doing
 from console.screens.fleet import FleetScreen
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
+    CareCame,
+    CopyAsked,
+    DecisionCame,
     EngineStarted,
     OutlooksArrived,
     ProblemArrived,
@@ -37,7 +40,7 @@ from console.screens.terminal import (
     terminal_lost,
 )
 from themes.glyphs import glyphs
-from themes.palette import palette
+from themes.palette import palette, textual_theme
 from widgets.frugal import FrugalApp
 from widgets.prompt import Prompt
 
@@ -67,7 +70,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox, Confirm, ConfirmBox, RungBox { background: transparent; }"
+    CSS = "Textbox, Confirm, ConfirmBox, RungBox, DrawnBox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -106,7 +109,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         )
         if options.ascii:
             self.add_class("-ascii")
-        show_theme(self, theme_name)
+        self.begin_in_theme(textual_theme(theme_name))
         self._doing = Doing(
             self, self.session, theme_name, lambda: self.console_screen, self.request_reload
         )
@@ -240,6 +243,18 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_action_came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
         self._doing.came(message)
+
+    def on_care_came(self, message: CareCame) -> None:
+        """Show what became of something done about an incident."""
+        self._doing.care_came(message)
+
+    def on_copy_asked(self, message: CopyAsked) -> None:
+        """Copy what a screen wants copied."""
+        self._doing.copy_and_show(message)
+
+    def on_decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._doing.decision_came(message)
 
     def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
         """Keep what could be done to the model that is looked at."""

@@ -90,7 +90,7 @@ CARE_WRITES: tuple[ActionSpec, ...] = (
         "Give the incident another level; raising is free, lowering asks for a reason.",
         "ID S2 WHY",
         INCIDENT_PLACES,
-        footer=6,
+        footer=7,
         footer_title="severity",
     ),
     _spec(
@@ -100,7 +100,7 @@ CARE_WRITES: tuple[ActionSpec, ...] = (
         "Put the incident into another one with the same cause.",
         "ID INTO",
         INCIDENT_PLACES,
-        footer=7,
+        footer=11,
         footer_title="merge",
     ),
     _spec(
@@ -120,7 +120,7 @@ CARE_WRITES: tuple[ActionSpec, ...] = (
         "Close the incident: was the page useful, noise, unclear; what was decided on retraining.",
         "ID useful|noise|unclear",
         INCIDENT_PLACES,
-        footer=9,
+        footer=6,
         footer_title="close",
     ),
 )
@@ -149,11 +149,12 @@ LOOKS: tuple[ActionSpec, ...] = (
         "Incident",
         "The incident of the row, whole; where several touch it, the list of them.",
         "Incidents",
-        places=ROW_PLACES,
+        places=_EVERYWHERE,
         command="incident",
         argument="ID",
         footer=8,
         footer_title="incident",
+        footer_places=ROW_PLACES,
         disabled=_which,
     ),
     ActionSpec(
@@ -173,7 +174,7 @@ LOOKS: tuple[ActionSpec, ...] = (
         "Incidents",
         places=frozenset({"incident"}),
         command="can",
-        footer=10,
+        footer=9,
         footer_title="CAN",
     ),
     ActionSpec(

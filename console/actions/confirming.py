@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.actions.refusal import ActionRefused, NotConfirmed
-from console.actions.targets import DEPENDENCY_PREFIX
+from console.actions.targets import subject_of
 from console.facts.action import Guard
 from console.facts.entry import EntryDraft
 from console.facts.text import visible
@@ -13,7 +13,7 @@ from console.journal.identity import is_shared_login, same_person
 from console.journal.protocol import Question
 
 if TYPE_CHECKING:
-    from console.facts.action import Confirmation, PreparedAction
+    from console.facts.action import Confirmation, PreparedAction, Together
     from console.facts.entry import Entry, Who
     from console.journal.protocol import Journal
 
@@ -33,7 +33,7 @@ def check_confirmation(prepared: PreparedAction, confirmation: Confirmation) -> 
         raise _not_confirmed("confirm", f"{prepared.title}: not confirmed, nothing was sent")
     if prepared.confirm_class in ("C2", "C3") and not confirmation.by_yes:
         name = prepared.request.target
-        if confirmation.typed not in (name, name.removeprefix(DEPENDENCY_PREFIX)):
+        if confirmation.typed not in (name, subject_of(name)):
             raise _not_confirmed("typed_name", f"{prepared.title}: its name was not typed, {name}")
     if prepared.confirm_class == "C3" and not (
         confirmation.approved_by or confirmation.break_glass.strip()
@@ -84,11 +84,23 @@ def waiting(journal: Journal, op_id: str, now: float) -> Entry:
     asked = next((each for each in found if each.details.get("step") == "asked"), None)
     if asked is None:
         raise _refused(f"no operation {visible(op_id, 40)} waits for a second person")
-    if any(each.kind == "intent" for each in found):
+    if any(each.kind == "intent" for each in found) or _member_began(journal, asked):
         raise _refused("that operation has gone ahead already")
     if now - asked.at > APPROVAL_SECONDS:
         raise _refused("it waited longer than ten minutes; it has to be asked for again")
     return asked
+
+
+def _member_began(journal: Journal, asked: Entry) -> bool:
+    """Tell whether one of a set has gone ahead, by which its approval would come too late."""
+    members = asked.details.get("members")
+    ops = {
+        str(one.get("op"))
+        for one in (members if isinstance(members, list) else [])
+        if isinstance(one, dict)
+    }
+    began = journal.entries(Question(kinds=("intent",), after_seq=asked.seq)) if ops else ()
+    return any(each.op_id in ops for each in began)
 
 
 def approve(journal: Journal, asked: Entry, me: Who, why: str, now: float) -> Entry:
@@ -114,12 +126,12 @@ def approve(journal: Journal, asked: Entry, me: Who, why: str, now: float) -> En
     )
 
 
-def approval_of(journal: Journal, prepared: PreparedAction, me: Who, now: float) -> str:
-    """Return the account that approved exactly this, empty while nobody has. Blocks."""
-    for entry in journal.entries(Question(op_id=prepared.op_id, kinds=("approval",))):
+def approval_of(journal: Journal, asked: PreparedAction | Together, me: Who, now: float) -> str:
+    """Return the account that approved exactly this, or this set; empty while nobody has."""
+    for entry in journal.entries(Question(op_id=asked.op_id, kinds=("approval",))):
         if (
             entry.details.get("step") == "given"
-            and entry.details.get("digest") == prepared.digest
+            and entry.details.get("digest") == asked.digest
             and now - entry.at <= APPROVAL_SECONDS
             and not same_person(entry.who, me)
             and not is_shared_login(entry.who)

@@ -22,6 +22,7 @@ from console.settings.durations import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.actions.anchoring import Anchoring
     from console.actions.pipeline import Actor
     from console.facts.override import Override
 
@@ -43,11 +44,13 @@ class Keeper:
 
     ``every_seconds`` is the longest pause between two looks. ``tell`` is told what happens. All it
     knows is in the journal, so that a restarted keeper goes on where the last one stopped.
+    ``anchoring`` None anchors nothing.
     """
 
     actor: Actor
     tell: Callable[[str], None]
     every_seconds: float = EVERY_SECONDS
+    anchoring: Anchoring | None = None
     holding: Holding = field(init=False)
     _retry_at: dict[str, float] = field(default_factory=dict)
     _standing_by: bool = False
@@ -99,8 +102,16 @@ class Keeper:
                 await self._end(override)
         await self._watch(overrides)
         holds_seconds = await self.holding.look()
+        await self._anchor()
         left = [self._due_at(each) - self.actor.bench.clock() for each in overrides]
         return min([self.every_seconds, holds_seconds, *(max(0.1, each) for each in left)])
+
+    async def _anchor(self) -> None:
+        if self.anchoring is None:
+            return
+        bench = self.actor.bench
+        if said := await self.anchoring.go(bench.journal, bench.clock()):
+            self.tell(visible(said, 800))
 
     async def _watch(self, overrides: Sequence[Override]) -> None:
         """Write down, once, what is held by hand in the record and no longer so in the world.

@@ -125,8 +125,13 @@ class Actor:
     ) -> None:
         if not confirmation.approved_by:
             return
+        together = confirmation.together
+        if together is not None and (prepared.op_id, prepared.digest) not in together.members:
+            sentence = f"{prepared.title} is not one of what was approved together"
+            raise NotConfirmed((Guard("second_person", "refuse", sentence),))
+        asked = prepared if together is None else together
         found = await asyncio.to_thread(
-            approval_of, self.bench.journal, prepared, self.bench.who, self.bench.clock()
+            approval_of, self.bench.journal, asked, self.bench.who, self.bench.clock()
         )
         if not found and not confirmation.break_glass:
             sentence = f"no second person has approved {prepared.op_id}"
@@ -309,6 +314,8 @@ class Actor:
 
 
 def _gate_name(request: ActionRequest) -> str:
+    if request.decision:
+        return "decide"
     return request.purpose or (request.verb if request.verb in VERBS else "end")
 
 

@@ -149,6 +149,7 @@ def intent_of(
             "purpose": request.purpose,
             "ends_op": request.ends_op,
             "drill": request.drill,
+            "decision": request.decision,
             "to": request.to,
             "value": request.value,
             **({"care": prepared.care} if prepared.care else {}),
@@ -157,6 +158,7 @@ def intent_of(
                 "by_yes": confirmation.by_yes,
                 "approved_by": confirmation.approved_by,
                 "break_glass": confirmation.break_glass,
+                "approved_as": confirmation.together.op_id if confirmation.together else "",
             },
         },
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.care_keys import CARE_WRITES, LOOKS, ROW_PLACES
 from console.actions.handover_keys import HANDOVER
+from console.actions.listings import LISTINGS
 from console.actions.moving import MOVING, needs_rows
 from console.actions.spec import ActionContext, ActionSpec, Place
 from console.actions.writes import WRITES
@@ -323,6 +324,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *CARE_WRITES,
     *LOOKS,
     *HANDOVER,
+    *LISTINGS,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,

@@ -1,9 +1,17 @@
-"""The declared controls, each built when it is first needed: a command acts on one of hundreds."""
+"""The declared controls, each built when it is first needed: a command acts on one of hundreds.
+
+A control can be bound to what an operation is about, so that reading it looks for exactly that:
+``fraud-tags?decision=01KB…`` is the control ``fraud-tags`` with one more variable. The name holds
+all of it, so that after a crash the journal is enough to read it back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from console.controls.protocol import Control
@@ -14,6 +22,12 @@ if TYPE_CHECKING:
 
 ALERTS_PREFIX = "alertmanager:"
 """An alert source that can be told who has an incident, as a control: this and its name."""
+
+
+def bound_name(name: str, variables: Mapping[str, str]) -> str:
+    """Return the name of a control bound to ``variables``; what is empty is left out."""
+    given = {key: value for key, value in variables.items() if value}
+    return f"{name}?{urlencode(given)}" if given else name
 
 
 class ControlShelf(Mapping[str, "Control"]):
@@ -30,7 +44,9 @@ class ControlShelf(Mapping[str, "Control"]):
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._settings.controls or self._place(name) is not None
+        if not isinstance(name, str):
+            return False
+        return self._parted(name)[0] in self._settings.controls or self._place(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._settings.controls)
@@ -41,10 +57,15 @@ class ControlShelf(Mapping[str, "Control"]):
     def _declared(self, name: str) -> Control:
         from console.controls.build import build_control
 
-        return build_control(name, self._settings.controls[name], self._resolver)
+        plain, variables = self._parted(name)
+        declared = self._settings.controls[plain]
+        if variables:
+            # What the operator fixed stays fixed.
+            declared = replace(declared, vars={**variables, **declared.vars})
+        return build_control(name, declared, self._resolver)
 
-    def _place(self, name: object) -> AlertSettings | None:
-        if not isinstance(name, str) or not name.startswith(ALERTS_PREFIX):
+    def _place(self, name: str) -> AlertSettings | None:
+        if not name.startswith(ALERTS_PREFIX):
             return None
         wanted = name.removeprefix(ALERTS_PREFIX)
         found = (each for each in self._settings.alerts if each.kind == "alertmanager")
@@ -62,3 +83,10 @@ class ControlShelf(Mapping[str, "Control"]):
         """Let go of every control that was built."""
         for control in self._made.values():
             await control.aclose()
+
+    def _parted(self, name: str) -> tuple[str, dict[str, str]]:
+        """Return the declared name and the variables it is bound to."""
+        if name in self._settings.controls:
+            return name, {}
+        plain, _, given = name.partition("?")
+        return plain, dict(parse_qsl(given))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 RECENT_SECONDS = 600.0
 LEASE_SECONDS = 20.0
 KEEPER_LEASE = "keeper"
-_OVER_SECONDS = -1.0
 _ACTING = ("intent", "outcome")
 _SETTLING = ("resolved", "observed")
 
@@ -45,8 +44,8 @@ class Standing:
         return tuple(_told(entry, now) for entry in reversed(self.recent))
 
 
-def standing_of(journal: Journal, target: str, me: str, now: float) -> Standing:
-    """Read the record about ``target``; ``me`` is this process as a holder of leases."""
+def standing_of(journal: Journal, target: str, now: float) -> Standing:
+    """Read the record about ``target``."""
     head = journal.head()
     done = journal.entries(
         Question(target=target, kinds=("outcome", "resolved", "observed"), newest=50)
@@ -60,8 +59,8 @@ def standing_of(journal: Journal, target: str, me: str, now: float) -> Standing:
         unsettled=tuple(each for each in journal.unsettled() if each.target == target),
         locked=locked_by(done),
         overrides=overrides_in_force(journal),
-        keeper_lives=bool(holder_of(journal, KEEPER_LEASE, me, now)),
-        busy=holder_of(journal, lease_name(target), me, now),
+        keeper_lives=bool(holder_of(journal, KEEPER_LEASE, now)),
+        busy=holder_of(journal, lease_name(target), now),
     )
 
 
@@ -70,14 +69,10 @@ def lease_name(target: str) -> str:
     return f"act {target}"
 
 
-def holder_of(journal: Journal, name: str, me: str, now: float) -> str:
-    """Return who else holds a lease, empty when nobody does.
-
-    Looking takes a lease that is over already, so that whoever looks is in nobody's way.
-    """
-    looking = f"{me} looking"
-    holder = journal.take_lease(name, looking, _OVER_SECONDS, now).holder
-    return "" if holder == looking else holder
+def holder_of(journal: Journal, name: str, now: float) -> str:
+    """Return who holds a lease, empty when nobody does; looking is in nobody's way."""
+    lease = journal.lease(name, now)
+    return "" if lease is None else lease.holder
 
 
 def locked_by(entries: tuple[Entry, ...]) -> Entry | None:

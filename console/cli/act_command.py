@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.actions.gate_of_writes import require
@@ -72,6 +73,7 @@ async def _act(
     async with opened(shared) as session:
         if not chosen.dry_run:
             require(request.verb, session.actor.mode)
+        request = replace(request, ttl_seconds=ttl_of(chosen, session.bench))
         sight = Sight(session.bench.settings, None, session.bench.clock())
         name = request.target.removeprefix(DEPENDENCY_PREFIX)
         is_dependency = name != request.target

@@ -23,6 +23,7 @@ from console.cli.parsing import flags
 from console.facts.text import visible
 from console.journal import JournalError, open_configured
 from console.settings.durations import DurationError, parse_duration
+from console.settings.schema import SHIFT_END
 
 if TYPE_CHECKING:
     import argparse
@@ -81,7 +82,9 @@ def add_flags(parser: Parser) -> None:
         help="why it is done; required, and stands in the record",
     )
     parser.add_argument(
-        "--ttl", metavar="TIME", help="when a held state ends: 15m, 1h (default), 4h"
+        "--ttl",
+        metavar="TIME",
+        help=f"when a held state ends: 15m, 1h (default), 4h, {SHIFT_END}",
     )
     parser.add_argument("--incident", metavar="ID", default="", help="the incident it belongs to")
     parser.add_argument(
@@ -98,14 +101,25 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="a document for scripts")
 
 
-def ttl_of(chosen: argparse.Namespace) -> float | None:
-    """Return ``--ttl`` in seconds, None where it was not given."""
+def ttl_of(chosen: argparse.Namespace, bench: Bench | None = None) -> float | None:
+    """Return ``--ttl`` in seconds from now, None where it was not given.
+
+    The end of the shift stands in the settings: without a ``bench`` it is not known yet, None.
+    """
     if chosen.ttl is None:
         return None
+    if chosen.ttl.strip() == SHIFT_END:
+        return None if bench is None else _shift_end_seconds(bench)
     try:
         return parse_duration(chosen.ttl)
     except DurationError as fault:
-        raise UsageError(f"--ttl {visible(chosen.ttl, 40)}: {fault}") from fault
+        sentence = f"--ttl {visible(chosen.ttl, 40)}: {fault}, or {SHIFT_END}"
+        raise UsageError(sentence) from fault
+
+
+def _shift_end_seconds(bench: Bench) -> float:
+    now = bench.clock()
+    return float(round(bench.settings.shift.next_end(now) - now))
 
 
 def reason_of(chosen: argparse.Namespace) -> str:

@@ -62,13 +62,23 @@ def _told(asked: Entry) -> str:
     """Return what is asked, by whom and why, with what speaks against it."""
     facts = [
         ("asked by", f"{asked.who.name} ({asked.who.person}@{asked.who.host})"),
-        ("state", f"{asked.before} → {asked.wanted}"),
+        ("state", "" if asked.details.get("members") else f"{asked.before} → {asked.wanted}"),
         ("effect", str(asked.blast.get("effect") or "")),
         ("reason", asked.why),
         ("command", str(asked.details.get("command") or "")),
     ]
+    members = asked.details.get("members")
+    facts += [("member", _member(each)) for each in members] if isinstance(members, list) else []
     guards = asked.details.get("guards")
     facts += [("against", str(each)) for each in guards] if isinstance(guards, list) else []
     lines = [f"  {label:<9}{visible(text, 600)}" for label, text in facts if text]
     title = visible(str(asked.details.get("title")), 200)
     return "\n".join([f"{title}   (operation {asked.op_id})", *lines, ""])
+
+
+def _member(kept: object) -> str:
+    """Return one operation of a set, as the person who asked saw it."""
+    if not isinstance(kept, dict):
+        return ""
+    said = f"{kept.get('title')}: {kept.get('before')} → {kept.get('wanted')}"
+    return f"{said} ({kept.get('effect')})" if kept.get("effect") else said

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One command; its module under ``console.cli`` has ``run(shared, arguments)``.
 
     ``words`` go before the arguments, where one module does several commands.

@@ -29,7 +29,13 @@ from console.journal import (
     Question,
     open_configured,
 )
-from console.journal.anchor import publish_anchor, read_anchors
+from console.journal.anchor import (
+    AnchorPlace,
+    anchor_place,
+    bearer,
+    publish_anchor,
+    read_anchors,
+)
 from console.journal.export import verify_files
 from console.settings.durations import format_duration
 from console.settings.problems import nearest
@@ -41,7 +47,6 @@ if TYPE_CHECKING:
     from console.cli.loading import Prepared
     from console.facts.entry import Entry, EntryKind, JournalHead
     from console.journal import Journal
-    from console.settings.endpoints import AuthSettings
 
 _VERBS = ("list", "show", "verify", "export", "prune", "anchor", "init")
 _LISTED = 50
@@ -79,7 +84,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="a document for scripts")
     parser.add_argument(
-        "--anchor", metavar="WHERE", help="verify: FILE or URL that holds earlier heads"
+        "--anchor",
+        metavar="WHERE",
+        help="verify: FILE or URL that holds earlier heads (default: journal.anchor)",
     )
     parser.add_argument(
         "--anchor-secret", metavar="REF", help="bearer token for the anchor, such as env:TOKEN"
@@ -160,16 +167,17 @@ def _verify(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
 
 
 def _anchors(prepared: Prepared, chosen: argparse.Namespace) -> tuple[JournalHead, ...]:
-    if not chosen.anchor:
+    place = _place(prepared, chosen, chosen.anchor)
+    if place is None:
         return ()
-    return read_anchors(chosen.anchor, auth=_auth(chosen), resolver=prepared.resolver)
+    return read_anchors(place.where, auth=place.auth, resolver=prepared.resolver)
 
 
-def _auth(chosen: argparse.Namespace) -> AuthSettings | None:
-    from console.settings.endpoints import AuthSettings
-
-    secret = chosen.anchor_secret
-    return None if not secret else AuthSettings(type="bearer", secret=secret)
+def _place(prepared: Prepared, chosen: argparse.Namespace, named: str | None) -> AnchorPlace | None:
+    """Return the anchor named on the command line, else the configured one."""
+    if named:
+        return AnchorPlace(named, bearer(chosen.anchor_secret))
+    return anchor_place(prepared.loaded.settings.journal.anchor)
 
 
 def _export(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
@@ -233,15 +241,18 @@ def _prune(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
 
 
 def _anchor(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
-    if not chosen.what:
-        raise UsageError("name the place: midwatch journal anchor FILE, or a URL")
     prepared = prepare(flags(shared), needs_source=False)
+    place = _place(prepared, chosen, chosen.what)
+    if place is None:
+        raise UsageError(
+            "name the place: midwatch journal anchor FILE, or a URL, or set journal.anchor"
+        )
     with _Opened(shared, prepared) as journal:
         judged = journal.verify()
     # Anchoring a chain that is already broken would make the break look proven.
     if not judged.ok or judged.head is None:
         raise CommandError(f"nothing was anchored: {judged.sentence}")
-    publish_anchor(chosen.what, judged.head, auth=_auth(chosen), resolver=prepared.resolver)
+    publish_anchor(place.where, judged.head, auth=place.auth, resolver=prepared.resolver)
     print(f"entry {judged.head.seq} {judged.head.hash} anchored")
     return exits.OK
 

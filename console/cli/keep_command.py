@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from console.actions.anchoring import Anchoring
 from console.actions.gate_of_writes import require
 from console.actions.keeper import Keeper
 from console.actions.overrides import overrides_in_force
@@ -15,11 +16,14 @@ from console.cli.acting import DONE, NOTHING_CHANGED, opened, run_async
 from console.cli.exits import UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.text import visible
+from console.journal.anchor import anchor_place
 from console.settings.durations import DurationError, parse_duration
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+
+    from console.cli.acting import Session
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 60.0
 
@@ -47,7 +51,7 @@ def _every(text: str) -> float:
 async def _keep(shared: argparse.Namespace, every_seconds: float, *, once: bool) -> int:
     async with opened(shared, _quiet) as session:
         require("end", session.actor.mode)
-        keeper = Keeper(session.actor, _tell, every_seconds)
+        keeper = Keeper(session.actor, _tell, every_seconds, _anchoring(session))
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,6 +66,14 @@ async def _keep(shared: argparse.Namespace, every_seconds: float, *, once: bool)
         now = session.bench.clock()
         left = await asyncio.to_thread(overrides_in_force, session.bench.journal)
         return NOTHING_CHANGED if any(each.state(now) == "overdue" for each in left) else DONE
+
+
+def _anchoring(session: Session) -> Anchoring | None:
+    declared = session.bench.settings.journal.anchor
+    place = anchor_place(declared)
+    if declared is None or place is None:
+        return None
+    return Anchoring(place, declared.every_seconds, session.prepared.resolver)
 
 
 def _quiet(_stage: str, _sentence: str) -> None:

@@ -14,7 +14,7 @@ from console.actions.gate_of_writes import require
 from console.actions.overrides import overrides_in_force
 from console.actions.recovery import note_truth
 from console.actions.refusal import ActionRefused
-from console.actions.standing import KEEPER_LEASE, holder_name, holder_of, lease_name
+from console.actions.standing import KEEPER_LEASE, holder_of, lease_name
 from console.actions.watching import note_ended_by_service
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.cli.acting import (
@@ -63,6 +63,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         case "resolve":
             return run_async(_resolve(shared, chosen, reason_of(chosen)))
         case _:
+            if command != "end":
+                ttl_of(chosen)
             return run_async(_way(command, shared, chosen, reason_of(chosen)))
 
 
@@ -94,8 +96,7 @@ async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
         now = bench.clock()
         found = await asyncio.to_thread(overrides_in_force, bench.journal)
         found = await note_ended_by_service(bench, found)
-        me = holder_name(bench.who, "looking")
-        keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, me, now)
+        keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, now)
         if as_json:
             made = {
                 "schema": SCHEMA,
@@ -139,7 +140,8 @@ def _whole(seconds: float | None) -> str:
 def _footing(found: Sequence[Override], keeper: str, now: float) -> str:
     if not found:
         return "nothing is held by hand\n"
-    lacking = [each for each in found if each.enforced_by != "service" and not keeper]
+    lives = bool(keeper)
+    lacking = [each for each in found if each.enforcer(keeper_lives=lives) == "nobody"]
     if lacking:
         return f"{len(lacking)} with NO END enforced: no keeper runs; start: midwatch keep\n"
     return f"keeper: {visible(keeper, 200)}\n" if keeper else ""
@@ -161,7 +163,7 @@ def document(override: Override, now: float, *, keeper_lives: bool) -> dict[str,
         "left_seconds": None if left is None else round(left, 1),
         "state": override.state(now, keeper_lives=keeper_lives),
         "ends_in": override.ends_in,
-        "enforced_by": override.enforced_by,
+        "enforced_by": override.enforcer(keeper_lives=keeper_lives),
         "certain": override.certain,
         "lost": override.lost or None,
         "drill": override.drill,
@@ -184,14 +186,18 @@ async def _way(
             return await do_care(session, care, as_json=chosen.json, dry_run=chosen.dry_run)
         if command == "undo":
             snapshot = await look(session, (), instant=True)
-            prepared = await prepare_undo(actor, chosen.op, reason, ttl_of(chosen), snapshot)
+            prepared = await prepare_undo(
+                actor, chosen.op, reason, ttl_of(chosen, session.bench), snapshot
+            )
             return await ask_and_do(session, prepared, chosen)
         override = await asyncio.to_thread(actor.override, chosen.op)
         if command == "end":
             prepared = await prepare_end(actor, override, reason)
         else:
             snapshot = await look(session, (override.target,), instant=True)
-            prepared = await prepare_renew(actor, override, reason, ttl_of(chosen), snapshot)
+            prepared = await prepare_renew(
+                actor, override, reason, ttl_of(chosen, session.bench), snapshot
+            )
         return await ask_and_do(session, prepared, chosen)
 
 
@@ -239,8 +245,7 @@ def _operation(bench: Bench, op: str) -> tuple[Entry, bool]:
     intent = next((each for each in found if each.kind == "intent"), None)
     if intent is None:
         raise ActionRefused.forbidden("unknown_op", f"{visible(op, 60)} names no operation")
-    me = holder_name(bench.who, "resolving")
-    busy = holder_of(bench.journal, lease_name(intent.target), me, bench.clock())
+    busy = holder_of(bench.journal, lease_name(intent.target), bench.clock())
     if busy:
         raise ActionRefused.forbidden("busy", f"{busy} is acting on it now; wait and look again")
     return intent, any(each.kind == "outcome" for each in found)

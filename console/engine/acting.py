@@ -9,30 +9,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.actions.caring import care_for
-from console.actions.confirming import APPROVAL_SECONDS, approval_of, ask_approval
+from console.actions.confirming import APPROVAL_SECONDS, approval_of
+from console.actions.decided import decisions_in, find_decision
+from console.actions.decisions import write_decision
 from console.actions.gate import ARMED_SECONDS, Arming
 from console.actions.handover_keys import ACCEPT
 from console.actions.handovers import handovers_in, require_writes, to_accept, write_handover
+from console.actions.many import ask_for
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
+from console.actions.sending import prepare_with_sends
 from console.actions.shelf import ControlShelf
 from console.actions.taking_over import accept_with_holds
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
+from console.facts.action import Together
 from console.facts.text import visible
-from console.journal.errors import JournalError
+from console.journal.errors import JournalError, TargetTouchedError
 from console.journal.identity import gather_who, is_shared_login
 from console.journal.opening import declared_name, open_configured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
     from console.actions.handovers import HandoverWish
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.entry import Entry, Who
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
@@ -148,8 +155,10 @@ class Acting:
         actor = Actor(await self._bench(), self.state.mode, progress)
         return await actor.perform(prepared, confirmation)
 
-    async def second_person(self, prepared: PreparedAction) -> str:
+    async def second_person(self, actions: Sequence[PreparedAction]) -> str:
         """Ask on the shared journal and wait for ``midwatch approve``; return who approved.
+
+        Several are asked about, and approved, as one set.
 
         Raises `ActionRefused` where nobody can be asked or nobody answers, and ``JournalError``.
         """
@@ -160,11 +169,12 @@ class Acting:
                 "a second person can only be asked on a shared journal (postgresql://…); "
                 "give a break-glass reason instead",
             )
-        await asyncio.to_thread(ask_approval, bench.journal, prepared, bench.clock())
+        asked = actions[0] if len(actions) == 1 else Together.of(actions)
+        await asyncio.to_thread(ask_for, bench.journal, actions, bench.clock())
         until = bench.clock() + APPROVAL_SECONDS
         while bench.clock() < until:
             by = await asyncio.to_thread(
-                approval_of, bench.journal, prepared, bench.who, bench.clock()
+                approval_of, bench.journal, asked, bench.who, bench.clock()
             )
             if by:
                 return by
@@ -172,6 +182,23 @@ class Acting:
         raise ActionRefused.forbidden(
             "second_person", "nobody approved within ten minutes; nothing was sent"
         )
+
+    async def prepare_decision(
+        self, wish: DecisionWish, sinks: Collection[str] | None, snapshot: Snapshot | None
+    ) -> PreparedDecision:
+        """Return a decision as it would stand now; raises `ActionRefused` and ``JournalError``."""
+        actor = Actor(await self._bench(), self.state.mode)
+        return await prepare_with_sends(actor, wish, snapshot, sinks)
+
+    async def write_decision(self, prepared: PreparedDecision) -> DecisionRecord:
+        """Write a decision that a person confirmed; raises `ActionRefused` and ``JournalError``."""
+        bench, mode = await self._bench(), self.state.mode
+        try:
+            await asyncio.to_thread(write_decision, bench.journal, prepared, mode, confirmed=True)
+        except TargetTouchedError as fault:
+            raise ActionRefused.forbidden("superseded", fault.sentence) from fault
+        decided = await asyncio.to_thread(decisions_in, bench.journal, prepared.decision.model)
+        return find_decision(decided, prepared.decision.id)
 
     async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""

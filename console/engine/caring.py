@@ -25,7 +25,8 @@ def cared(
     if not log:
         return observed, {}
     before = () if latest is None else latest.incidents
-    begins = {**begins_of(before), **begins_of(observed.incidents)}
+    # What is listed keeps its beginning, though the alert it began with may be over.
+    begins = {**begins_of(observed.incidents), **begins_of(before)}
     care = fold_care(log, begins, now)
     return replace(observed, incidents=with_care(observed.incidents, care)), care
 

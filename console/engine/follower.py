@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.actions.care import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
+from console.actions.decided import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
 from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
+from console.actions.standing import KEEPER_LEASE
 from console.facts.record import BrokenEntry, Record
 from console.journal import BrokenEntryError, JournalError, Question
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from console.actions.care import CareLog
+    from console.facts.decision import DecisionRecord
     from console.facts.entry import Entry, JournalHead
     from console.facts.override import Override
     from console.journal import Journal
@@ -28,11 +31,15 @@ _MOST_BROKEN = 20
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The record, what is in force by it, and what people wrote about each incident."""
+    """The record, what is in force by it, what people wrote about incidents, and what was decided.
+
+    ``decisions`` are the oldest first.
+    """
 
     record: Record
     overrides: tuple[Override, ...] = ()
     care: CareLog = field(default_factory=dict)
+    decisions: tuple[DecisionRecord, ...] = ()
 
 
 class Follower:
@@ -54,6 +61,7 @@ class Follower:
         self._record = Record("starting")
         self._overrides: tuple[Override, ...] = ()
         self._care: CareLog = {}
+        self._decided = Decided()
 
     def read(self, now: float) -> Followed:
         """Read what is new; a journal that cannot be read leaves what was known, and says why."""
@@ -62,7 +70,10 @@ class Follower:
         except JournalError as fault:
             self._let_go()
             self._record = replace(self._record, state="unreadable", sentence=fault.sentence)
-        return Followed(self._record, self._overrides, self._care)
+        keeper = self._record.keeper
+        kept = None if keeper is None else bool(keeper)
+        overrides = tuple(replace(each, kept=kept) for each in self._overrides)
+        return Followed(self._record, overrides, self._care, self._decided.records)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -85,8 +96,15 @@ class Follower:
         if self._record.read_at is None:
             self._begin(journal, head, now)
         self._go_on(journal)
+        lease = journal.lease(KEEPER_LEASE, now)
         self._record = replace(
-            self._record, state="open", place=journal.place, sentence="", read_at=now
+            self._record,
+            state="open",
+            place=journal.place,
+            sentence="",
+            read_at=now,
+            keeper="" if lease is None else lease.holder,
+            keeper_until=None if lease is None else lease.expires_at,
         )
 
     def _is_absent(self) -> bool:
@@ -121,6 +139,8 @@ class Follower:
         since = now - CARE_LOOKBACK_SECONDS
         cared = journal.listing(Question(kinds=CARE_KINDS, before_seq=last + 1, since=since))
         self._care = care_log(self._here(self._sound(cared)), {})
+        decided = journal.listing(Question(kinds=DECISION_KINDS_OF_ENTRY, before_seq=last + 1))
+        self._decided = fold_decisions(self._mine(self._sound(decided)))
         newest = journal.listing(Question(newest=RECENT, before_seq=last + 1))
         self._record = replace(
             self._record,
@@ -136,7 +156,9 @@ class Follower:
             for each in found:
                 self._follow(each)
             sound = self._sound(found)
-            self._overrides = fold_overrides(self._mine(sound), self._overrides)
+            mine = self._mine(sound)
+            self._overrides = fold_overrides(mine, self._overrides)
+            self._decided = fold_decisions(mine, self._decided)
             self._care = care_log(self._here(sound), self._care)
             kept = (*reversed(sound), *self._record.entries)[:RECENT]
             self._record = replace(self._record, entries=kept)
@@ -167,9 +189,7 @@ class Follower:
         An end counts whoever writes it, because a keeper may call its environment otherwise.
         """
         return [
-            each
-            for each in entries
-            if each.kind != "override" or each.environment == self._environment
+            each for each in entries if not _begins(each) or each.environment == self._environment
         ]
 
     def _here(self, entries: Sequence[Entry]) -> list[Entry]:
@@ -191,9 +211,16 @@ class Follower:
         self._record = Record("starting", broken=self._record.broken)
         self._overrides = ()
         self._care = {}
+        self._decided = Decided()
         self._hash = None
 
     def _let_go(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+
+
+def _begins(entry: Entry) -> bool:
+    """Tell whether an entry begins what later ones are about, and so belongs to one environment."""
+    taken = entry.kind == "decision" and entry.details.get("step") == "taken"
+    return taken or entry.kind == "override"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
     from console.actions.outlook import Outlook
     from console.facts.action import (
         ActionRequest,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         PreparedAction,
     )
     from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.drift import Distribution
     from console.facts.incident_view import IncidentView
     from console.facts.reading import ReadingState
@@ -197,13 +199,34 @@ class EngineHandle(Protocol):
         ...
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
-        """Ask for a second person and wait up to ten minutes; ``deliver`` gets the account."""
+        """Ask for a second person and wait up to ten minutes; ``deliver`` gets the account.
+
+        Several actions are approved as one set, under the first one's id.
+        """
         ...
 
     def forget_approval(self, op_id: str) -> None:
         """Wait no longer for the second person of an operation."""
+        ...
+
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
+    ) -> None:
+        """Freeze the evidence and weigh a decision, with what would be sent of it.
+
+        ``sinks`` None are all that are declared and make sense, an empty one none.
+        """
+        ...
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        """Write a decision that a person confirmed; what it sends is performed afterwards."""
         ...
 
     def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:

@@ -285,7 +285,7 @@ async def _within(
         intervals = [(intervals[0][0], intervals[-1][1])]
     parts = [await _amount(seen, counted, begin, end, span.now) for begin, end in intervals]
     unknown = next((part for part in parts if part.value is None), None)
-    return unknown or Part(sum(part.value or 0.0 for part in parts))
+    return unknown or Part(sum((part.value or 0.0 for part in parts), 0.0))
 
 
 def _runs(series: Series, held: Mask, step: float, until: float) -> list[tuple[float, float]]:

@@ -140,16 +140,18 @@ class IncidentViews:
             care=care,
         )
         spans = hurt_spans(events)
-        began = min((since, *(span.began_at for span in spans)))
+        began = min([since, *(span.began_at for span in spans)])
         asked = await self._asked(incident, found, missing, Span(began, until, now))
         clock = clock_of(incident, care, events, spans)
         overrides = _overrides(incident, snapshot, since)
-        models = tuple(map(_state, found, asked.bad_ratios))
+        models = tuple(
+            _state(seen, bad, snapshot) for seen, bad in zip(found, asked.bad_ratios, strict=True)
+        )
         checks = close_checks(
             CloseFacts(
                 now,
                 care,
-                _with_queues(models, found, snapshot),
+                models,
                 overrides,
                 asked.impact.lower_level,
                 _decisions(incident, snapshot),
@@ -231,10 +233,10 @@ class IncidentViews:
         kept = self._kept.get(key)
         if kept is not None and span.now - kept.at < FRESH_SECONDS:
             return kept
-        impact, *ratios = await asyncio.gather(
+        impact, ratios = await asyncio.gather(
             measure_impact(found, missing, span), _ratios(found, span.now)
         )
-        made = _Asked(span.now, impact, ratios[0])
+        made = _Asked(span.now, impact, ratios)
         while len(self._kept) >= _MOST_KEPT:
             self._kept.pop(next(iter(self._kept)))
         self._kept[key] = made
@@ -248,29 +250,20 @@ async def _ratios(found: Sequence[Seen], now: float) -> tuple[Part, ...]:
     return (*asked, *rest)
 
 
-def _state(seen: Seen, bad: Part) -> ModelState:
+def _state(seen: Seen, bad: Part, snapshot: Snapshot) -> ModelState:
+    row = snapshot.index[seen.row.model]
+    bad_rate = snapshot.reading("bad_rate", row).value
     return ModelState(
         seen.name,
         bad.value,
         bad.unknown,
+        None if bad_rate is None else bad_rate * 60.0,
         visible(seen.route.target, 60),
         visible(seen.route.level, 10),
+        oldest=snapshot.reading("review_oldest", row).value,
         sla=seen.row.review_sla_seconds,
+        has_reviews=snapshot.reading("review_depth", row).value is not None,
     )
-
-
-def _with_queues(
-    models: Sequence[ModelState], found: Sequence[Seen], snapshot: Snapshot
-) -> tuple[ModelState, ...]:
-    from dataclasses import replace
-
-    made = []
-    for state, seen in zip(models, found, strict=True):
-        row = snapshot.index[seen.row.model]
-        depth = snapshot.reading("review_depth", row)
-        oldest = snapshot.reading("review_oldest", row)
-        made.append(replace(state, oldest=oldest.value, has_reviews=depth.value is not None))
-    return tuple(made)
 
 
 def _overrides(incident: Incident, snapshot: Snapshot, since: float) -> tuple[Override, ...]:

@@ -22,6 +22,7 @@ from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
 from console.engine.score_series import PSI
+from console.engine.told import ChangeDesk
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
+    from console.engine.told import MakeTeller
     from console.facts.drift import Distribution
     from console.facts.entry import Entry, Verification
     from console.facts.incident_view import IncidentView
@@ -76,6 +78,7 @@ class Engine:
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
         make_reader: MakeReader | None = None,
+        make_teller: MakeTeller | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
@@ -88,6 +91,7 @@ class Engine:
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
         self._alerts = AlertDesk(loaded.settings, make_reader)
+        self._told_changes = ChangeDesk(loaded.settings, make_teller)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock)
@@ -128,6 +132,7 @@ class Engine:
         for poller in self._pollers.values():
             poller.hasten()
         self._alerts.hasten()
+        self._told_changes.hasten()
         self._wake.set()
 
     async def tick(self) -> Snapshot:
@@ -151,6 +156,7 @@ class Engine:
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()
+        await self._told_changes.close()
         await self._records.close()
 
     async def journal_page(self, before_seq: int) -> RecordPage:
@@ -266,6 +272,7 @@ class Engine:
         self._pollers = pollers
         self._desk.configure(settings)
         await self._alerts.configure(settings)
+        await self._told_changes.configure(settings)
         if self._records.configure(settings):
             # What another journal said is no news by its absence from this one.
             self._memory = replace(self._memory, held=None)
@@ -283,7 +290,7 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
-        self._alert_polls = self._alerts.start(now)
+        self._alert_polls = [*self._alerts.start(now), *self._told_changes.start(now)]
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
@@ -306,7 +313,8 @@ class Engine:
         self._tick += 1
         dependencies = () if self.latest is None else self.latest.dependencies
         known = self._records.known(now)
-        observed = self._alerts.observe(self._desk.observe(), rows, dependencies, now)
+        observed = self._told_changes.observe(self._desk.observe(), now)
+        observed = self._alerts.observe(observed, rows, dependencies, now)
         observed, care = cared(observed, known.care, self.latest, now)
         snapshot, self._memory = evaluate(
             rows,
@@ -321,9 +329,9 @@ class Engine:
             overrides=known.overrides,
             record=known.record,
             care=care,
+            decisions=known.decisions,
         )
-        snapshot = self._alerts.gather(snapshot, remembers=remembers)
-        snapshot = with_care_after(snapshot)
+        snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
         if remembers:
             self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])

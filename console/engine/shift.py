@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from console.actions.decided import decisions_of
 from console.actions.handovers import NEWEST
 from console.engine.handle import Refused
 from console.facts.entry import JournalHead
@@ -45,7 +44,6 @@ async def shift_facts(
         handovers = await records.entries(
             Question(kinds=("handover", "handover_accepted"), newest=NEWEST)
         )
-        decided = await records.entries(Question(kinds=("decision", "approval")))
     except JournalError as fault:
         return ShiftFacts(
             snapshot.environment,
@@ -61,7 +59,7 @@ async def shift_facts(
         entries=entries,
         handovers=handovers or (),
         views=views,
-        decisions=decisions_of(decided or ()).records,
+        decisions=snapshot.decisions,
         head=_head(record),
         journal_place=record.place,
         journal_problem="it is not read here" if found is None and record.state == "off" else "",

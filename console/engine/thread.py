@@ -20,11 +20,13 @@ from console.journal.errors import JournalError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
     from console.actions.outlook import Outlook
     from console.engine.acting import Acting
     from console.engine.service import Engine
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
     from console.facts.incident_view import IncidentView
@@ -225,11 +227,11 @@ class EngineThread(HandsOverAside):
         self._spawn_acting(perform, deliver)
 
     def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
         """Ask for a second person and wait for the answer."""
         self._spawn_acting(
-            lambda acting: acting.second_person(prepared), deliver, waits_for=prepared.op_id
+            lambda acting: acting.second_person(actions), deliver, waits_for=actions[0].op_id
         )
 
     def forget_approval(self, op_id: str) -> None:
@@ -241,6 +243,23 @@ class EngineThread(HandsOverAside):
                 task.cancel()
 
         self._call(forget)
+
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
+    ) -> None:
+        """Freeze the evidence and weigh a decision."""
+        self._spawn_acting(
+            lambda acting: acting.prepare_decision(wish, sinks, self.latest), deliver
+        )
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        """Write a decision that a person confirmed."""
+        self._spawn_acting(lambda acting: acting.write_decision(prepared), deliver)
 
     def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
         """Do something about an incident at once."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from console.facts.control import JsonValue, PreparedChange
     from console.facts.entry import ConfirmClass, Json
@@ -33,7 +34,8 @@ class ActionRequest:
 
     ``verb`` is a name of `console.actions.verbs`, ``target`` a model or ``dep:NAME``. ``to`` is a
     rung of the ladder, ``value`` a confidence threshold (0–1), ``ttl_seconds`` None takes the
-    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes.
+    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes,
+    ``decision`` the retraining decision that is sent on; ``verb`` is then where to.
     """
 
     verb: str
@@ -46,6 +48,7 @@ class ActionRequest:
     purpose: Purpose = ""
     ends_op: str = ""
     drill: bool = False
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +169,35 @@ class PreparedAction:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Several operations that one second person confirms as one: each one's id and digest."""
+
+    members: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, actions: Iterable[PreparedAction]) -> Together:
+        """Return the set of exactly these."""
+        return cls(tuple((one.op_id, one.digest) for one in actions))
+
+    @property
+    def op_id(self) -> str:
+        """The id that the set is approved under: its first operation's."""
+        return self.members[0][0]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every id and digest in their order: one more, one less, and it differs."""
+        said = "\n".join(f"{op_id} {digest}" for op_id, digest in self.members)
+        return hashlib.sha256(f"together\n{said}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmation:
     """How a person said yes.
 
     ``typed`` is the target's name as typed (C2), ``approved_by`` the second person's account (C3),
     ``break_glass`` the reason for going without, ``by_yes`` that ``--yes`` stood for the asking.
+    ``together`` is the set that the second person confirmed, None for this operation alone.
     """
 
     yes: bool = False
@@ -178,6 +205,7 @@ class Confirmation:
     approved_by: str = ""
     break_glass: str = ""
     by_yes: bool = False
+    together: Together | None = None
 
 
 @dataclass(frozen=True, slots=True)

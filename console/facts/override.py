@@ -20,7 +20,8 @@ class Override:
 
     ``op_id`` is the operation that began it, ``seq`` that entry. ``enforced_by`` says who ends it,
     ``end`` how. ``certain`` is False where reading back could not tell whether it took hold, and
-    ``lost`` the state it was found in instead, before its end.
+    ``lost`` the state it was found in instead, before its end. ``kept`` tells whether a keeper
+    lived when the journal was last read, None where that is not known.
     """
 
     op_id: str
@@ -43,22 +44,32 @@ class Override:
     to: str = ""
     value: float | None = None
     lost: str = ""
+    kept: bool | None = None
 
     def left_seconds(self, now: float) -> float | None:
         """Return the seconds until it ends, negative when overdue, None without an end."""
         return None if self.ends_at is None else self.ends_at - now
 
+    def enforcer(self, *, keeper_lives: bool | None = None) -> Enforcer:
+        """Return who ends it as things are now.
+
+        ``keeper_lives`` None takes what was last read; where nothing was, who was to end it when
+        it began.
+        """
+        lives = self.kept if keeper_lives is None else keeper_lives
+        if self.enforced_by == "service" or lives is None:
+            return self.enforced_by
+        return "keeper" if lives else "nobody"
+
     def state(self, now: float, *, keeper_lives: bool | None = None) -> OverrideState:
-        """Return how it stands at ``now``; ``keeper_lives`` None takes what was so at its begin."""
+        """Return how it stands at ``now``; ``keeper_lives`` as for `enforcer`."""
         left = self.left_seconds(now)
         if left is None:
             return "no end"
         if left < 0:
             return "overdue"
-        if self.enforced_by != "service":
-            kept = self.enforced_by == "keeper" if keeper_lives is None else keeper_lives
-            if not kept:
-                return "no end"
+        if self.enforcer(keeper_lives=keeper_lives) not in ("service", "keeper"):
+            return "no end"
         return "ends soon" if left <= WARN_SECONDS else "in force"
 
     @property

@@ -26,6 +26,8 @@ class Record:
 
     ``sentence`` says why it cannot be read and what to do. ``entries`` are the newest, newest
     first, and ``broken`` what did not belong among what was read since ``followed_from``.
+    ``keeper`` is who ends overrides (``midwatch keep``) and ``keeper_until`` how long that counts
+    without another sign of life; empty is nobody, and None that it was never read.
     """
 
     state: RecordState = "off"
@@ -36,6 +38,8 @@ class Record:
     followed_from: int = 0
     entries: tuple[Entry, ...] = ()
     broken: tuple[BrokenEntry, ...] = ()
+    keeper: str | None = None
+    keeper_until: float | None = None
 
     @property
     def trusted(self) -> bool:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from console.facts.severity import Finding, Route
     from console.facts.snapshot import Dependency
     from console.fleet.evidence import Evidence
-    from console.fleet.labels import Fold
+    from console.fleet.labels import Fold, Identity
+    from console.fleet.observed import LabelledValue, Observed
     from console.fleet.routes import RouteFacts
+    from console.fleet.statics import Statics
 
     Codes = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
@@ -176,23 +178,72 @@ def _subject(override: Override) -> str:
 
 
 def identity_changes(
-    present: Mapping[str, tuple[str, str]], before: Mapping[str, tuple[str, str]], now: float
+    present: Mapping[str, Identity], before: Mapping[str, Identity], now: float
 ) -> tuple[list[Change], frozenset[str]]:
-    """Tell whose version or code changed, and return those models.
+    """Tell whose version, code or training data changed, and return those models.
 
     A version that was not known before is learned, not changed.
     """
     found = []
-    for model, (version, code) in present.items():
-        old_version, old_code = before.get(model, ("", ""))
-        if version != old_version and version and old_version:
-            text = f"{name(model)} went from {name(old_version)} to {name(version)}"
-            found.append(Change(now, model, text))
-        elif code != old_code and code and old_code:
-            text = f"{name(model)} runs other code: {name(old_code)} to {name(code)}"
+    for model, identity in present.items():
+        text = _became(model, before.get(model), identity)
+        if text:
             found.append(Change(now, model, text))
     models = frozenset(change.subject for change in found)
-    return _few(found, "models changed version or code"), models
+    return _few(found, "models changed version, code or data"), models
+
+
+_MADE_OF = (
+    ("version", "went from {} to {}"),
+    ("code", "runs other code: {} to {}"),
+    ("data_snapshot", "learned from other data: {} to {}"),
+    ("trained_at", "was trained anew: {} to {}"),
+)
+
+
+def _became(model: str, before: Identity | None, now: Identity) -> str:
+    """Return the first thing that differs in words, from the version down; empty for nothing."""
+    for part, words in _MADE_OF if before is not None else ():
+        old, new = getattr(before, part), getattr(now, part)
+        if old and new and old != new:
+            return f"{name(model)} {words.format(name(old), name(new))}"
+    return ""
+
+
+def told_changes(
+    observed: Observed, statics: Statics, earlier: Sequence[Change], now: float
+) -> list[Change]:
+    """Return what others tell of the last day and was not told yet, at the time they give.
+
+    These are no differences from an evaluation before, so that a console that has just begun
+    knows them too.
+    """
+    known = {(one.at, one.subject, one.text) for one in earlier}
+    starts = process_starts(observed.labelled.get("process_start", ()), statics, now)
+    found = (*observed.told, *starts)
+    return [
+        one
+        for one in found
+        if now - one.at <= KEPT_SECONDS and (one.at, one.subject, one.text) not in known
+    ]
+
+
+def process_starts(began: Iterable[LabelledValue], statics: Statics, now: float) -> list[Change]:
+    """Tell whose newest process began within the last day: a deploy, or a crash.
+
+    ``began`` holds Unix seconds; processes that serve many models are told once a moment.
+    """
+    by_start: dict[float, list[str]] = {}
+    for item in began:
+        if item.labels[0] in statics.index and 0.0 <= now - item.value <= KEPT_SECONDS:
+            by_start.setdefault(item.value, []).append(item.labels[0])
+    found = []
+    for at, models in by_start.items():
+        if len(models) > TOLD_AT_ONCE:
+            found.append(Change(at, "", f"a process that serves {len(models)} models started"))
+            continue
+        found += [Change(at, model, f"a process of {name(model)} started") for model in models]
+    return found
 
 
 def level_changes(

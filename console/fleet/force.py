@@ -49,8 +49,9 @@ def ends_word(override: Override, now: float) -> str:
 
 
 def enforcer_word(override: Override) -> str:
-    """Return who ends it: "service", "keeper", or "NO END" where nobody does."""
-    return override.enforced_by if override.enforced_by in ("service", "keeper") else "NO END"
+    """Return who ends it now: "service", "keeper", or "NO END" where nobody does."""
+    enforcer = override.enforcer()
+    return enforcer if enforcer in ("service", "keeper") else "NO END"
 
 
 def sentence_of(override: Override, now: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.facts.text import visible
-from console.signals.units import format_age, format_clock
+from console.signals.units import format_age, format_clock, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,8 +117,10 @@ def _harm(facts: CanFacts) -> list[str]:
     hurt = [span for span in facts.spans if span.ended_at is None]
     if hurt:
         names = _few(list(dict.fromkeys(span.model for span in hurt)))
-        seen = f", {hurt[-1].text}" if len(hurt) == 1 and hurt[-1].text else ""
-        return [f"Users of {names} are hurt since {format_clock(hurt[0].began_at)}{seen}."]
+        rates = [one.bad_per_minute for one in facts.models if one.bad_per_minute is not None]
+        now = f", {format_value(float(round(sum(rates))), 'count')} bad requests a minute"
+        began = format_clock(hurt[0].began_at)
+        return [f"Users of {names} are hurt since {began}{now if rates else ''}."]
     if facts.clock.mitigated_at is not None:
         return [f"Users are no longer hurt since {format_clock(facts.clock.mitigated_at)}."]
     return []

@@ -23,13 +23,15 @@ class ModelState:
     """How one model of an incident stands now; ``model`` is harmless to show.
 
     ``bad_ratio`` is the share (0-1) of bad requests within the last 30 minutes; where it is None
-    ``bad_unknown`` says why. ``level`` is the rung in force, empty where nobody tells; ``oldest``
-    is the age of the oldest waiting review, ``sla`` how old it may get, both in seconds.
+    ``bad_unknown`` says why; ``bad_per_minute`` is how many there are now. ``level`` is the rung in
+    force, empty where nobody tells; ``oldest`` is the age of the oldest waiting review, ``sla``
+    how old it may get, both in seconds.
     """
 
     model: str
     bad_ratio: float | None = None
     bad_unknown: str = "not measured"
+    bad_per_minute: float | None = None
     route: str = ""
     level: str = ""
     oldest: float | None = None

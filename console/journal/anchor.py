@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,36 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from console.settings.endpoints import AuthSettings
+    from console.settings.schema import AnchorSettings
     from console.settings.secrets import SecretResolver
 
 LARGEST_ANCHOR_BYTES = 8 * 1024 * 1024
 TIMEOUT_SECONDS = 10.0
 _HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorPlace:
+    """A file's path or a URL, and the proof that the URL asks for."""
+
+    where: str
+    auth: AuthSettings | None = None
+
+
+def anchor_place(declared: AnchorSettings | None) -> AnchorPlace | None:
+    """Return the place that the configuration declares, None where it declares none."""
+    if declared is None:
+        return None
+    if declared.url is None:
+        return AnchorPlace(declared.file or "")
+    return AnchorPlace(declared.url, bearer(declared.secret))
+
+
+def bearer(secret: str | None) -> AuthSettings | None:
+    """Return the proof made of a token's reference, None without one."""
+    from console.settings.endpoints import AuthSettings
+
+    return AuthSettings(type="bearer", secret=secret) if secret else None
 
 
 def publish_anchor(

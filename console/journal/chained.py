@@ -194,6 +194,10 @@ class ChainedJournal:
         """Take or renew a lease; return the one in force."""
         return self._thread.run(lambda store: store.take_lease(name, holder, ttl_seconds, now))
 
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force, without taking it."""
+        return self._thread.run(lambda store: store.lease(name, now))
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give a lease back."""
         self._thread.run(lambda store: store.drop_lease(name, holder))

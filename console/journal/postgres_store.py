@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from console.facts.entry import Lease
+from msgspec.structs import replace
+
 from console.journal import sql
 from console.journal.chain import tail_of
 from console.journal.errors import JournalError, JournalUncertainError, TargetTouchedError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from console.facts.entry import Segment
+    from console.facts.entry import Lease, Segment
     from console.journal.chain import Row, Tail
     from console.journal.protocol import Question
     from console.settings.hidden import SecretValue
@@ -243,12 +244,20 @@ class PostgresStore:
                 now = self._clock()
                 self._execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
                 found = self._execute(sql.LEASE, (name,))[0]
-            return Lease(
-                name=str(found[0]),
-                holder=str(found[1]),
-                expires_at=float(str(found[2])),
-                fence=int(str(found[3])),
-            )
+            return sql.lease_of(found)
+
+        return self._again_if_lost(go)
+
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force by the server's clock, its end told on the caller's."""
+
+        def go() -> Lease | None:
+            found = self._execute(sql.LEASE, (name,))
+            if not found:
+                return None
+            lease = sql.lease_of(found[0])
+            left_seconds = lease.expires_at - self._clock()
+            return replace(lease, expires_at=now + left_seconds) if left_seconds > 0 else None
 
         return self._again_if_lost(go)
 

@@ -112,6 +112,12 @@ class Journal(Protocol):
     def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
         """Take or renew a lease; the one returned is in force, and ``holder`` says whose it is."""
 
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force at ``now``, None where nobody holds it; takes nothing.
+
+        ``expires_at`` is on the clock of ``now``, whatever the store's own clock says.
+        """
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give a lease back; one of another holder is left alone."""
 
@@ -166,6 +172,9 @@ class Store(Protocol):
 
     def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
         """Take or renew; return the lease in force."""
+
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force, its end on the clock of ``now``."""
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.facts.entry import Segment
+from console.facts.entry import Lease, Segment
 from console.journal.canonical import iso, seconds
 from console.journal.chain import Row
 
@@ -118,6 +118,17 @@ def segments_of(found: Iterable[Sequence[object]]) -> list[Segment]:
             )
         )
     return made
+
+
+def lease_of(found: Sequence[object]) -> Lease:
+    """Return a lease from a row of `LEASE`."""
+    name, holder, expires_at, fence = found
+    return Lease(
+        name=str(name),
+        holder=str(holder),
+        expires_at=float(str(expires_at)),
+        fence=int(str(fence)),
+    )
 
 
 def _moment(value: object) -> float:

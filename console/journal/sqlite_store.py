@@ -8,7 +8,6 @@ import sqlite3
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from console.facts.entry import Lease
 from console.facts.text import visible
 from console.journal import sql
 from console.journal.chain import tail_of
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from console.facts.entry import Segment
+    from console.facts.entry import Lease, Segment
     from console.journal.chain import Row, Tail
     from console.journal.protocol import Question
 
@@ -203,7 +202,14 @@ class SqliteStore:
         with self._told(), self._exclusive():
             self._base.execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
             found = self._base.execute(sql.LEASE, (name,)).fetchone()
-        return Lease(name=found[0], holder=found[1], expires_at=found[2], fence=found[3])
+        return sql.lease_of(found)
+
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force by this host's clock."""
+        with self._told():
+            found = self._base.execute(sql.LEASE, (name,)).fetchone()
+        lease = None if found is None else sql.lease_of(found)
+        return lease if lease is not None and lease.expires_at > now else None
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""

@@ -103,7 +103,10 @@ class OverrideReport(Struct, frozen=True, kw_only=True):
 
 
 class JournalReport(Struct, frozen=True, kw_only=True):
-    """The record the overrides were read from; not ``open`` or ``absent``: they may be others."""
+    """The record the overrides were read from; not ``open`` or ``absent``: they may be others.
+
+    ``keeper`` is who ends overrides when they are due, null where nobody does or it is not known.
+    """
 
     state: RecordStateName
     place: str
@@ -111,6 +114,7 @@ class JournalReport(Struct, frozen=True, kw_only=True):
     head_seq: int
     error: str | None
     broken: tuple[int, ...] = ()
+    keeper: str | None = None
 
 
 class ModelReport(Struct, frozen=True, kw_only=True):

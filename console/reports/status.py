@@ -61,8 +61,7 @@ def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDoc
         environment=snapshot.environment,
         taken_at=timestamp(snapshot.taken_at),
         sources=tuple(
-            _source(status, snapshot.taken_at)
-            for status in (*snapshot.sources, *snapshot.alert_places)
+            _source(status, snapshot.taken_at) for status in (*snapshot.sources, *snapshot.places)
         ),
         models=tuple(_model(snapshot, row) for row in chosen),
         dependencies=tuple(map(_dependency, snapshot.dependencies)),
@@ -154,7 +153,7 @@ def _override(override: Override, now: float) -> OverrideReport:
         left_seconds=None if left is None else round(left, 1),
         state=override.state(now),
         ends_in=override.ends_in,
-        enforced_by=override.enforced_by,
+        enforced_by=override.enforcer(),
         certain=override.certain,
         lost=override.lost or None,
         drill=override.drill,
@@ -171,6 +170,7 @@ def _journal(record: Record) -> JournalReport | UnsetType:
         head_seq=record.head_seq,
         error=record.sentence or None,
         broken=tuple(each.seq for each in record.broken),
+        keeper=record.keeper or None,
     )
 
 

@@ -9,9 +9,13 @@ from console.actions.verbs import VERBS
 from console.facts.action import ActionRequest
 from console.facts.text import visible
 from console.screens.actingwords import Words, read_words
+from console.screens.base import ConsoleScreen
 from console.screens.confirmbox import ConfirmBox, Decision
 from console.screens.messages import ActionCame
 from console.screens.rungbox import RungBox
+from console.screens.senttogether import all_well, set_lines, title_of
+from widgets.prompt import Prompt
+from widgets.textbox import Textbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from console.actions.spec import ActionSpec
     from console.engine.handle import Refused
     from console.facts.action import Confirmation, Outcome, PreparedAction, Purpose
-    from console.screens.base import ConsoleScreen
     from console.screens.session import Session
 
 _PURPOSES: dict[str, Purpose] = {"end": "end", "renew": "renew", "undo": "undo"}
@@ -47,7 +50,7 @@ class ActingDesk:
         if verb in _PURPOSES:
             self._way_back(_PURPOSES[verb], spec, argument, screen)
             return
-        words = read_words(verb, argument, screen.words())
+        words = self._read(verb, argument, screen)
         if isinstance(words, str):
             screen.say(words, "s3")
             return
@@ -64,6 +67,10 @@ class ActingDesk:
             self._choose_rung(spec, targets[0], words, screen)
             return
         self._ask(spec, targets, words)
+
+    def _read(self, verb: str, argument: str, screen: ConsoleScreen) -> Words | str:
+        left_seconds = float(round(self._session.shift_end - self._session.clock()))
+        return read_words(verb, argument, screen.words(), left_seconds)
 
     def _choose_rung(
         self, spec: ActionSpec, target: str, words: Words, screen: ConsoleScreen
@@ -129,13 +136,13 @@ class ActingDesk:
     def _way_back(
         self, purpose: Purpose, spec: ActionSpec, argument: str, screen: ConsoleScreen
     ) -> None:
-        words = read_words(spec.command, argument, screen.words())
+        words = self._read(spec.command, argument, screen)
         if isinstance(words, str):
             screen.say(words, "s3")
             return
         op, target, verb, why = words.target, "", "restore", words.reason
         if purpose == "undo" and not op:
-            last = self._session.sent.last_undoable()
+            last = self._session.sent.last_undoable(self._session.clock())
             if last is None:
                 screen.say("this console has done nothing to undo; :undo OP names another's", "s3")
                 return
@@ -171,18 +178,25 @@ class ActingDesk:
                 screen.say("cancelled: nothing was sent", "dim")
             return
         self._session.marked = frozenset()
+        first = decision.actions[0][0].op_id
+        together = first if len(decision.actions) > 1 else ""
         for prepared, confirmation in decision.actions:
-            self._send(prepared, confirmation)
+            self.send(prepared, confirmation, together)
         if screen is not None:
             screen.show_snapshot()
 
-    def _send(self, prepared: PreparedAction, confirmation: Confirmation) -> None:
+    def send(
+        self, prepared: PreparedAction, confirmation: Confirmation, together: str = ""
+    ) -> None:
+        """Send what a person has confirmed, and follow it on the SENT line."""
         engine = self._session.engine
         if engine is None:
             return
         op_id = prepared.op_id
         session = self._session
-        session.sent.begin(prepared, session.snapshot, session.clock(), session.glyphs.arrow)
+        session.sent.begin(
+            prepared, session.snapshot, session.clock(), session.glyphs.arrow, together
+        )
         engine.perform_action(
             prepared,
             confirmation,
@@ -205,9 +219,27 @@ class ActingDesk:
             session.sent.finish(message.op_id, message.answer, session.clock())
             if session.engine is not None:
                 session.engine.request_refresh()
+            self._show_set(message.op_id)
         screen = self._current()
         if screen is not None:
             screen.show_sent()
+
+    def _show_set(self, op_id: str) -> None:
+        """Show row by row what became of a set, once all of it is known and not all is well.
+
+        Nothing is laid over a box or a line in which somebody types; the SENT line says it too.
+        """
+        sent = self._session.sent.find(op_id)
+        members = [] if sent is None else self._session.sent.sent_with(sent)
+        if len(members) < 2 or any(one.in_flight for one in members) or all_well(members):
+            return
+        top = self._app.screen
+        if not isinstance(top, ConsoleScreen) or top.query_one(Prompt).is_open:
+            return
+        lines = set_lines(members, self._session.glyphs)
+        title = f"{title_of(members)}: not all of them"
+        roles = self._session.roles
+        self._app.push_screen(Textbox(title, lines, roles=roles, ascii_only=self._ascii))
 
 
 def _title(requests: list[ActionRequest]) -> str:

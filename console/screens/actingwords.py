@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from console.facts.text import visible
 from console.settings.durations import DurationError, parse_duration
+from console.settings.schema import SHIFT_END
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,22 +31,27 @@ class Words(Struct, frozen=True):
     incident: str = ""
 
 
-def read_words(verb: str, argument: str, models: Sequence[str]) -> Words | str:
+def read_words(
+    verb: str, argument: str, models: Sequence[str], shift_end_seconds: float
+) -> Words | str:
     """Return what ``argument`` says, or the sentence on what is wrong with it.
 
     ``:fallback NAME`` is a rung of the row under the cursor, ``:fallback MODEL --to NAME`` the
     command line's own form; ``:threshold 0.7`` and ``:threshold MODEL 0.7`` alike.
+    ``--ttl shift-end`` is ``shift_end_seconds`` from now.
     """
-    parted = _parted(argument)
-    if isinstance(parted, str):
-        return parted
-    plain, flags = parted
+    found = parted(argument, _FLAGS)
+    if isinstance(found, str):
+        return found
+    plain, flags = found
     ttl_seconds: float | None = None
-    if flags.get("--ttl"):
+    if flags.get("--ttl") == SHIFT_END:
+        ttl_seconds = shift_end_seconds
+    elif flags.get("--ttl"):
         try:
             ttl_seconds = parse_duration(flags["--ttl"])
         except DurationError as fault:
-            return f"--ttl {visible(flags['--ttl'], 40)}: {fault}"
+            return f"--ttl {visible(flags['--ttl'], 40)}: {fault}, or {SHIFT_END}"
     target, to, threshold = "", flags.get("--to", ""), None
     if verb == "threshold":
         if not plain:
@@ -66,8 +72,11 @@ def read_words(verb: str, argument: str, models: Sequence[str]) -> Words | str:
     )
 
 
-def _parted(argument: str) -> tuple[list[str], dict[str, str]] | str:
-    """Return plain words and flags, or what is wrong with them."""
+def parted(argument: str, known: Sequence[str]) -> tuple[list[str], dict[str, str]] | str:
+    """Return plain words and flags, or what is wrong with them; ``known`` are the flags there are.
+
+    Quotation marks hold words together, as in a shell.
+    """
     try:
         parts = iter(shlex.split(argument))
     except ValueError:
@@ -78,8 +87,8 @@ def _parted(argument: str) -> tuple[list[str], dict[str, str]] | str:
         name, given, value = part.partition("=")
         if not part.startswith("--"):
             plain.append(part)
-        elif name not in _FLAGS:
-            return f"{visible(name, 40)} is not known here; there are {', '.join(_FLAGS)}"
+        elif name not in known:
+            return f"{visible(name, 40)} is not known here; there are {', '.join(known)}"
         else:
             flags[name] = value if given else next(parts, "")
     return plain, flags

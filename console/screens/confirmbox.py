@@ -13,6 +13,7 @@ from console.engine.handle import Refused
 from console.facts.action import PreparedAction
 from console.screens import confirmface
 from console.screens.confirmform import ConfirmForm, Decision, Then
+from console.screens.confirmlines import end_choices
 from console.screens.runs import twins
 from widgets.lines import Lines, Run
 from widgets.textbox import framed
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from console.facts.action import ActionRequest
+    from console.screens.confirmlines import EndChoice
     from console.screens.session import Session
 
 DEAD_SECONDS = 0.7
@@ -80,7 +82,8 @@ class ConfirmBox(ModalScreen[Decision | None]):
     ) -> None:
         super().__init__()
         self.session = session
-        self.form = ConfirmForm(requests, title, session.clock(), session.zone, suggested=suggested)
+        self._shift_end = session.shift_end
+        self.form = ConfirmForm(requests, title, self._ends(), suggested=suggested)
         self.confirm_key = "Y" if opened_by != "Y" else "S"
         self.exact = False
         self._waits_until = 0.0
@@ -98,11 +101,15 @@ class ConfirmBox(ModalScreen[Decision | None]):
             return
         self._round += 1
         self._coming = {}
-        requests = self.form.final()
+        requests = self.form.final(self._ends())
         for request in requests:
             engine.prepare_action(
                 request, _Deliver(self, self._round, _key(request)), len(requests)
             )
+
+    def _ends(self) -> tuple[EndChoice, ...]:
+        session = self.session
+        return end_choices(session.clock(), self._shift_end, session.shift_zone)
 
     def on_confirm_box_delivered(self, message: Delivered) -> None:
         """Show what the engine read, once it is there for every target."""
@@ -137,7 +144,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
             return
         form.phase, form.focus_on = "waiting", "cancel"
         self._waits_until = self.session.clock() + APPROVAL_SECONDS
-        engine.request_approval(form.first, self._approved)
+        engine.request_approval(tuple(form.prepared.values()), self._approved)
 
     def _approved(self, answer: str | Refused) -> None:
         self.post_message(self.Approved(answer))

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Literal
 
 from console.actions.confirming import SHORTEST_REASON
 from console.actions.verbs import DEFAULT_TTL_SECONDS, VERBS
-from console.facts.action import Confirmation
+from console.facts.action import Confirmation, Together
 from console.facts.text import visible
-from console.screens.confirmlines import end_choices
 from widgets.cutting import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
 
     from console.engine.handle import Refused
     from console.facts.action import ActionRequest, PreparedAction
+    from console.screens.confirmlines import EndChoice
 
 Phase = Literal["reading", "asking", "checking", "waiting", "approved", "refused"]
 Then = Literal["", "send", "approval"]
 
 TEXTS = ("reason", "typed", "glass")
 MAX_TEXT = 300
+SAME_SECONDS = 2.0
+"""How far an end asked for in words may be from one of the choices to be that one."""
+
 REASON_TO_COME = "(to be given)"
 """Stands for the reason while none is typed: some controls take no request without one."""
 
@@ -46,8 +48,7 @@ class ConfirmForm:
         self,
         requests: Sequence[ActionRequest],
         title: str,
-        now: float,
-        zone: tzinfo | None,
+        ends: tuple[EndChoice, ...],
         *,
         suggested: bool,
     ) -> None:
@@ -59,7 +60,7 @@ class ConfirmForm:
         self.reason = self.requests[0].reason
         self.typed = ""
         self.glass = ""
-        self.choices, self.chosen = _choices(self.requests[0].ttl_seconds, now, zone)
+        self.choices, self.chosen = _choices(self.requests[0].ttl_seconds, ends)
         self.suggested = suggested
         self.live = False
         self.hint = ""
@@ -125,8 +126,12 @@ class ConfirmForm:
             found.append("glass")
         return found
 
-    def final(self) -> tuple[ActionRequest, ...]:
-        """Return the requests with reason and end as they are answered now."""
+    def final(self, ends: tuple[EndChoice, ...]) -> tuple[ActionRequest, ...]:
+        """Return the requests with reason and end as they are answered now.
+
+        ``ends`` are the choices as they are by now: the shift's end comes nearer meanwhile.
+        """
+        self.choices = (*ends, *self.choices[len(ends) :])
         first = self.requests[0]
         held = first.purpose == "renew" or (
             first.purpose not in ("end", "undo") and first.verb in VERBS and VERBS[first.verb].holds
@@ -213,13 +218,15 @@ class ConfirmForm:
         if self.confirm_class in ("C2", "C3") and self.typed not in self._good_names():
             self.focus_on = "typed"
             return f"type {self.must_type} exactly"
-        if self.confirm_class == "C3" and then == "send":
-            if len(self.glass.strip()) < SHORTEST_REASON:
-                self.focus_on = "glass"
-                return "class C3: a second person, or a break-glass reason"
-        elif then == "approval" and self.many:
-            return "several at once take a break-glass reason; one at a time can be approved"
+        alone = self.confirm_class == "C3" and then == "send"
+        if alone and len(self.glass.strip()) < SHORTEST_REASON:
+            self.focus_on = "glass"
+            return "class C3: a second person, or a break-glass reason"
         return ""
+
+    @property
+    def _approved_together(self) -> bool:
+        return bool(self.approver) and len(self.prepared) > 1
 
     def _good_names(self) -> tuple[str, ...]:
         if self.many:
@@ -229,6 +236,7 @@ class ConfirmForm:
     def decision(self) -> Decision:
         """Return the yes; the engine holds it against the class once more."""
         glass = self.glass.strip() if self.confirm_class == "C3" and not self.approver else ""
+        together = Together.of(self.prepared.values()) if self._approved_together else None
         return Decision(
             tuple(
                 (
@@ -238,6 +246,7 @@ class ConfirmForm:
                         typed=one.request.target if self.typed in self._good_names() else "",
                         approved_by=self.approver,
                         break_glass=glass,
+                        together=together,
                     ),
                 )
                 for one in self.prepared.values()
@@ -246,12 +255,12 @@ class ConfirmForm:
 
 
 def _choices(
-    wanted: float | None, now: float, zone: tzinfo | None
-) -> tuple[tuple[tuple[str, float], ...], int]:
+    wanted: float | None, choices: tuple[EndChoice, ...]
+) -> tuple[tuple[EndChoice, ...], int]:
     """Return the ends, one that was asked for in words among them, and which one is chosen."""
-    choices = end_choices(now, zone)
     seconds = DEFAULT_TTL_SECONDS if wanted is None else wanted
-    found = next((number for number, one in enumerate(choices) if one[1] == seconds), None)
+    near = (number for number, one in enumerate(choices) if abs(one[1] - seconds) < SAME_SECONDS)
+    found = next(near, None)
     if found is not None:
         return choices, found
     from console.settings.durations import format_duration

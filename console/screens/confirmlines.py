@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.actions.preview import preview_lines, request_lines
+from console.facts.shift import NEAREST_SECONDS
 from console.facts.text import visible
 from console.screens.values import age_text
 from console.settings.durations import format_duration
@@ -16,42 +17,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
-    from console.facts.action import PreparedAction
+    from console.facts.action import Guard, PreparedAction
     from console.screens.runs import RunLine
     from themes.glyphs import Glyphs
 
 LABEL_WIDTH = 8
-SHIFT_END_HOURS = (6, 14, 22)
-"""Local hours at which a shift ends; the box shows the hour, so that nobody is taken by surprise.
-
-Nothing declares shifts yet."""
+EndChoice = tuple[str, float]
+"""An end to choose: its word, and seconds from now."""
 
 _MARKS = {"forbid": ("cross", "s1"), "refuse": ("cross", "s2"), "warn": ("", "s3")}
 _ASKED = ("ends", "reason", "class", "✗✗", "✗", "!")
 _LAST_TO_GO = ("state", "moves", "effect", "room")
 
 
-def shift_end_seconds(now: float, zone: tzinfo | None) -> float:
-    """Return the seconds from ``now`` (Unix) to the next end of a shift on the operator's clock."""
-    local = datetime.fromtimestamp(now, UTC).astimezone(zone)
-    for days in (0, 1):
-        for hour in SHIFT_END_HOURS:
-            end = (local + timedelta(days=days)).replace(hour=hour, minute=0, second=0)
-            left = end.timestamp() - now
-            if left >= 60.0:
-                return float(round(left))
-    return 8 * 3600.0
+def end_choices(now: float, shift_end: float, zone: tzinfo | None) -> tuple[EndChoice, ...]:
+    """Return the ends that can be chosen; ``shift_end`` is Unix seconds, told on ``zone``'s clock.
 
-
-def end_choices(now: float, zone: tzinfo | None) -> tuple[tuple[str, float], ...]:
-    """Return the ends that can be chosen: a word and seconds from now."""
-    shift = shift_end_seconds(now, zone)
-    local = datetime.fromtimestamp(now + shift, UTC).astimezone(zone)
+    The hour is shown, so that nobody is taken by surprise, and its zone where that is not plain.
+    """
+    local = datetime.fromtimestamp(shift_end, UTC).astimezone(zone)
+    clock = f"{local:%H:%M}" if zone is None else f"{local:%H:%M %Z}"
     return (
         ("15m", 900.0),
         ("1h", 3600.0),
         ("4h", 14400.0),
-        (f"shift end {local:%H:%M}", shift),
+        (f"shift end {clock}", max(NEAREST_SECONDS, float(round(shift_end - now)))),
     )
 
 
@@ -75,10 +65,10 @@ def refused_lines(sentences: Sequence[str], width: int, glyphs: Glyphs) -> list[
     return [*lines, [], [Run("nothing was sent", "text")]]
 
 
-def guard_lines(prepared: PreparedAction, width: int, glyphs: Glyphs) -> list[RunLine]:
+def guard_lines(guards: Sequence[Guard], width: int, glyphs: Glyphs) -> list[RunLine]:
     """Return every objection with its reason, the gravest first."""
     lines: list[RunLine] = []
-    for guard in prepared.guards:
+    for guard in guards:
         glyph, role = _MARKS[guard.level]
         mark = glyphs.cross if glyph else "!"
         refused = "refused: " if guard.level == "forbid" else ""

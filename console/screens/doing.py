@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from console.actions.care_keys import CARE_WRITES
+from console.facts.care import INCIDENT_PREFIX
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
+from console.screens.incidentwords import find_incident
+from console.screens.leaving import words_before_leaving
+from console.screens.messages import CopyAsked
 from console.screens.terminal import clipboard_sequence
 from themes.palette import THEMES, palette, textual_theme
 
@@ -17,9 +22,19 @@ if TYPE_CHECKING:
 
     from console.actions.spec import ActionSpec
     from console.screens.acting import ActingDesk
+    from console.screens.caring import CareDesk
+    from console.screens.deciding import DecidingDesk
     from console.screens.helptext import BoxLine
-    from console.screens.messages import ActionCame
+    from console.screens.messages import ActionCame, CareCame, DecisionCame
     from console.screens.session import Session
+
+
+class Desk(Protocol):
+    """Takes a writing action from the key to what becomes of it."""
+
+    def begin(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
+        """Ask what has to be asked, and do it."""
+        ...
 
 
 class Doing:
@@ -43,14 +58,16 @@ class Doing:
         self._current = current
         self._reload = reload
         self._desk: ActingDesk | None = None
+        self._care: CareDesk | None = None
+        self._deciding: DecidingDesk | None = None
 
     def do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
         """Do an action that nothing speaks against."""
         if spec.writes:
-            self._acting_desk().begin(spec, argument, screen)
+            self._desk_for(spec, argument).begin(spec, argument, screen)
             return
         does: dict[str, Callable[[], object]] = {
-            "quit": self._app.exit,
+            "quit": lambda: self._leave_or_ask(screen),
             "model.open": lambda: self._open_model(argument or screen.context.model, screen),
             "range.longer": lambda: self._range(argument, 1, screen),
             "range.shorter": lambda: self._range(argument, -1, screen),
@@ -67,7 +84,11 @@ class Doing:
             "arm": lambda: self._arm(screen),
             "overrides": lambda: self._open_screen("overrides", screen),
             "journal": lambda: self._open_screen("journal", screen),
+            "incidents": lambda: self._incidents(argument),
+            "incident.open": lambda: self._incident(argument or screen.context.incident, screen),
+            "runbook": lambda: self._runbook(screen),
             "handover": lambda: self._open_screen("handover", screen),
+            "decisions": lambda: self._open_screen("decisions", screen),
         }
         if spec.id in does:
             does[spec.id]()
@@ -99,6 +120,46 @@ class Doing:
             return
         self._app.push_screen(keyed(made, self._session.keys)(self._session))
 
+    def _incidents(self, model: str = "") -> None:
+        from console.screens.incidents import IncidentsScreen
+
+        made = keyed(IncidentsScreen, self._session.keys)(self._session)
+        made.model = model
+        self._app.push_screen(made)
+
+    def _incident(self, key: str, screen: ConsoleScreen) -> None:
+        from console.screens.incident import IncidentScreen
+
+        if not key:
+            # Several touch the row: somebody has to say which.
+            self._incidents(screen.context.model)
+            return
+        key = key.removeprefix(INCIDENT_PREFIX)
+        if find_incident(self._session.snapshot, key) is None:
+            screen.say(f"there is no incident {visible(key, 40)}; :incidents lists them", "s3")
+        elif isinstance(screen, IncidentScreen):
+            screen.show_incident(key)
+        else:
+            made = keyed(IncidentScreen, self._session.keys)(self._session)
+            made.show_incident(key)
+            self._app.push_screen(made)
+
+    def _runbook(self, screen: ConsoleScreen) -> None:
+        context = screen.context
+        about = visible(context.incident or context.model, 60)
+        self.copy_and_show(CopyAsked(context.runbook, f"Runbook for {about}", show=True))
+
+    def copy_and_show(self, message: CopyAsked) -> None:
+        """Ask the terminal to copy a text, and show it: nobody hears whether a terminal did."""
+        screen = self._current()
+        if screen is None:
+            return
+        asked = self.copy(message.text, screen, message.what)
+        if message.show:
+            lines = [visible(line, 4000) for line in message.text.splitlines()]
+            said = "Your terminal was asked to copy this." if asked else "It was not copied."
+            self.show_box(message.what, [*lines, "", said])
+
     def _box(self, which: str, argument: str, screen: ConsoleScreen) -> None:
         from console.screens.boxes import box
 
@@ -125,6 +186,13 @@ class Doing:
 
     # Acting
 
+    def _desk_for(self, spec: ActionSpec, argument: str) -> Desk:
+        """Return who takes an action further: incidents and models are acted on differently."""
+        undoes = spec.command == "undo" and not argument and self._undoes_care
+        if undoes or spec in CARE_WRITES:
+            return self._care_desk()
+        return self._deciding_desk() if spec.command == "decide" else self._acting_desk()
+
     def _acting_desk(self) -> ActingDesk:
         if self._desk is None:
             from console.screens.acting import ActingDesk
@@ -132,10 +200,45 @@ class Doing:
             self._desk = ActingDesk(self._app, self._session, self._current)
         return self._desk
 
+    @property
+    def _undoes_care(self) -> bool:
+        """Whether the newest thing that can be undone was done about an incident."""
+        last = self._session.sent.last_undoable(self._session.clock())
+        return last is not None and last.cares
+
+    def _care_desk(self) -> CareDesk:
+        if self._care is None:
+            from console.screens.caring import CareDesk
+
+            self._care = CareDesk(self._app, self._session, self._current)
+        return self._care
+
+    def _leave_or_ask(self, screen: ConsoleScreen) -> None:
+        if said := words_before_leaving(self._session):
+            screen.say(said, "s2")
+        else:
+            self._app.exit()
+
+    def _deciding_desk(self) -> DecidingDesk:
+        if self._deciding is None:
+            from console.screens.deciding import DecidingDesk
+
+            send = self._acting_desk().send
+            self._deciding = DecidingDesk(self._app, self._session, self._current, send)
+        return self._deciding
+
+    def decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._deciding_desk().came(message)
+
     def came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
         if self._desk is not None:
             self._desk.came(message)
+
+    def care_came(self, message: CareCame) -> None:
+        """Show what became of something done about an incident."""
+        self._care_desk().came(message)
 
     def _arm(self, screen: ConsoleScreen) -> None:
         session = self._session
@@ -168,7 +271,9 @@ class Doing:
             return
         self._theme_name = wanted
         self._session.roles = palette(wanted).styles
-        show_theme(self._app, wanted)
+        theme = textual_theme(wanted)
+        self._app.register_theme(theme)
+        self._app.theme = theme.name
         for one in self._app.screen_stack:
             if isinstance(one, ConsoleScreen):
                 one.show_look()
@@ -190,10 +295,3 @@ class Doing:
 
         path = picture_path(argument, screen.PLACE, self._session.clock())
         screen.say(*save_picture(self._app.export_screenshot(title="midwatch"), path))
-
-
-def show_theme(app: App[None], name: str) -> None:
-    """Draw the app in the theme of this name."""
-    theme = textual_theme(name)
-    app.register_theme(theme)
-    app.theme = theme.name

@@ -297,6 +297,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             columns=self.size.width,
             lines=self.size.height,
         )
+        context = self.with_row(context, self.shown)
         return self.in_session(context, self.grid.cursor_key or "")
 
     @property

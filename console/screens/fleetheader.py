@@ -12,6 +12,7 @@ from console.screens.header import (
     marked_notes,
     order_notes,
 )
+from console.screens.incidentwords import incident_notes
 
 if TYPE_CHECKING:
     from console.screens.fleet import FleetScreen
@@ -53,6 +54,7 @@ class FleetHeader:
             problem=session.problem,
             notes=(
                 *marked_notes(session.marked),
+                *incident_notes(session.snapshot),
                 *held_notes(session.snapshot, now),
                 *order_notes(
                     screen.arrangement,

@@ -155,7 +155,7 @@ def _line(label: str, text: str, role: str = "text") -> RunLine:
 
 def _ends(override: Override, now: float) -> RunLine:
     follows = f"then {visible(override.ends_in, 60)}"
-    who = _ENFORCERS.get(override.enforced_by, "nobody enforces it: run midwatch keep")
+    who = _ENFORCERS.get(override.enforcer(), _nobody(override))
     role = ends_role(override, now)
     if override.ends_at is None:
         return _line("ENDS", f"NO END; {follows}; {who}", role)
@@ -164,6 +164,11 @@ def _ends(override: Override, now: float) -> RunLine:
     when = f"{at}Z, in {word}" if override.state(now) not in ("overdue", "no end") else f"{at}Z"
     loud = f"{word}: " if override.state(now) in ("overdue", "no end") else ""
     return _line("ENDS", f"{loud}{when}, {follows}; {who}", role)
+
+
+def _nobody(override: Override) -> str:
+    gone = "keeper gone" if override.enforced_by == "keeper" else "nobody enforces it"
+    return f"{gone}: run midwatch keep"
 
 
 def _seen(override: Override, snapshot: Snapshot) -> str:

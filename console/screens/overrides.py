@@ -57,6 +57,10 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
             return [*line, Run("waiting for the first answer", "dim")]
         text, loud = count(snapshot, now)
         line.append(Run(text or "in force 0", "s2" if loud else "text"))
+        keeper = snapshot.record.keeper
+        if keeper is not None:
+            bar = Run(f" {self.session.glyphs.bar} ", "dim")
+            line += [bar, Run("keeper runs", "dim") if keeper else Run("no keeper runs", "s2")]
         said, well = snapshot.record.summary(now)
         line += [Run(f" {self.session.glyphs.bar} ", "dim"), Run(said, "dim" if well else "s2")]
         return fitted(line, self.size.width, self.session.glyphs.ellipsis)

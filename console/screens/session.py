@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from console.actions.spec import Mode
     from console.engine.handle import EngineHandle, WriteState
     from console.facts.snapshot import Snapshot
+    from console.settings.schema import ShiftSettings
     from themes.glyphs import Glyphs
 
 
@@ -32,6 +33,7 @@ class Session(Struct, eq=False):
     ``engine``, ``snapshot`` and ``writing`` are None until the first of each is there. ``mode``
     follows ``writing``; the gate itself stands in the engine. ``marked`` are models marked to be
     acted on together, ``outlooks`` what could be done to the model looked at last.
+    ``leaving_without`` are operations on their way that a quit was told of already.
     """
 
     keys: Keymap
@@ -51,6 +53,7 @@ class Session(Struct, eq=False):
     sent: ActionLog = field(default_factory=ActionLog)
     marked: frozenset[str] = frozenset()
     outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
+    leaving_without: frozenset[str] = frozenset()
 
     def take_mode(self) -> None:
         """Take over what the engine's gate says; an arming runs out by itself."""
@@ -62,6 +65,24 @@ class Session(Struct, eq=False):
     def range_seconds(self) -> float:
         """The time range of charts, in seconds."""
         return RANGES[self.range_name]
+
+    @property
+    def shift_zone(self) -> tzinfo | None:
+        """The zone that shifts are told in, None is this machine's own."""
+        from console.facts.shift import zone_named
+
+        return zone_named(self._shift.zone) or self.zone
+
+    @property
+    def shift_end(self) -> float:
+        """When the next shift ends, in Unix seconds."""
+        return self._shift.next_end(self.clock(), self.zone)
+
+    @property
+    def _shift(self) -> ShiftSettings:
+        from console.settings.schema import ShiftSettings
+
+        return ShiftSettings() if self.engine is None else self.engine.settings.shift
 
     def change_range(self, name: str, step: int) -> tuple[bool, str]:
         """Take another range, by name or ``step`` places on; return whether it did, in words."""

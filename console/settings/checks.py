@@ -1,11 +1,17 @@
 """What one value alone cannot show: keys that need or exclude each other, and wise warnings."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.settings.convert import Conversion
-from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
-from console.settings.schema import ModelSettings, Settings
+from console.settings.endpoints import (
+    AlertSettings,
+    AuthSettings,
+    Served,
+    SourceSettings,
+)
+from console.settings.schema import AnchorSettings, ModelSettings, Settings
 from console.settings.spots import Spot
 
 FAST_BURN_RATE = 14.4
@@ -24,6 +30,10 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
         spot = _named(document, "alerts", alert.name)
         _check_alert(alert, spot, conversion)
         _check_auth(alert.auth, spot.child("auth"), conversion)
+    for told in settings.changes:
+        spot = _named(document, "changes", told.name)
+        _check_one_url(told.url, told.urls, spot, conversion)
+        _check_auth(told.auth, spot.child("auth"), conversion)
     for name, model in settings.models.items():
         _check_model(name, model, root.child("models").child(name), conversion)
     for name, control in settings.controls.items():
@@ -37,8 +47,24 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
             conversion.complain_also(
                 spot.child("targets"), "nothing", "at least one base URL, or targets_from"
             )
+    if settings.journal.anchor is not None:
+        _check_anchor(settings.journal.anchor, root.child("journal").child("anchor"), conversion)
+    if not settings.shift.ends:
+        ends = root.child("shift").child("ends")
+        conversion.complain_also(ends, "nothing", 'at least one time of day such as "06:00"')
     if "quit" in settings.keymap and not settings.keymap["quit"].strip():
         conversion.complain_also(root.child("keymap").child("quit"), "no key", "at least one key")
+
+
+def _check_anchor(anchor: AnchorSettings, spot: Spot, conversion: Conversion) -> None:
+    if anchor.file and anchor.url:
+        conversion.complain_also(spot.child("url"), "both file and url", "one of the two")
+    elif not anchor.file and not anchor.url:
+        conversion.complain_also(spot.child("file"), "nothing", "file, or url")
+    elif anchor.file and anchor.secret:
+        conversion.complain_also(
+            spot.child("secret"), "secret beside a file", "no such key for a file"
+        )
 
 
 def _named(document: Mapping[str, object], table: str, name: str) -> Spot:
@@ -121,6 +147,7 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     yield from _slo_warnings(settings)
     yield from _plaintext_warnings(settings)
     yield from _reference_warnings(settings)
+    yield from _anchor_warnings(settings)
     for name, model in settings.models.items():
         if model.region and model.allowed_regions and model.region not in model.allowed_regions:
             yield (
@@ -129,8 +156,22 @@ def warnings_of(settings: Settings) -> Iterator[str]:
             )
 
 
+def _anchor_warnings(settings: Settings) -> Iterator[str]:
+    anchor = settings.journal.anchor
+    if anchor is None:
+        return
+    journal = Path(settings.journal.url.removeprefix("sqlite:///")).expanduser()
+    if anchor.file and Path(anchor.file).parent == journal.parent:
+        yield (
+            "journal.anchor.file is beside the journal: whoever can rewrite the one can rewrite "
+            "the other; keep it on another host, or at least under another account"
+        )
+    if anchor.url and anchor.secret and _goes_unencrypted(anchor.url):
+        yield f"journal.anchor: its secret travels unencrypted to {anchor.url}; use https"
+
+
 def _plaintext_warnings(settings: Settings) -> Iterator[str]:
-    declared: list[SourceSettings | AlertSettings] = [*settings.sources, *settings.alerts]
+    declared: list[Served] = [*settings.sources, *settings.alerts, *settings.changes]
     for source in declared:
         proof = source.auth is not None and source.auth.type not in ("none", "mtls")
         targets = source.targets if isinstance(source, SourceSettings) else ()

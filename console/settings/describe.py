@@ -37,6 +37,8 @@ _KIND_WORDS = {
     "keys": "key names",
     "operator": "text, or `env:NAME`",
     "path_template": "path",
+    "clock_time": "time of day",
+    "time_zone": "time zone",
 }
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from console.facts.drift import DriftReference
+from console.facts.shift import clock_time, zone_named
 from console.settings.criteria import CriterionError, parse_criterion
 from console.settings.durations import ALLOWED, DurationError, format_duration, parse_duration
 from console.settings.marks import Key
@@ -280,6 +281,25 @@ def _path_template(_mark: Key, raw: str, _context: LeafContext) -> str | Complai
     return raw
 
 
+def _clock_time(_mark: Key, raw: str, _context: LeafContext) -> str | Complaint:
+    try:
+        clock_time(raw)
+    except ValueError:
+        return Complaint(show(raw), 'a time of day such as "06:00" or "22:30"')
+    return raw
+
+
+def _time_zone(_mark: Key, raw: str, _context: LeafContext) -> str | Complaint:
+    try:
+        zone_named(raw)
+    except ValueError:
+        return Complaint(
+            f"{show(raw)}, a zone this machine does not know",
+            'a zone of the IANA list such as "Europe/Berlin" or "UTC"',
+        )
+    return raw
+
+
 _TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], object]] = {
     "name": _name,
     "reference": _reference,
@@ -296,4 +316,6 @@ _TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], object]] = {
     "keys": _keys,
     "path_template": _path_template,
     "drift_reference": _drift_reference,
+    "clock_time": _clock_time,
+    "time_zone": _time_zone,
 }

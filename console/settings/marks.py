@@ -27,6 +27,8 @@ Kind = Literal[
     "argv",
     "path_template",
     "drift_reference",
+    "clock_time",
+    "time_zone",
 ]
 
 

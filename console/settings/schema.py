@@ -5,13 +5,21 @@ A field's name carries its unit (``refresh_seconds``); where the key in the file
 sentence that becomes the docs.
 """
 
+from datetime import tzinfo
 from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
 from console.facts.drift import DriftReference
+from console.facts.shift import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
 from console.settings.controls import ControlSettings
-from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
+from console.settings.endpoints import (
+    AlertSettings,
+    AuthSettings,
+    ChangeSettings,
+    RegistrySettings,
+    SourceSettings,
+)
 from console.settings.marks import Key
 
 WritesMode = Literal["never", "armed", "open"]
@@ -21,14 +29,20 @@ Level = Literal["L1", "L2", "L3", "L4", "L5"]
 
 MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human")
 DEPENDENCY_CONTROL_ROLES = ("breaker",)
+DECISION_SINKS = ("tags", "alias", "annotate", "retrain")
+LINEAGE_LINKS = ("version", "data_snapshot", "code", "trained_at", "approver")
 
 DEFAULT_REFRESH_SECONDS = 5.0
 DEFAULT_JOURNAL_KEEP_SECONDS = 183 * 86400.0
+SHIFT_END = "shift-end"
+"""What is said instead of a duration for an end with the shift."""
 DEFAULT_JOURNAL_URL = "sqlite:///~/.local/state/midwatch/journal.db"
 
 __all__ = [
     "AlertSettings",
+    "AnchorSettings",
     "AuthSettings",
+    "ChangeSettings",
     "ConfidenceSettings",
     "ControlSettings",
     "CostSettings",
@@ -41,11 +55,26 @@ __all__ = [
     "ModelSettings",
     "OncallSettings",
     "OperatorSettings",
+    "RegistrySettings",
     "ReviewSettings",
     "Settings",
+    "ShiftSettings",
     "SloSettings",
     "SourceSettings",
 ]
+
+
+class AnchorSettings(Struct, frozen=True):
+    """A witness that whoever can write the journal cannot write; a file, or a URL."""
+
+    file: Annotated[str | None, Key("File that only grows, best on another host.", "path")] = None
+    url: Annotated[
+        str | None, Key("URL that takes heads by POST and gives them back by GET.", "target_url")
+    ] = None
+    secret: Annotated[str | None, Key("Reference to the URL's bearer token.", "secret")] = None
+    every_seconds: Annotated[
+        float, Key("How often `midwatch keep` anchors.", "duration", low=1, high=86400)
+    ] = field(name="every", default=300.0)
 
 
 class JournalSettings(Struct, frozen=True):
@@ -59,6 +88,9 @@ class JournalSettings(Struct, frozen=True):
     keep_seconds: Annotated[float, Key("How long entries are kept.", "duration", low=86400)] = (
         field(name="keep", default=DEFAULT_JOURNAL_KEEP_SECONDS)
     )
+    anchor: Annotated[
+        AnchorSettings | None, Key("Where the head's hash is kept, to prove the end.")
+    ] = None
 
 
 class OperatorSettings(Struct, frozen=True):
@@ -67,6 +99,21 @@ class OperatorSettings(Struct, frozen=True):
     name: Annotated[
         str, Key("Name written into the record: plain text, or `env:NAME`.", "operator")
     ] = "env:USER"
+
+
+class ShiftSettings(Struct, frozen=True):
+    """When people hand over; "shift end" means these times wherever an end is chosen."""
+
+    ends: Annotated[
+        tuple[str, ...], Key("Times of the wall clock at which a shift ends.", "clock_time")
+    ] = DEFAULT_SHIFT_ENDS
+    zone: Annotated[
+        str | None, Key("Zone of these times; left out, the machine's own.", "time_zone")
+    ] = None
+
+    def next_end(self, now: float, own_zone: tzinfo | None = None) -> float:
+        """Return when the next shift ends, in Unix seconds; ``own_zone`` None is the machine's."""
+        return next_shift_end(now, self.ends, zone_named(self.zone) or own_zone)
 
 
 class OncallSettings(Struct, frozen=True):
@@ -209,6 +256,23 @@ class ModelSettings(Struct, frozen=True):
             keys=MODEL_CONTROL_ROLES,
         ),
     ] = field(default_factory=dict)
+    decisions: Annotated[
+        dict[str, str],
+        Key(
+            "Which control a decision is sent on to: registry tags and alias, an annotation, the "
+            "start of the retraining.",
+            "reference",
+            refers_to=("controls",),
+            keys=DECISION_SINKS,
+        ),
+    ] = field(default_factory=dict)
+    registry: Annotated[
+        RegistrySettings | None, Key("Where its versions are registered; only read.")
+    ] = None
+    lineage: Annotated[
+        dict[str, str],
+        Key("Links of the lineage known by hand, for what nothing else says.", keys=LINEAGE_LINKS),
+    ] = field(default_factory=dict)
     fallbacks: Annotated[tuple[FallbackSettings, ...], Key("The ladder, best first.")] = ()
 
 
@@ -258,6 +322,10 @@ class Settings(Struct, frozen=True):
         tuple[SourceSettings, ...], Key("Where numbers come from; the first has precedence.")
     ] = ()
     alerts: Annotated[tuple[AlertSettings, ...], Key("Where alerts come from.")] = ()
+    changes: Annotated[
+        tuple[ChangeSettings, ...], Key("Where deploys and configuration changes are told.")
+    ] = ()
+    shift: Annotated[ShiftSettings, Key("When shifts end.")] = ShiftSettings()
     journal: Annotated[JournalSettings, Key("Where the record is kept.")] = JournalSettings()
     models: Annotated[dict[str, ModelSettings], Key("What is known about each model.")] = field(
         default_factory=dict

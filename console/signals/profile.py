@@ -46,6 +46,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "breaker_state": "breaker state, Resilience4j numbering, by model, dependency and instance",
         "route": "the active route of a model: target, level, region",
         "info": "constant labels of a model: region, data snapshot, code",
+        "process_start": "when the newest process that serves a model began, in Unix seconds",
         "versions": "requests a second by model and version",
         "dependency_error_ratio": "failed share of a dependency's calls",
         "dependency_timeout_ratio": "share of a dependency's calls that timed out",

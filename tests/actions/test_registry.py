@@ -41,7 +41,7 @@ def test_every_action_says_what_it_does(spec: ActionSpec) -> None:
 
 def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() -> None:
     assert [spec for spec in ACTIONS if spec.writes] == [*WRITES, *CARE_WRITES, WRITE, ACCEPT]
-    assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo"}
+    assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo", "decide"}
     for spec in WRITES:
         # Taking a breaker out of use altogether is nothing for a script.
         assert spec.command in {*COMMANDS, "disable", "watch"}

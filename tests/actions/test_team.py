@@ -6,14 +6,16 @@ import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from console.actions.confirming import approval_of, approve, ask_approval, waiting
 from console.actions.keeper import Keeper
+from console.actions.many import ask_for
 from console.actions.refusal import ActionRefused, NotConfirmed
-from console.facts.action import ActionRequest, Confirmation
+from console.facts.action import ActionRequest, Confirmation, Together
 from console.journal import Question
 from tests.actions.support import YES, actor, trip, write_config
 from tests.actions.world import World, config_toml, world
@@ -22,6 +24,9 @@ from tests.journal.postgres_server import PostgresServer, postgres_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from console.actions.pipeline import Actor
+    from console.facts.action import PreparedAction
 
 RESET = ActionRequest("reset", "fraud-scorer", "provider says it is well")
 _MIDWATCH = (sys.executable, "-m", "console")
@@ -90,6 +95,88 @@ async def test_a_second_person_confirms_exactly_this(service: World, config: Pat
         assert confirmed["approved_by"] == "ben"
         with pytest.raises(ActionRefused, match="has gone ahead already"):
             waiting(ben.bench.journal, prepared.op_id, now)
+
+
+async def prepared_set(ana: Actor) -> tuple[PreparedAction, PreparedAction]:
+    shared = ActionRequest("trip", "dep:features", "it times out for everybody")
+    one = await ana.prepare(RESET, None, at_once=2)
+    return one, await ana.prepare(shared, None, at_once=2)
+
+
+async def test_a_second_person_confirms_a_whole_set_at_once_and_no_other(
+    service: World, config: Path
+) -> None:
+    with actor(config) as ana, actor(config, name="ben", account="ben") as ben:
+        service.states["features"] = "CLOSED"
+        both = await prepared_set(ana)
+        third = await ana.prepare(ActionRequest("human", "fraud-scorer", "it is well"), None)
+        journal, now = ana.bench.journal, ana.bench.clock()
+        together = Together.of(both)
+        ask_for(journal, both, now)
+        asked = waiting(ben.bench.journal, together.op_id, now)
+        assert asked.target == "2 models"
+        approve(ben.bench.journal, asked, ben.bench.who, "seen both", now)
+        assert approval_of(journal, together, ana.bench.who, now) == "ben"
+        assert approval_of(journal, both[0], ana.bench.who, now) == "", "the set is no single yes"
+        for others in ((*both, third), both[:1], (both[1], both[0]), (both[0], third)):
+            assert approval_of(journal, Together.of(others), ana.bench.who, now) == ""
+        stowaway = Confirmation(
+            yes=True, typed="fraud-scorer", approved_by="ben", together=together
+        )
+        with pytest.raises(NotConfirmed, match="not one of what was approved together"):
+            await ana.perform(replace(third, confirm_class="C3"), stowaway)
+        assert service.changes == []
+        done = await asyncio.gather(
+            *(ana.perform(one, replace(stowaway, typed=one.request.target)) for one in both)
+        )
+        assert [each.kind for each in done] == ["applied", "applied"]
+        assert (service.state("breaker"), service.state("features")) == ("CLOSED", "FORCED_OPEN")
+        for one in both:
+            (intent,) = journal.entries(Question(op_id=one.op_id, kinds=("intent",)))
+            confirmed = intent.details["confirmed"]
+            assert isinstance(confirmed, dict)
+            assert (confirmed["approved_by"], confirmed["approved_as"]) == ("ben", together.op_id)
+        with pytest.raises(ActionRefused, match="has gone ahead already"):
+            waiting(ben.bench.journal, together.op_id, now)
+        assert journal.verify().ok
+
+
+async def test_of_a_set_each_has_an_outcome_of_its_own(
+    service: World, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = service.change
+    monkeypatch.setattr(
+        service,
+        "change",
+        lambda name, document: (409, b"{}") if name == "features" else change(name, document),
+    )
+    with actor(config) as ana, actor(config, name="ben", account="ben") as ben:
+        service.states["features"] = "CLOSED"
+        both = await prepared_set(ana)
+        now = ana.bench.clock()
+        asked = ask_for(ana.bench.journal, both, now)
+        approve(ben.bench.journal, asked, ben.bench.who, "seen both", now)
+        given = Confirmation(yes=True, by_yes=True, approved_by="ben", together=Together.of(both))
+        done = await asyncio.gather(*(ana.perform(one, given) for one in both))
+        assert [each.kind for each in done] == ["applied", "rejected"]
+
+
+async def test_the_command_shows_every_member_before_it_approves_the_set(
+    service: World, config: Path
+) -> None:
+    with actor(config) as ana:
+        service.states["features"] = "CLOSED"
+        both = await prepared_set(ana)
+        asked = ask_for(ana.bench.journal, both, ana.bench.clock())
+        done = subprocess.run(
+            [*_MIDWATCH, "approve", asked.op_id, "--yes", "--config", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "reset 2 models together" in done.stderr
+        assert "Force closed the breaker of fraud-scorer: FORCED_OPEN → CLOSED" in done.stderr
+        assert "Force open the breaker of dep:features: CLOSED → FORCED_OPEN" in done.stderr
 
 
 @pytest.mark.parametrize(

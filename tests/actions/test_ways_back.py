@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from console.actions.keeper import Keeper
-from console.actions.many import perform_all, prepare_all
 from console.actions.overrides import fold_overrides, named_overrides, overrides_in_force
 from console.actions.refusal import ActionRefused, NotConfirmed
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
@@ -278,19 +277,14 @@ async def test_what_is_lost_before_its_end_is_written_down_once(
         assert len(service.changes) == 1, "nobody is overruled by a watcher"
 
 
-async def test_many_at_once_are_c3_and_stop_behind_the_first_that_fails(
-    service: World, config: Path
-) -> None:
-    both = [trip(), switch("fraud-small")]
+async def test_many_at_once_are_c3_each(service: World, config: Path) -> None:
     with actor(config) as acting:
-        prepared = await prepare_all(acting, both, None)
-        assert {each.confirm_class for each in prepared} == {"C3"}
-        with pytest.raises(NotConfirmed):
-            await perform_all(acting, prepared, [YES, YES])
-        service.applies = False
-        done = await perform_all(acting, prepared, [GLASS, GLASS])
-        assert [each.kind for each in done] == ["failed"]
-        assert len(service.changes) == 1
+        for request in (trip(), switch("fraud-small")):
+            prepared = await acting.prepare(request, None, at_once=2)
+            assert prepared.confirm_class == "C3"
+            with pytest.raises(NotConfirmed):
+                await acting.perform(prepared, YES)
+            assert (await acting.perform(prepared, GLASS)).kind == "applied"
 
 
 async def test_a_way_back_by_an_action_no_command_is_named_after(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,6 +129,21 @@ def test_a_dry_run_shows_everything_and_sends_nothing(
     assert "midwatch trip fraud-scorer --reason 'too many timeouts' --ttl 15m" in done.out
     assert "NO END" in done.out
     assert service.changes == []
+
+
+def test_shift_end_is_the_next_of_the_configured_times(
+    run: Run, service: World, tmp_path: Path
+) -> None:
+    later = datetime.fromtimestamp(time.time() + 5400.0, UTC).replace(second=0)
+    text = config_toml(tmp_path / "j.db", [service.url])
+    shift = f'[shift]\nends = ["{later:%H:%M}"]\nzone = "UTC"\n'
+    config = "--config", str(write_config(tmp_path / "c.toml", text + shift))
+    done = run("trip", "fraud-scorer", *WHY, "--ttl", "shift-end", "--yes", "--json", *config)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["outcome"]["ends_at"].startswith(f"{later:%Y-%m-%dT%H:%M:0}")
+    wrong = run("trip", "fraud-scorer", *WHY, "--ttl", "lunch", "--yes", *config)
+    assert wrong.code == 64
+    assert "or shift-end" in wrong.err
 
 
 def test_a_terminal_without_arrows_is_no_obstacle(run: Run, acting: tuple[str, str]) -> None:

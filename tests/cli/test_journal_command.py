@@ -132,6 +132,33 @@ def test_an_anchor_proves_the_end_and_shows_a_rewrite(
     assert run(["journal", "anchor"]) == 64
 
 
+def test_the_configured_anchor_needs_no_flag(
+    journal: Journal, path: Path, tmp_path: Path, capsys
+) -> None:
+    place, config = tmp_path / "witness" / "anchor", tmp_path / "config.toml"
+    place.parent.mkdir()
+    config.write_text(
+        f'version = 1\n[journal]\nurl = "sqlite:///{path}"\nanchor = {{ file = "{place}" }}\n'
+    )
+    with_config = ["--config", str(config)]
+    assert run([*with_config, "journal", "verify"]) == 1, (
+        "an anchor that is not there proves nothing"
+    )
+    assert "cannot be read" in capsys.readouterr().err
+    assert run([*with_config, "journal", "anchor"]) == 0
+    assert run([*with_config, "journal", "verify"]) == 0
+    assert "end proven by the anchor" in capsys.readouterr().out
+    tamper(path, "DELETE FROM midwatch_entry WHERE seq > 2")
+    assert run([*with_config, "journal", "verify"]) == 1
+    assert "its end was cut off" in capsys.readouterr().out
+    journal.append_all([note("x"), note("y")])
+    assert run([*with_config, "journal", "verify"]) == 1
+    assert "entry 4: the anchor holds another hash" in capsys.readouterr().out
+    other = str(tmp_path / "other")
+    assert run([*with_config, "journal", "anchor", other]) == 0
+    assert run([*with_config, "journal", "verify", "--anchor", other]) == 0
+
+
 def test_an_export_verifies_by_itself(journal: Journal, tmp_path: Path, capfdbinary) -> None:
     assert run(["journal", "export"]) == 0
     printed = capfdbinary.readouterr().out

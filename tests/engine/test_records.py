@@ -16,6 +16,7 @@ from threading import Event
 
 import msgspec
 
+from console.actions.standing import KEEPER_LEASE
 from console.engine.follower import Follower
 from console.engine.records import Records
 from console.engine.service import Engine
@@ -23,8 +24,9 @@ from console.engine.thread import EngineThread
 from console.facts.entry import EntryDraft, Verification
 from console.facts.record import RecordPage
 from console.facts.snapshot import Snapshot
-from console.fleet.force import count
+from console.fleet.force import count, force
 from console.journal import Journal, JournalError, open_journal
+from console.reports.status import document
 from console.screens.journal import reader
 from console.settings.schema import JournalSettings, Settings
 from tests.engine.fakes import FakeSource, loaded, seen, settings_of
@@ -118,7 +120,7 @@ async def test_an_override_of_another_process_appears_in_a_tick_and_goes_with_it
         assert in_force(begun) == ["alpha OP1"]
         assert begun.record.state == "open"
         assert begun.record.entries[0].kind == "override"
-        assert count(begun, NOW) == ("in force 1 next 12m", False)
+        assert count(begun, NOW) == ("in force 1 next 12m 1 NO END", True)  # no keeper runs
         other.write(
             kind="override_renewed", at=NOW, op_id="OP1", target="alpha", action="fallback",
             details={"ends_at": NOW + 3600.0},
@@ -130,6 +132,42 @@ async def test_an_override_of_another_process_appears_in_a_tick_and_goes_with_it
     texts = [change.text for change in ended.changes]
     assert "alpha fb small by ana is no longer in force" in texts
     assert ended.record.followed_from == 0
+    await engine.close()
+
+
+async def test_a_keeper_that_dies_leaves_no_end_and_one_that_comes_heals_it(
+    tmp_path: Path,
+) -> None:
+    path, now = tmp_path / "journal.db", [NOW]
+    source = FakeSource(models=seen("alpha"), values=VALUES)
+    engine = Engine(
+        loaded(settings_with(path)),
+        sources=[source],
+        clock=lambda: now[0],
+        open_record=reading,
+    )
+    with writer(path) as other:
+        other.begin("OP1", NOW + 720.5)
+    keepers = open_journal(url_of(path), who=WHO)
+    keepers.take_lease(KEEPER_LEASE, "keeper@ops-2:7", 15.0, NOW)
+    lives = await engine.tick()
+    assert (lives.record.keeper, lives.record.keeper_until) == ("keeper@ops-2:7", NOW + 15.0)
+    assert lives.overrides[0].state(NOW) == "in force"
+    assert "ends in 12m" in force(lives, None, NOW)
+    now[0] += 16.0
+    died = await engine.tick()
+    assert died.record.keeper == ""
+    assert died.overrides[0].state(now[0]) == "no end"
+    assert died.overrides[0].enforcer() == "nobody"
+    assert count(died, now[0]) == ("in force 1 next 11m 1 NO END", True)
+    assert "NO END due 11m" in force(died, None, now[0])
+    told = document(died).overrides[0]
+    assert (told.state, told.enforced_by) == ("no end", "nobody")
+    keepers.take_lease(KEEPER_LEASE, "keeper@ops-3:8", 15.0, now[0])
+    healed = await engine.tick()
+    assert healed.overrides[0].state(now[0]) == "in force"
+    assert document(healed).overrides[0].enforced_by == "keeper"
+    keepers.close()
     await engine.close()
 
 

@@ -360,6 +360,11 @@ def test_a_lease_ends_by_the_servers_clock_whatever_a_host_believes(url: str) ->
     mine = first.take_lease("keeper", "ops-1", 30, now=0.0)
     assert mine.expires_at == pytest.approx(time.time() + 30, abs=20)
     assert second.take_lease("keeper", "ops-2", 30, now=9e9).holder == "ops-1"
+    looked = second.lease("keeper", now=1000.0)  # told on the clock of whoever asks
+    assert looked is not None
+    assert looked.holder == "ops-1"
+    assert 1020.0 < looked.expires_at <= 1030.0
+    assert second.lease("nobody's", now=0.0) is None
     first.drop_lease("keeper", "ops-1")
     assert second.take_lease("keeper", "ops-2", 30, now=0.0).fence == 2
 

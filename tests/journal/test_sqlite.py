@@ -484,6 +484,11 @@ def test_a_lease_has_one_holder_until_it_ends(path: Path) -> None:
     assert (mine.holder, mine.expires_at, mine.fence) == ("ops-1", NOW + 30, 1)
     assert second.take_lease("keeper", "ops-2", 30, NOW + 29) == mine
     assert first.take_lease("keeper", "ops-1", 30, NOW + 20).expires_at == NOW + 50
+    seen = second.lease("keeper", NOW + 49)
+    assert seen is not None
+    assert (seen.holder, seen.expires_at) == ("ops-1", NOW + 50)
+    assert second.lease("keeper", NOW + 50) is None
+    assert second.lease("nobody's", NOW) is None
     taken = second.take_lease("keeper", "ops-2", 30, NOW + 50)
     assert (taken.holder, taken.fence) == ("ops-2", 2)
     first.drop_lease("keeper", "ops-1")

@@ -58,7 +58,7 @@ def test_a_record_that_cannot_be_read_says_so_in_the_document() -> None:
     jsonschema.Draft202012Validator(schema()).validate(found)
     assert found["journal"] == {
         "state": "unreadable", "place": "/j", "read_at": "2026-10-22T02:47:13Z", "head_seq": 9,
-        "error": "the disk is gone", "broken": [7],
+        "error": "the disk is gone", "broken": [7], "keeper": None,
     }  # fmt: skip
     assert len(found["overrides"]) == 1
 

@@ -1,6 +1,7 @@
 """The log of what was sent, NEXT, and typed commands: words without a screen."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from console.facts.action import ActionRequest, Blast, Guard, Measure, Outcome, 
 from console.facts.severity import Breaker, BreakerState, Route
 from console.screens.actinglog import EFFECT_SECONDS, ActionLog
 from console.screens.actingwords import Words, read_words
-from console.screens.confirmlines import end_choices, shift_end_seconds
+from console.screens.confirmlines import end_choices
 from console.screens.nextline import next_runs
 from console.screens.rowview import RowView
 from tests.support.prepared import prepared_action
@@ -77,7 +78,7 @@ def test_what_went_wrong_stands_in_the_line(kind: OutcomeKind) -> None:
     text = said(log, SAMPLE_NOW)
     assert kind.upper() in text
     assert "\x1b" not in text
-    assert (log.last_undoable() is not None) == (kind == "unverified")
+    assert (log.last_undoable(SAMPLE_NOW) is not None) == (kind == "unverified")
 
 
 def test_a_refusal_and_a_fault_are_not_the_same() -> None:
@@ -164,12 +165,13 @@ def test_a_forced_breaker_suggests_half_open() -> None:
         ("threshold", "0.7", Words(value=0.7)),
         ("threshold", "m 0.7", Words("m", value=0.7)),
         ("undo", "01ABC", Words("01ABC")),
+        ("trip", "m --ttl shift-end", Words("m", ttl_seconds=4000.0)),
     ],
 )  # fmt: skip
 def test_commands_take_the_words_of_the_command_line(
     verb: str, argument: str, words: Words
 ) -> None:
-    assert read_words(verb, argument, ("m",)) == words
+    assert read_words(verb, argument, ("m",), 4000.0) == words
 
 
 @pytest.mark.parametrize(
@@ -185,18 +187,18 @@ def test_commands_take_the_words_of_the_command_line(
     ],
 )
 def test_what_is_wrong_with_a_command_is_said(verb: str, argument: str, fault: str) -> None:
-    assert fault in str(read_words(verb, argument, ("m",)))
+    assert fault in str(read_words(verb, argument, ("m",), 4000.0))
 
 
 @given(st.text(max_size=60))
 def test_nothing_typed_breaks_the_reading(argument: str) -> None:
-    found = read_words("trip", argument, ("m",))
+    found = read_words("trip", argument, ("m",), 4000.0)
     assert isinstance(found, Words) or found.isprintable()
 
 
-@given(st.floats(0, 4e9))
-def test_a_shift_ends_within_a_day(now: float) -> None:
-    from datetime import UTC
-
-    assert 60.0 <= shift_end_seconds(now, UTC) <= 8 * 3600.0 + 60.0
-    assert [word for word, _ in end_choices(now, UTC)][:3] == ["15m", "1h", "4h"]
+def test_the_shifts_end_is_told_on_its_own_clock() -> None:
+    end = 1_795_399_200.0  # 2026-11-23T02:00Z
+    found = end_choices(end - 4000.0, end, ZoneInfo("Europe/Berlin"))
+    assert [word for word, _ in found] == ["15m", "1h", "4h", "shift end 03:00 CET"]
+    assert found[-1][1] == 4000.0
+    assert end_choices(end + 30.0, end, None)[-1][1] == 60.0  # it ended while the box was open

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
 from console.engine.handle import Refused
-from console.facts.action import ActionRequest, Guard, Outcome, PreparedAction
+from console.facts.action import Guard, Outcome
 from console.facts.options import ConsoleOptions
 from console.screens.confirmbox import ConfirmBox
-from console.settings.schema import Settings
+from console.settings.schema import Settings, ShiftSettings
 from tests.screens.support import Clock, fleet, make_app, part, picture, settle
 from tests.support.prepared import prepared_action
 from tests.support.stub_engine import StubEngine
@@ -60,6 +61,25 @@ async def test_everything_is_said_before_it_is_asked(size: tuple[int, int]) -> N
             assert said in text, said
         assert engine.prepares[0][0].target == "fraud-scorer"
         assert not engine.performed
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 45)])
+async def test_the_shifts_end_is_the_configured_one_and_comes_nearer(
+    size: tuple[int, int],
+) -> None:
+    clock = Clock()  # 02:47:13 UTC, 04:47:13 in Berlin
+    shift = ShiftSettings(ends=("05:30", "17:30"), zone="Europe/Berlin")
+    app, engine = ready(msgspec.structs.replace(WRITABLE, shift=shift), clock)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await box_of(pilot, "T")
+        assert "4 shift end 05:30 CEST" in shown(app)
+        await pilot.pause(PAST_DEAD_TIME)
+        clock.now += 3.0
+        await pilot.press("4", "r", *"shedding", "enter", "Y")
+        await pilot.pause()
+        [(prepared, _)] = engine.performed
+        assert prepared.request.ttl_seconds == 42 * 60 + 44.0
 
 
 async def test_cancel_has_the_focus_and_enter_is_no_yes() -> None:
@@ -346,39 +366,6 @@ async def test_no_end_is_said_loudly() -> None:
         await settle(pilot)
         await box_of(pilot, "T")
         assert "NO END" in shown(app)
-
-
-async def test_marked_rows_are_acted_on_together_as_c3() -> None:
-    app, engine = ready()
-    numbers = iter(range(1, 99))
-
-    def prepare(request: ActionRequest, together: int) -> PreparedAction:
-        return prepared_action(
-            request, confirm_class="C3" if together > 1 else "C1", number=next(numbers)
-        )
-
-    engine.answer_prepare = prepare
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settle(pilot)
-        await pilot.press("space", "space")
-        assert "2 MARKED" in part(app, "#header")
-        assert "▶fraud-scorer" in shown(app), "a mark is a sign, not a colour alone"
-        await box_of(pilot, "T")
-        text = shown(app)
-        assert "class C3" in text
-        assert "828 req/min in 2 models" in text
-        assert {together for _, together in engine.prepares} == {2}
-        await pilot.pause(PAST_DEAD_TIME)
-        await pilot.press("r", *"shed", "enter", "2", "space")
-        await pilot.press(*"models", "enter", *"outage", "enter")
-        await pilot.pause()
-        assert {one.request.target for one, _ in engine.performed} == {
-            "fraud-scorer", "support-llm",
-        }  # fmt: skip
-        for one, confirmation in engine.performed:
-            assert confirmation.typed == one.request.target
-            assert confirmation.break_glass == "outage"
-        assert not app.session.marked
 
 
 async def test_ascii_only_sends_ascii() -> None:

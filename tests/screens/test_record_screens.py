@@ -84,6 +84,24 @@ async def test_who_what_until_when_and_what_ends_it(size: tuple[int, int]) -> No
         assert len(lines) == size[1]
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_dead_keeper_is_loud_everywhere_until_one_comes(size: tuple[int, int]) -> None:
+    app, engine = make_app(night(replace(fallback(), kept=False), keeper=""))
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot, OverridesScreen)
+        assert "in force 1 next 1h 1 NO END" in picture(app)[1]
+        assert "no keeper runs" in picture(app)[1]
+        detail = part(app, "#detail")
+        assert "ENDS   NO END due 1h: 03:52:13Z, then restore" in detail
+        assert "keeper gone: run midwatch keep" in detail
+        await pilot.press("escape")
+        assert "1 NO END" in part(app, "#header")
+        assert "NO END due 1h" in "\n".join(picture(app))
+        engine.tell(night(replace(fallback(), kept=True), keeper="keeper@ops-2:7"))
+        await pilot.pause()
+        assert "NO END" not in "\n".join(picture(app))
+
+
 async def test_the_countdown_runs_and_an_overdue_one_shouts() -> None:
     clock = Clock()
     app, _ = make_app(night(held()), clock=clock)

@@ -15,6 +15,24 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("text", "key_path", "found", "allowed", "hint"),
     [
+        ('[shift]\nends = ["25:00"]', "shift.ends[1]", "25:00", "06:00", ""),
+        ("[shift]\nends = []", "shift.ends", "nothing", "06:00", ""),
+        ('[journal]\nanchor = { every = "1m" }', "journal.anchor.file", "nothing", "url", ""),
+        (
+            '[journal]\nanchor = { file = "a", url = "https://w/h" }',
+            "journal.anchor.url",
+            "both",
+            "one",
+            "",
+        ),
+        (
+            '[journal]\nanchor = { file = "a", secret = "env:T" }',
+            "journal.anchor.secret",
+            "beside a file",
+            "no such key",
+            "",
+        ),
+        ('[shift]\nzone = "Berlin"', "shift.zone", "Berlin", "Europe/Berlin", ""),
         ('enviroment = "x"', "enviroment", "unknown key", "environment", "environment"),
         ("refresh = 5", "refresh", "5 (a number)", "duration", '"5s"'),
         ('refresh = "soon"', "refresh", '"soon"', "1h30m", ""),

@@ -63,6 +63,17 @@ verify = { every = 1.0, within = 30, stable_for = 2 }
 """
 
 
+def test_an_anchor_beside_the_journal_is_no_witness(tmp_path: Path) -> None:
+    beside = '[journal]\nurl = "sqlite:///j/j.db"\nanchor = { file = "j/anchor" }\n'
+    (warning,) = loaded(tmp_path, beside).warnings
+    assert "whoever can rewrite the one can rewrite the other" in warning
+    aside = beside.replace("j/anchor", "w/anchor")
+    assert loaded(tmp_path, aside).warnings == ()
+    plain = '[journal]\nanchor = { url = "http://w.example.net/h", secret = "env:T" }\n'
+    (warning,) = loaded(tmp_path, plain).warnings
+    assert "travels unencrypted" in warning
+
+
 def test_the_sample_is_complete_and_loads(tmp_path: Path) -> None:
     text = (ROOT / "config.sample.toml").read_text()
     result = loaded(tmp_path, text)

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from console.actions.decisions import DecisionWish, PreparedDecision
 from console.actions.gate import Arming
 from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
 from console.facts.care import CareWish
+from console.facts.decision import DecisionRecord
 from console.facts.drift import Distribution
 from console.facts.incident_view import IncidentView
 from console.facts.reading import ReadingState
@@ -53,6 +55,7 @@ class StubEngine:
         self.prepares: list[tuple[ActionRequest, int]] = []
         self.performed: list[tuple[PreparedAction, Confirmation]] = []
         self.forgotten: list[str] = []
+        self.approvals: list[tuple[PreparedAction, ...]] = []
         self.answer_prepare: Callable[[ActionRequest, int], PreparedAction | Refused | None] = (
             lambda request, together: Refused(("the stub prepares nothing",))
         )
@@ -60,6 +63,14 @@ class StubEngine:
         self.cared: list[CareWish] = []
         self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
             f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
+        )
+        self.decisions_asked: list[tuple[DecisionWish, Sequence[str] | None]] = []
+        self.decisions_written: list[PreparedDecision] = []
+        self.answer_decision: Callable[
+            [DecisionWish, Sequence[str] | None], PreparedDecision | Refused | None
+        ] = lambda wish, sinks: Refused(("the stub decides nothing",))
+        self.answer_write: Callable[[PreparedDecision], DecisionRecord | Refused] = lambda one: (
+            DecisionRecord(decision=one.decision, digest=one.digest, account="ana@ops-1")
         )
         self.found: tuple[Outlook, ...] = ()
         self.views_asked: list[str] = []
@@ -192,9 +203,27 @@ class StubEngine:
         if answer is not None:
             deliver(answer)
 
-    def request_approval(
-        self, prepared: PreparedAction, deliver: Callable[[str | Refused], None]
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
     ) -> None:
+        self.decisions_asked.append((wish, sinks))
+        answer = self.answer_decision(wish, sinks)
+        if answer is not None:
+            deliver(answer)
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        self.decisions_written.append(prepared)
+        deliver(self.answer_write(prepared))
+
+    def request_approval(
+        self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
+    ) -> None:
+        self.approvals.append(tuple(actions))
         self.approve = deliver
 
     def forget_approval(self, op_id: str) -> None:
