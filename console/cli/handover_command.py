@@ -134,7 +134,15 @@ async def _document(
         if session is not None
         else gather_who(*declared_name(settings, os.environ), os.environ)
     )
-    shift = Shift(since, time.time(), who.name, f"{who.person}@{who.host}", to=chosen.to.strip())
+    now = time.time()
+    shift = Shift(
+        since,
+        now,
+        who.name,
+        f"{who.person}@{who.host}",
+        to=chosen.to.strip(),
+        due_at=settings.shift.next_end(now),
+    )
     return cleaned(handover(facts, shift), prepared.resolver.known())
 
 

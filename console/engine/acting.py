@@ -211,7 +211,9 @@ class Acting:
         from console.reports.handover_facts import Shift
 
         who = self._who or self._gather_who()
-        shift = Shift(since, self._clock(), who.name, f"{who.person}@{who.host}")
+        now = self._clock()
+        ends_at = self._settings.shift.next_end(now)
+        shift = Shift(since, now, who.name, f"{who.person}@{who.host}", due_at=ends_at)
         return cleaned(handover(facts, shift), self._resolver.known())
 
     async def hand_over(self, wish: HandoverWish) -> Entry:
