@@ -101,8 +101,8 @@ class Keeper:
             if self._due_at(override) <= self.actor.bench.clock():
                 await self._end(override)
         await self._watch(overrides)
-        await self._anchor()
         holds_seconds = await self.holding.look()
+        await self._anchor()
         left = [self._due_at(each) - self.actor.bench.clock() for each in overrides]
         return min([self.every_seconds, holds_seconds, *(max(0.1, each) for each in left)])
 

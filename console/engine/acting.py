@@ -13,7 +13,8 @@ from console.actions.confirming import APPROVAL_SECONDS, approval_of
 from console.actions.decided import decisions_in, find_decision
 from console.actions.decisions import write_decision
 from console.actions.gate import ARMED_SECONDS, Arming
-from console.actions.handovers import accept_newest, write_handover
+from console.actions.handover_keys import ACCEPT
+from console.actions.handovers import handovers_in, require_writes, to_accept, write_handover
 from console.actions.holding import Holding
 from console.actions.many import ask_for
 from console.actions.outlook import Outlook, outlooks
@@ -24,6 +25,7 @@ from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.actions.sending import prepare_with_sends
 from console.actions.shelf import ControlShelf
 from console.actions.standing import KEEPER_LEASE, holder_of
+from console.actions.taking_over import accept_with_holds
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.action import Together
@@ -214,7 +216,9 @@ class Acting:
         from console.reports.handover_facts import Shift
 
         who = self._who or self._gather_who()
-        shift = Shift(since, self._clock(), who.name, f"{who.person}@{who.host}")
+        now = self._clock()
+        ends_at = self._settings.shift.next_end(now)
+        shift = Shift(since, now, who.name, f"{who.person}@{who.host}", due_at=ends_at)
         return cleaned(handover(facts, shift), self._resolver.known())
 
     async def hand_over(self, wish: HandoverWish) -> Entry:
@@ -223,11 +227,14 @@ class Acting:
         mode, now = self.state.mode, bench.clock()
         return await asyncio.to_thread(write_handover, bench.journal, wish, mode, now)
 
-    async def accept(self) -> Entry:
-        """Accept the newest handover of somebody else; raises as `hand_over` does."""
+    async def accept(self, snapshot: Snapshot | None) -> tuple[Entry, tuple[str, ...]]:
+        """Accept the newest handover of somebody else and what they held; raises as `hand_over`."""
         bench = await self._bench()
-        mode, now = self.state.mode, bench.clock()
-        return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
+        mode = self.state.mode
+        require_writes(ACCEPT, mode)
+        records = await asyncio.to_thread(handovers_in, bench.journal)
+        found = to_accept(records, bench.who)
+        return await accept_with_holds(Actor(bench, mode), found, snapshot)
 
     async def keep_holds(self, snapshot: Snapshot | None, tell: Callable[[str], None]) -> float:
         """Renew and end what is held, while this console may write and no keeper runs.
