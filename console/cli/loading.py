@@ -42,6 +42,7 @@ class Prepared:
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
         from console.engine.alerts import reader_factory
         from console.engine.making import plain_factory
+        from console.engine.registries import registry_factory
         from console.engine.service import Engine
 
         return Engine(
@@ -50,6 +51,7 @@ class Prepared:
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
             make_reader=reader_factory(self.resolver),
+            make_registry=registry_factory(self.resolver),
             open_record=self._open_record,
         )
 

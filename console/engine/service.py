@@ -19,6 +19,7 @@ from console.engine.making import made_or_broken, plain_factory
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
+from console.engine.registries import Registries
 from console.engine.score_series import PSI
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
+    from console.engine.registries import MakeRegistry
     from console.engine.seats import Seat
     from console.facts.drift import Distribution
     from console.facts.entry import Verification
@@ -72,6 +74,7 @@ class Engine:
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
         make_reader: MakeReader | None = None,
+        make_registry: MakeRegistry | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
@@ -84,6 +87,7 @@ class Engine:
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
         self._alerts = AlertDesk(loaded.settings, make_reader)
+        self._registries = Registries(loaded.settings, make_registry)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock)
@@ -138,6 +142,10 @@ class Engine:
         self._records.start()
         self._start_polls()
         await self._wait(limit_seconds, whole=True)
+        # Which version serves is only known now; a registry is asked about that one.
+        rows = self._desk.board.seating.rows
+        if late := self._registries.start(rows, self._clock()):
+            await asyncio.wait(late, timeout=limit_seconds)
         await self._records.settle(RECORD_LIMIT_SECONDS)
         return self._judge(remembers=remembers)
 
@@ -146,6 +154,7 @@ class Engine:
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()
+        await self._registries.close()
         await self._records.close()
 
     async def journal_page(self, before_seq: int) -> RecordPage:
@@ -234,6 +243,7 @@ class Engine:
         self._pollers = pollers
         self._desk.configure(settings)
         await self._alerts.configure(settings)
+        await self._registries.configure(settings)
         if self._records.configure(settings):
             # What another journal said is no news by its absence from this one.
             self._memory = replace(self._memory, held=None)
@@ -251,7 +261,8 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
-        self._alert_polls = self._alerts.start(now)
+        rows = self._desk.board.seating.rows
+        self._alert_polls = [*self._alerts.start(now), *self._registries.start(rows, now)]
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
@@ -288,6 +299,7 @@ class Engine:
             record=known.record,
             decisions=known.decisions,
         )
+        snapshot = replace(snapshot, registry=self._registries.known)
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot
