@@ -333,6 +333,7 @@ def test_list_finds_every_reference_with_its_key(tmp_path: Path) -> None:
         ("alerts.am.auth.secret", "env:ALERTMANAGER_PASSWORD"),
         ("alerts.pd.auth.secret", "file:/home/ana/.config/midwatch/pagerduty.token"),
         ("controls.fs-breaker.auth.secret", "cmd:pass show midwatch/features"),
+        ("controls.charts.auth.secret", "keyring:midwatch/grafana"),
     ]
 
 
