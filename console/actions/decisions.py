@@ -221,6 +221,10 @@ def _draft(prepared: PreparedDecision) -> EntryDraft:
 def _asking(prepared: PreparedDecision) -> EntryDraft:
     decision = prepared.decision
     expected = decision.expected or "no expected effect is written"
+    if decision.sends:
+        # The second person says yes to what goes out as well.
+        sends = ", ".join(f"{each.sink} {each.before} → {each.wanted}" for each in decision.sends)
+        expected = f"{expected}; sent on once approved: {sends}"
     return EntryDraft(
         kind="approval",
         at=decision.taken_at,

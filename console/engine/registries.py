@@ -55,11 +55,12 @@ class _Poller:
 
     async def close(self) -> None:
         """End the reading under way and close every connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._reader is not None:
-            await self._reader.aclose()
+        task, reader = self._task, self._reader
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if reader is not None:
+            await reader.aclose()
 
     async def _read(self, reader: MlflowReader, serving: str, now: float) -> None:
         try:

@@ -63,8 +63,8 @@ def lineage_blocks(view: RowView, now: float, width: int, glyphs: Glyphs) -> lis
         [_title("PROTECTION", width, glyphs), *_protection(view, now, glyphs)],
         [_title("PEOPLE", width, glyphs), *_people(view, width, glyphs)],
         [_title("DEPENDENCIES", width, glyphs), *_dependencies(view, glyphs)],
-        [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
         [_title("DECISIONS", width, glyphs), *_decisions(view, now, width, glyphs)],
+        [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
         [_title("INTERVENTION CRITERIA", width, glyphs), *_criteria(view, width, glyphs)],
     ]
     return [
@@ -176,8 +176,8 @@ def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
         value = getattr(lineage, key)
         if value:
             origin = lineage.sources.get(key, INFO)
-            text = f"{visible(value, 60)}" + ("" if origin == INFO else f" ({origin})")
-            yield _row(label, text)
+            told = "" if origin == INFO or key == "consent" else f" ({origin})"
+            yield _row(label, f"{visible(value, 60)}{told}")
     for conflict in lineage.conflicts:
         yield from _wrapped("differs", visible(conflict, 300), width, "s2")
     known = {key for key, _ in _LINKS} | {"region", "model", "instance", "job"}

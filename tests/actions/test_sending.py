@@ -226,6 +226,7 @@ async def test_what_waits_for_its_second_person_is_sent_after_the_approval(
         journal = ben.bench.journal
         asked = decision_waiting(journal, one.decision.id, time.time())
         assert asked is not None
+        assert "alias 1 → 2" in str(asked.blast["effect"])
         approve(journal, asked, ben.bench.who, "agreed", time.time())
         record = recorded(ben, one.decision.id)
         with pytest.raises(ActionRefused, match="annotate is not waiting"):
