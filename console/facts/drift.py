@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec import Struct
 
 
-class DriftReference(Struct, frozen=True):
+# A dataclass, because a Struct among the settings is a table of the file.
+@dataclass(frozen=True, slots=True)
+class DriftReference:
     """A frozen distribution that drift is measured against.
 
     ``edges`` are the ascending upper edges of the bins; what lies above the last one belongs to
