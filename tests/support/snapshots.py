@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 
 from console.facts.model import Fallback, ModelRow, Objectives, OnCall
@@ -407,7 +408,9 @@ def hostile_snapshot(now: float = SAMPLE_NOW) -> Snapshot:
         rows=rows,
         index={row.model: number for number, row in enumerate(rows)},
         findings={
-            number: tuple(replace(finding, text=f"{names[number]} {bad}") for finding in found)
+            number: tuple(
+                msgspec.structs.replace(finding, text=f"{names[number]} {bad}") for finding in found
+            )
             for number, found in base.findings.items()
         },
         routes={number: Route(name, name, name) for number, name in enumerate(names)},
