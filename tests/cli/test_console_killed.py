@@ -10,31 +10,19 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from console.demo.fleet import DemoFleet
 from tests.cli.test_acting_demo import _config, metrics
 from tests.support.emulated import EmulatedSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from console.demo.fleet import DemoFleet
     from tests.cli.conftest import Run
 
 HELD_SECONDS = 25
 COUNTDOWN = re.compile(r"in force 1 next 0:(\d\d)")
 AWAY = ("route", "fraud-small")
-
-
-@pytest.fixture
-def fleet() -> Iterator[DemoFleet]:
-    made = DemoFleet(scenario="calm", seed=3)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 def until(
@@ -54,9 +42,9 @@ def countdown(session: EmulatedSession) -> int | None:
 
 
 def test_a_fallback_from_the_console_counts_down_and_returns_when_only_the_keeper_is_left(
-    run: Run, fleet: DemoFleet, tmp_path: Path
+    run: Run, own_fleet: DemoFleet, tmp_path: Path
 ) -> None:
-    config = ("--config", _config(fleet, tmp_path, held_by_keeper=True))
+    config = ("--config", _config(own_fleet, tmp_path, held_by_keeper=True))
     environment = {**os.environ, "HOME": str(tmp_path)}
     keeper = subprocess.Popen(
         [sys.executable, "-m", "console", "keep", "--every", "1s", *config],
@@ -79,18 +67,18 @@ def test_a_fallback_from_the_console_counts_down_and_returns_when_only_the_keepe
             assert "ended by the running keeper" in console.text()
             time.sleep(1.0)  # whoever says yes has read it first
             console.send("Y")
-            until(console, lambda: AWAY in metrics(fleet, "fraud-scorer"), "nothing was sent")
+            until(console, lambda: AWAY in metrics(own_fleet, "fraud-scorer"), "nothing was sent")
             until(console, lambda: countdown(console), "no countdown on the first screen")
             before = countdown(console) or 0
             until(console, lambda: (countdown(console) or 99) <= before - 2, "it stood still")
             assert "NO END" not in console.text()
             os.kill(console.pid, signal.SIGKILL)
-        assert AWAY in metrics(fleet, "fraud-scorer"), "it outlives the console"
+        assert AWAY in metrics(own_fleet, "fraud-scorer"), "it outlives the console"
         deadline = time.monotonic() + HELD_SECONDS + 30.0
-        while AWAY in metrics(fleet, "fraud-scorer"):
+        while AWAY in metrics(own_fleet, "fraud-scorer"):
             assert time.monotonic() < deadline, "the keeper never returned the traffic"
             time.sleep(0.2)
-        assert ("route", "primary") in metrics(fleet, "fraud-scorer")
+        assert ("route", "primary") in metrics(own_fleet, "fraud-scorer")
         assert "ended: fallback fraud-scorer" in keeper.stdout.readline()
     finally:
         keeper.terminate()
