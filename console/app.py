@@ -8,9 +8,8 @@ import os
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -18,12 +17,15 @@ from textual.binding import Binding, BindingType
 import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
 from console.facts.text import visible
-from console.screens.base import ConsoleScreen, bindings_for
+from console.screens.base import ConsoleScreen, keyed
+from console.screens.doing import Doing
 from console.screens.fleet import FleetScreen
-from console.screens.leaving import words_before_leaving
 from console.screens.messages import (
     ActionAsked,
     ActionCame,
+    CareCame,
+    CopyAsked,
+    DecisionCame,
     EngineStarted,
     OutlooksArrived,
     ProblemArrived,
@@ -34,33 +36,28 @@ from console.screens.session import Session
 from console.screens.terminal import (
     HANGUP_CODE,
     TerminalGuard,
-    clipboard_sequence,
     crash_sentence,
     terminal_lost,
 )
 from themes.glyphs import glyphs
-from themes.palette import THEMES, palette, textual_theme
+from themes.palette import palette, textual_theme
 from widgets.frugal import FrugalApp
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from textual.message import Message
     from textual.screen import Screen
 
     from console.actions.keymap import Keymap
-    from console.actions.spec import ActionSpec, Mode
+    from console.actions.spec import Mode
     from console.engine.handle import EngineHandle, ReloadOutcome
     from console.facts.options import ConsoleOptions
-    from console.screens.acting import ActingDesk
-    from console.screens.helptext import BoxLine
     from console.settings.load import Loaded
 
 log = logging.getLogger(__name__)
-
-AnyScreen = TypeVar("AnyScreen", bound=ConsoleScreen)
 
 BAD_CONFIGURATION = 78
 
@@ -73,7 +70,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox, ConfirmBox, RungBox { background: transparent; }"
+    CSS = "Textbox, ConfirmBox, RungBox, DrawnBox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -93,17 +90,16 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.animation_level = "none"
-        self._options = options
         self._make_engine = make_engine
         self._keymap = loaded.settings.keymap
         self._declared_theme = loaded.settings.theme
-        self._theme_name = options.theme if options.colour else "mono"
+        theme_name = options.theme if options.colour else "mono"
         self.fault: Exception | None = None
         mode: Mode = "read_only" if options.read_only or not options.write else "armed"
         self.session = Session(
             keys=keys or keymap(loaded.settings.keymap),
             glyphs=glyphs(options.ascii),
-            roles=palette(self._theme_name).styles,
+            roles=palette(theme_name).styles,
             clock=clock,
             zone=zone,
             mode=mode,
@@ -113,22 +109,18 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         )
         if options.ascii:
             self.add_class("-ascii")
-        self._show_theme(self._theme_name)
+        self.begin_in_theme(textual_theme(theme_name))
+        self._doing = Doing(
+            self, self.session, theme_name, lambda: self.console_screen, self.request_reload
+        )
         self.guard: TerminalGuard | None = None
-        self._desk: ActingDesk | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
 
     # Coming and going
 
     def get_default_screen(self) -> Screen[None]:
         """Return the fleet screen; it is there from the first frame on."""
-        return self._keyed(FleetScreen)(self.session)
-
-    def _keyed(self, screen: type[AnyScreen]) -> type[AnyScreen]:
-        """Return the screen's class with the bindings of the keymap in force."""
-        bindings = bindings_for(screen.PLACE, self.session.keys)
-        keyed = type(screen.__name__, (screen,), {"BINDINGS": bindings}, inherit_bindings=False)
-        return cast("type[AnyScreen]", keyed)
+        return keyed(FleetScreen, self.session.keys)(self.session)
 
     def on_mount(self) -> None:
         """Start the watches, and the engine once the first frame is out."""
@@ -173,18 +165,11 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             else:
                 self.exit(return_code=HANGUP_CODE)
             return
-        self._take_mode()
+        self.session.take_mode()
         screen = self.console_screen
         if screen is not None:
             # Under a box as well: help is not read over a clock that stands still.
             screen.show_clock()
-
-    def _take_mode(self) -> None:
-        """Take over what the engine's gate says; an arming runs out by itself."""
-        session = self.session
-        if session.engine is not None:
-            session.writing = session.engine.writing
-            session.mode = session.writing.mode
 
     def on_unmount(self) -> None:
         """Let the engine go."""
@@ -250,15 +235,26 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_engine_started(self, message: EngineStarted) -> None:
         """Let screens ask the engine from now on."""
         self.session.engine = message.engine
-        self._take_mode()
+        self.session.take_mode()
         screen = self.console_screen
         if screen is not None:
             screen.show_series()
 
     def on_action_came(self, message: ActionCame) -> None:
         """Show how far something that was sent is."""
-        if self._desk is not None:
-            self._desk.came(message)
+        self._doing.came(message)
+
+    def on_care_came(self, message: CareCame) -> None:
+        """Show what became of something done about an incident."""
+        self._doing.care_came(message)
+
+    def on_copy_asked(self, message: CopyAsked) -> None:
+        """Copy what a screen wants copied."""
+        self._doing.copy_and_show(message)
+
+    def on_decision_came(self, message: DecisionCame) -> None:
+        """Send a decision on once it stands."""
+        self._doing.decision_came(message)
 
     def on_outlooks_arrived(self, message: OutlooksArrived) -> None:
         """Keep what could be done to the model that is looked at."""
@@ -282,7 +278,9 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             screen.show_look()
         screen.say(sentence, "text" if outcome.applied else "error")
         if outcome.problems:
-            self.show_box("The configuration was refused; the old one stays", outcome.problems)
+            self._doing.show_box(
+                "The configuration was refused; the old one stays", outcome.problems
+            )
 
     # Actions that are the app's
 
@@ -296,150 +294,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         if reason is not None:
             screen.say(reason, "s3")
             return
-        self._do(message.spec, message.argument, screen)
-
-    def _do(self, spec: ActionSpec, argument: str, screen: ConsoleScreen) -> None:
-        if spec.writes:
-            self._acting_desk().begin(spec, argument, screen)
-            return
-        does: dict[str, Callable[[], None]] = {
-            "quit": lambda: self._leave_or_ask(screen),
-            "model.open": lambda: self._open_model(argument or screen.context.model, screen),
-            "range.longer": lambda: self._range(argument, 1, screen),
-            "range.shorter": lambda: self._range(argument, -1, screen),
-            **{
-                which: partial(self._box, which, argument, screen)
-                for which in ("help", "explain", "sources")
-            },
-            "palette": self._palette,
-            "theme.next": lambda: self._theme(argument, screen),
-            "copy": lambda: self._copy(screen),
-            "screenshot": lambda: self._picture(argument, screen),
-            "refresh": lambda: self._refresh(screen),
-            "reload": self.request_reload,
-            "arm": lambda: self._arm(screen),
-            "overrides": lambda: self._open_screen("overrides", screen),
-            "journal": lambda: self._open_screen("journal", screen),
-        }
-        if spec.id in does:
-            does[spec.id]()
-        else:
-            screen.say(f"{spec.title} is not for this screen", "s3")
-
-    def _leave_or_ask(self, screen: ConsoleScreen) -> None:
-        if said := words_before_leaving(self.session):
-            screen.say(said, "s2")
-        else:
-            self.exit()
-
-    def _open_model(self, name: str, screen: ConsoleScreen) -> None:
-        from console.screens.model import ModelScreen
-
-        snapshot = self.session.snapshot
-        if snapshot is None or name not in snapshot.index:
-            screen.say(f"there is no model {visible(name, 60)}", "s3")
-        elif isinstance(screen, ModelScreen):
-            screen.show_model(name)
-        else:
-            made = self._keyed(ModelScreen)(self.session)
-            made.show_model(name)
-            self.push_screen(made)
-
-    def _acting_desk(self) -> ActingDesk:
-        if self._desk is None:
-            from console.screens.acting import ActingDesk
-
-            self._desk = ActingDesk(self, self.session, lambda: self.console_screen)
-        return self._desk
-
-    def _arm(self, screen: ConsoleScreen) -> None:
-        engine = self.session.engine
-        if engine is None:
-            return
-        engine.switch_arming()
-        self._take_mode()
-        armed = self.session.mode == "armed"
-        said = "armed for 30 min: every change still asks first" if armed else "disarmed: read-only"
-        screen.show_clock()
-        screen.say(said, "armed" if armed else "text")
-
-    def _open_screen(self, name: str, screen: ConsoleScreen) -> None:
-        """Open a screen that is imported when it is first wanted."""
-        from importlib import import_module
-
-        module = import_module(f"console.screens.{name}")
-        made = getattr(module, f"{name.capitalize()}Screen")
-        if type(screen).__name__ == made.__name__:
-            return
-        self.push_screen(self._keyed(made)(self.session))
-
-    def _range(self, argument: str, step: int, screen: ConsoleScreen) -> None:
-        changed, sentence = self.session.change_range(argument, step)
-        screen.say(sentence)
-        if changed:
-            screen.show_series()
-
-    def _box(self, which: str, argument: str, screen: ConsoleScreen) -> None:
-        from console.screens.boxes import box
-
-        title, lines = box(which, argument, screen)
-        if lines:
-            self.show_box(title, lines)
-        else:
-            screen.say(title, "s3")
-
-    def show_box(self, title: str, lines: Sequence[BoxLine]) -> None:
-        """Show lines to read over the screen."""
-        from widgets.textbox import Textbox
-
-        self.push_screen(
-            Textbox(title, lines, roles=self.session.roles, ascii_only=self._options.ascii)
-        )
-
-    def _palette(self) -> None:
-        from textual.command import CommandPalette
-
-        from console.screens.palette import RegistryCommands
-
-        self.push_screen(CommandPalette(providers=[RegistryCommands]))
-
-    def _theme(self, name: str, screen: ConsoleScreen) -> None:
-        wanted = name or THEMES[(THEMES.index(self._theme_name) + 1) % len(THEMES)]
-        if wanted not in THEMES:
-            screen.say(f"themes are {', '.join(THEMES)}", "s3")
-            return
-        self._theme_name = wanted
-        self.session.roles = palette(wanted).styles
-        self._show_theme(wanted)
-        for one in self.screen_stack:
-            if isinstance(one, ConsoleScreen):
-                one.show_look()
-        screen.say(f"theme {wanted}")
-
-    def _show_theme(self, name: str) -> None:
-        theme = textual_theme(name)
-        self.register_theme(theme)
-        self.theme = theme.name
-
-    def _copy(self, screen: ConsoleScreen) -> None:
-        name = screen.context.model
-        sequence = clipboard_sequence(name)
-        if sequence is None or self._driver is None:
-            screen.say("this is too long for a terminal's clipboard", "s3")
-            return
-        self._driver.write(sequence)
-        screen.say(f"asked your terminal to copy {visible(name, 60)}")
-
-    def _picture(self, argument: str, screen: ConsoleScreen) -> None:
-        from console.screens.savedpicture import picture_path, save_picture
-
-        path = picture_path(argument, screen.PLACE, self.session.clock())
-        screen.say(*save_picture(self.export_screenshot(title="midwatch"), path))
-
-    def _refresh(self, screen: ConsoleScreen) -> None:
-        if self.session.engine is not None:
-            self.session.engine.request_refresh()
-            screen.say("asking the sources", "dim")
+        self._doing.do(message.spec, message.argument, screen)
 
     def request_reload(self) -> None:
         """Ask the engine to read the configuration again."""

@@ -6,10 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from console.engine.pauses import hold_off_collector, release_collector
 from console.facts.version import VERSION
 
 if TYPE_CHECKING:
     from console.cli.start import ConsoleStart
+    from console.engine.handle import EngineHandle
 
 
 def main() -> int:
@@ -25,6 +27,7 @@ def main() -> int:
             sys.stderr.write(f"midwatch: the output cannot be written: {fault.strerror}\n")
             return 74
         return 0
+    hold_off_collector()
     from console.cli.entry import run
 
     outcome = run(arguments)
@@ -35,9 +38,15 @@ def open_console(start: ConsoleStart) -> int:
     """Open the console on what the command line prepared, and clean up after it."""
     # Halves the time from key to paint during a refresh; Textual reads it once, at import.
     os.environ.setdefault("TEXTUAL_FPS", "120")
+    hold_off_collector()
     from console.app import run as run_console
 
+    def engine() -> EngineHandle:
+        # Asked for once the first frame is out.
+        release_collector()
+        return start.engine()
+
     try:
-        return run_console(start.loaded, start.options, start.engine)
+        return run_console(start.loaded, start.options, engine)
     finally:
         start.close()

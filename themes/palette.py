@@ -8,9 +8,10 @@ Styles are Rich style texts (``bold #ff5555 on #202020``, ``reverse``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -21,8 +22,7 @@ THEMES: tuple[str, ...] = ("dark", "light", "high-contrast", "colour-blind", "an
 DEFAULT_THEME = "dark"
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """The styles of one theme: ``palette["s1"]`` is the style text of role ``s1``."""
 
     name: str
@@ -30,7 +30,7 @@ class Palette:
     background: str
     """A ``#rrggbb`` colour, or ``default`` for the terminal's own."""
     foreground: str
-    styles: Mapping[str, str] = field(repr=False)
+    styles: Mapping[str, str]
     ansi: bool = False
     """Only the terminal's own colours, or none, are used."""
 
@@ -43,8 +43,7 @@ class Palette:
         return self.styles.get(role, default)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hues:
+class _Hues(Struct, frozen=True):
     """The colours a theme is mixed from."""
 
     text: str

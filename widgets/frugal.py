@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.geometry import Size
     from textual.screen import Screen
+    from textual.theme import Theme
 
 PROVED_ON = "8.2.8"
 """The version of Textual whose internals this file was tested against."""
@@ -164,6 +165,19 @@ class FrugalApp(App[ReturnType], Generic[ReturnType]):
 
     _differ: FrameDiffer | None = None
     _painted_size: Size | None = None
+
+    def begin_in_theme(self, theme: Theme) -> None:
+        """Take a theme before anything is drawn.
+
+        Setting ``theme`` instead would parse every style sheet and style every widget twice.
+        """
+        self.register_theme(theme)
+        self.set_reactive(App.theme, theme.name)
+        self.add_class(f"-theme-{theme.name}", update=False)
+        self.set_class(theme.dark, "-dark-mode", update=False)
+        self.set_class(not theme.dark, "-light-mode", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def frugal(self) -> bool:

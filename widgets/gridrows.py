@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from widgets.cutting import Align
 
@@ -16,8 +17,7 @@ class Cell(NamedTuple):
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column, ``width`` terminal cells wide; one blank cell separates it from the next."""
 
     key: str

@@ -71,6 +71,8 @@ def _tier_share(target: Target, sight: Sight) -> Measure:
 
 def _effect(verb: Verb, target: Target, request: ActionRequest, moved: Measure) -> str:
     rate = "an unknown number of" if moved.value is None else f"{moved.value:,.0f}"
+    if not verb.serves:
+        return verb.effect
     if target.is_dependency:
         name = target.name.removeprefix(DEPENDENCY_PREFIX)
         return f"calls to {name}: {verb.effect}; {rate} requests a minute rest on it"

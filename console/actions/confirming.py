@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.actions.refusal import ActionRefused, NotConfirmed
-from console.actions.targets import DEPENDENCY_PREFIX
+from console.actions.targets import subject_of
 from console.facts.action import Guard
 from console.facts.entry import EntryDraft
 from console.facts.text import visible
@@ -33,7 +33,7 @@ def check_confirmation(prepared: PreparedAction, confirmation: Confirmation) -> 
         raise _not_confirmed("confirm", f"{prepared.title}: not confirmed, nothing was sent")
     if prepared.confirm_class in ("C2", "C3") and not confirmation.by_yes:
         name = prepared.request.target
-        if confirmation.typed not in (name, name.removeprefix(DEPENDENCY_PREFIX)):
+        if confirmation.typed not in (name, subject_of(name)):
             raise _not_confirmed("typed_name", f"{prepared.title}: its name was not typed, {name}")
     if prepared.confirm_class == "C3" and not (
         confirmation.approved_by or confirmation.break_glass.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,29 +10,32 @@ import msgspec
 from console.actions.confirming import SHORTEST_REASON
 from console.actions.decisions import LONGEST_TEXT, require_writes
 from console.actions.refusal import ActionRefused
-from console.facts.decision import Decision, DecisionRecord
+from console.facts.decision import Decision, DecisionRecord, SentOn
 from console.facts.entry import EntryDraft
 from console.facts.text import visible
 from console.journal.identity import is_shared_login, same_person
 from console.journal.protocol import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from console.facts.action import Mode
-    from console.facts.entry import Entry, Who
+    from console.facts.entry import Entry, EntryKind, Who
     from console.journal.protocol import Journal
 
 SHORTEST_SUFFIX = 4
 """Letters at the end of an id that are enough to name it, where only one ends so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """Every decision of a journal, oldest first, and entries this version cannot read."""
-
-    records: tuple[DecisionRecord, ...] = ()
-    unreadable: tuple[int, ...] = ()
+DECISION_KINDS_OF_ENTRY: tuple[EntryKind, ...] = (
+    "decision",
+    "approval",
+    "intent",
+    "outcome",
+    "observed",
+    "resolved",
+)
+"""The kinds of entry that say what was decided, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +44,60 @@ class _Kept:
     author: Who
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Every decision of a journal, oldest first, and entries this version cannot read."""
+
+    kept: Mapping[str, _Kept] = field(default_factory=dict)
+    unreadable: tuple[int, ...] = ()
+
+    @property
+    def records(self) -> tuple[DecisionRecord, ...]:
+        """Return the decisions, oldest first."""
+        return tuple(each.record for each in self.kept.values())
+
+
 def decisions_in(journal: Journal, model: str | None = None) -> Decided:
     """Return the decisions of a journal, of one model where it is named. Blocks."""
-    return decisions_of(journal.entries(Question(kinds=("decision", "approval"), target=model)))
+    found = fold_decisions(journal.entries(Question(kinds=DECISION_KINDS_OF_ENTRY)))
+    if model is None:
+        return found
+    kept = {name: each for name, each in found.kept.items() if each.record.decision.model == model}
+    return replace(found, kept=kept)
 
 
-def decisions_of(entries: Sequence[Entry]) -> Decided:
-    """Return what entries, oldest first, say of decisions.
+def fold_decisions(entries: Sequence[Entry], before: Decided | None = None) -> Decided:
+    """Return what is decided after ``entries``, oldest first, on top of ``before``.
 
     An approval counts where it names the same digest and comes from another login than the
     author's that is one person's own.
     """
-    kept: dict[str, _Kept] = {}
-    unreadable: list[int] = []
+    known = before or Decided()
+    if not entries:
+        return known
+    kept: dict[str, _Kept] = dict(known.kept)
+    unreadable = list(known.unreadable)
+    sending = {sent.op_id: name for name, each in kept.items() for sent in each.record.sent}
     for entry in entries:
-        step = entry.details.get("step")
-        if entry.kind == "decision" and step == "taken":
+        if entry.kind == "decision" and entry.details.get("step") == "taken":
             taken = _taken(entry)
             if taken is None:
                 unreadable.append(entry.seq)
             else:
                 kept[entry.op_id] = taken
-        elif (known := kept.get(entry.op_id)) is not None:
-            kept[entry.op_id] = replace(known, record=_after(known, entry))
-    return Decided(tuple(each.record for each in kept.values()), tuple(unreadable))
+            continue
+        if entry.kind == "intent" and entry.details.get("decision"):
+            sending[entry.op_id] = str(entry.details["decision"])
+        name = sending.get(_about(entry), entry.op_id)
+        if name in kept:
+            kept[name] = replace(kept[name], record=_after(kept[name], entry))
+    return Decided(kept, tuple(unreadable))
+
+
+def _about(entry: Entry) -> str:
+    """Return the operation an entry says something of: what is undone, else its own."""
+    undoes = entry.details.get("purpose") == "undo"
+    return str(entry.details.get("ends_op")) if undoes else entry.op_id
 
 
 def _taken(entry: Entry) -> _Kept | None:
@@ -88,9 +121,17 @@ def _after(known: _Kept, entry: Entry) -> DecisionRecord:
         return msgspec.structs.replace(
             record, closed_by=entry.who.name, closed_at=entry.at, outcome=entry.why
         )
+    if entry.kind == "approval":
+        return _approved(known, entry)
+    if entry.kind in ("intent", "outcome", "observed", "resolved"):
+        return msgspec.structs.replace(record, sent=_sent(record, entry))
+    return record
+
+
+def _approved(known: _Kept, entry: Entry) -> DecisionRecord:
+    record = known.record
     if (
-        entry.kind == "approval"
-        and step == "given"
+        entry.details.get("step") == "given"
         and not record.approved_by
         and record.closed_at is None
         and entry.details.get("digest") == record.digest
@@ -101,6 +142,24 @@ def _after(known: _Kept, entry: Entry) -> DecisionRecord:
             record, approved_by=f"{entry.who.name} ({_of(entry)})", approved_at=entry.at
         )
     return record
+
+
+def _sent(record: DecisionRecord, entry: Entry) -> tuple[SentOn, ...]:
+    """Return what became of sending, with what one entry of an operation says of it."""
+    about = _about(entry)
+    before = next((each for each in record.sent if each.op_id == about), None)
+    if entry.kind == "intent" and about == entry.op_id:
+        begun = SentOn(sink=entry.action, op_id=entry.op_id, at=entry.at, by=entry.who.name)
+        return (*record.sent, begun)
+    said = entry.details.get("outcome")
+    if before is None or not isinstance(said, str):
+        return record.sent
+    if about != entry.op_id:
+        said = "undone" if said in ("applied", "no_op") else before.outcome
+    after = msgspec.structs.replace(
+        before, outcome=said, at=entry.at, text=str(entry.details.get("text") or "")
+    )
+    return tuple(after if each is before else each for each in record.sent)
 
 
 def find_decision(decided: Decided, wanted: str) -> DecisionRecord:
@@ -176,7 +235,7 @@ def decision_waiting(journal: Journal, op_id: str, now: float) -> Entry | None:
     Raises `ActionRefused` where it has been approved or closed, or where that date has passed.
     """
     found = journal.entries(Question(op_id=op_id, kinds=("decision", "approval")))
-    records = decisions_of(found).records
+    records = fold_decisions(found).records
     asked = next((each for each in found if each.details.get("step") == "asked"), None)
     if not records or asked is None:
         return None

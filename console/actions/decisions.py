@@ -12,9 +12,8 @@ import msgspec
 from console.actions.confirming import SHORTEST_REASON
 from console.actions.decision_evidence import evidence_of, lineage_of, trigger_of
 from console.actions.decision_guards import guards_of_decision
-from console.actions.gate import allowed
-from console.actions.refusal import ActionRefused, NotConfirmed, WritesNotAllowed
-from console.actions.spec import ActionSpec
+from console.actions.gate_of_writes import require
+from console.actions.refusal import ActionRefused, NotConfirmed
 from console.facts.action import Guard
 from console.facts.decision import DECISION_KINDS, Decision, DecisionRecord
 from console.facts.entry import EntryDraft
@@ -25,6 +24,7 @@ from console.settings.problems import nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from console.actions.sending import PreparedSend
     from console.actions.sight import Sight
     from console.facts.action import Mode
     from console.facts.decision import DecisionKind
@@ -37,26 +37,14 @@ LONGEST_TEXT = 2000
 LONGEST_REVIEW_SECONDS = 366 * 86400.0
 TIER_OF_A_SECOND_PERSON = 1
 
-DECIDE = ActionSpec(
-    "act.decide",
-    ("D",),
-    "Decide",
-    "Write down what is decided about retraining, with the evidence as it is now.",
-    "Acting",
-    places=frozenset({"fleet", "model"}),
-    danger="C1",
-    command="decide",
-    argument="DECISION",
-)
-"""Writing a decision, or its outcome, for the same gate that every action passes."""
-
 
 @dataclass(frozen=True, slots=True)
 class DecisionWish:
     """What somebody wants written; ``review_by`` is Unix seconds UTC.
 
     ``approver`` is a name that is asked, never a proof. ``despite`` is the reason for going
-    against objections.
+    against objections, ``to_version`` the version that is to serve. ``id`` keeps that of a decision
+    that was shown already; empty takes a new one.
     """
 
     model: str
@@ -71,16 +59,22 @@ class DecisionWish:
     options: tuple[str, ...] = ()
     incident: str = ""
     despite: str = ""
+    to_version: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedDecision:
-    """A decision ready to be shown and written; ``seen_seq`` is the journal's newest entry then."""
+    """A decision ready to be shown and written; ``seen_seq`` is the journal's newest entry then.
+
+    ``sends`` is what goes out once it stands.
+    """
 
     decision: Decision
     guards: tuple[Guard, ...]
     digest: str
     seen_seq: int
+    sends: tuple[PreparedSend, ...] = ()
 
     @property
     def refused(self) -> tuple[Guard, ...]:
@@ -110,7 +104,7 @@ def prepare_decision(
     evidence = evidence_of(wish.model, sight)
     kind = cast("DecisionKind", wish.kind)
     draft = Decision(
-        id=new_ulid(now),
+        id=wish.id or new_ulid(now),
         model=wish.model,
         kind=kind,
         tier=row.tier,
@@ -132,6 +126,7 @@ def prepare_decision(
         needs_approval=row.tier == TIER_OF_A_SECOND_PERSON or bool(wish.approver.strip()),
         despite=wish.despite.strip(),
         incident=wish.incident.strip(),
+        to_version=wish.to_version.strip(),
     )
     guards = guards_of_decision(draft, who, standing, now)
     against = tuple(each.sentence for each in guards if each.level == "refuse")
@@ -148,8 +143,9 @@ def _check(wish: DecisionWish, sight: Sight) -> None:
         raise _refused("unknown_model", f"there is no model {visible(wish.model, 80)}; {close}")
     if len(wish.reason.strip()) < SHORTEST_REASON:
         raise _refused("reason", "say why in at least three letters; it stands in the record")
-    texts = (wish.reason, wish.reverse_if, wish.expected, wish.checked_by, wish.trigger)
-    if any(len(each) > LONGEST_TEXT for each in (*texts, wish.despite, *wish.options)):
+    texts = [wish.reason, wish.reverse_if, wish.expected, wish.checked_by, wish.trigger]
+    texts += [wish.despite, wish.to_version, *wish.options]
+    if any(len(each) > LONGEST_TEXT for each in texts):
         raise _refused("too_long", f"a text of a decision has at most {LONGEST_TEXT} characters")
     if 0 < len(wish.despite.strip()) < SHORTEST_REASON:
         raise _refused("despite", "say in at least three letters why you go against objections")
@@ -174,9 +170,7 @@ def digest_of_decision(decision: Decision) -> str:
 
 def require_writes(mode: Mode) -> None:
     """Raise `WritesNotAllowed` unless this session may write decisions."""
-    reason = allowed(DECIDE, mode)
-    if reason is not None:
-        raise WritesNotAllowed((Guard("read_only", "forbid", reason),))
+    require("decide", mode)
 
 
 def write_decision(

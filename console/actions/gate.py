@@ -60,7 +60,8 @@ def allowed(spec: ActionSpec, mode: Mode) -> str | None:
     """
     if not spec.writes or mode in ("armed", "open"):
         return None
-    return f"{spec.title} changes the world and this session is read-only"
+    what = "record" if spec.danger == "C0" else "world"
+    return f"{spec.title} changes the {what} and this session is read-only"
 
 
 def refusal(spec: ActionSpec, mode: Mode, context: ActionContext) -> str | None:

@@ -277,6 +277,8 @@ def _failing(case: Case) -> Iterator[Guard]:
 
 
 def _knowledge(case: Case) -> Iterator[Guard]:
+    if not case.verb.serves:
+        return
     age = case.sight.age_seconds
     limit = OLD_AFTER_REFRESHES * case.sight.settings.refresh_seconds
     if age is None:

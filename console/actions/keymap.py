@@ -22,7 +22,7 @@ _ARROWS = ("up", "down", "left", "right")
 _PAGING = ("home", "end", "pageup", "pagedown")
 _EDITING = ("enter", "escape", "tab", "shift+tab", "space", "backspace", "delete", "insert")
 _NAMED_KEYS = frozenset((*_ARROWS, *_PAGING, *_EDITING))
-_PLACES: tuple[Place, ...] = ("fleet", "model")
+_PLACES: tuple[Place, ...] = ("fleet", "model", "incidents", "incident")
 
 
 class KeymapError(Exception):

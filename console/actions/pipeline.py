@@ -45,7 +45,10 @@ log = logging.getLogger(__name__)
 LONGEST_SHOWN_SECONDS = APPROVAL_SECONDS + 300.0
 """How old a preview may be when it is confirmed: as long as a second person may take, and some."""
 
-_TOUCHING = ("intent", "outcome", "override", "override_ended", "override_renewed", "resolved")
+_TOUCHING = (
+    *("intent", "outcome", "override", "override_ended", "override_renewed", "resolved"),
+    *("ack", "snooze", "close"),
+)
 _RENEW_LEASE_SECONDS = LEASE_SECONDS / 4
 
 
@@ -311,6 +314,8 @@ class Actor:
 
 
 def _gate_name(request: ActionRequest) -> str:
+    if request.decision:
+        return "decide"
     return request.purpose or (request.verb if request.verb in VERBS else "end")
 
 

@@ -21,10 +21,17 @@ from console.actions.record import digest_of
 from console.actions.refusal import ActionRefused
 from console.actions.sight import Sight
 from console.actions.standing import standing_of
-from console.actions.targets import Target, find_rung, find_target
+from console.actions.targets import (
+    DEPENDENCY_PREFIX,
+    Target,
+    find_rung,
+    find_target,
+    subject_of,
+)
 from console.actions.verbs import (
     DEFAULT_TTL_SECONDS,
     LONGEST_TTL_SECONDS,
+    SENDS,
     SHORTEST_TTL_SECONDS,
     VERBS,
 )
@@ -122,10 +129,11 @@ async def prepare(
     guards = (*_standing_guards(standing), *lost, *guards_of(case))
     undo, undo_problem = undo_steps(changes, bench.controls)
     end = _end(verb, target, changes, undo, standing, bench) if ttl_seconds is not None else ()
+    to = f" to {request.to}" if request.to else ""
     return PreparedAction(
         op_id=op_id,
         request=request,
-        title=f"{verb.title} {request.target}" + (f" to {request.to}" if request.to else ""),
+        title=f"{verb.title} {_shown(request.target)}{to}",
         prepared_at=now,
         seen_seq=standing.seq,
         changes=changes,
@@ -145,7 +153,14 @@ async def prepare(
     )
 
 
+def _shown(target: str) -> str:
+    """Return a target as titles name it; ``dep:`` stays, because a model may have that name too."""
+    return target if target.startswith(DEPENDENCY_PREFIX) else subject_of(target)
+
+
 def _verb(request: ActionRequest, steps: Sequence[Step]) -> Verb:
+    if request.decision and not request.purpose:
+        return SENDS[request.verb]
     if steps:
         try:
             return verb_of_steps(steps)
@@ -160,7 +175,7 @@ def _rung(verb: Verb, request: ActionRequest, sight: Sight) -> Fallback | None:
         return None
     if not request.purpose:
         return find_rung(request.target, request.to, sight)
-    rungs = sight.rows[request.target].fallbacks
+    rungs = sight.rows[subject_of(request.target)].fallbacks
     return next((rung for rung in rungs if rung.name == request.to), None)
 
 
@@ -263,6 +278,9 @@ def command_line(request: ActionRequest, ttl_seconds: float | None) -> str:
     """Return the command that does the same."""
     if request.purpose and request.ends_op:
         words = ["midwatch", request.purpose, request.ends_op]
+    elif request.decision:
+        words = ["midwatch", "decisions", "send", request.decision, "--send", request.verb]
+        return shlex.join(words)
     else:
         words = ["midwatch", request.verb, request.target]
         if request.to:

@@ -21,18 +21,8 @@ _MARKS = {"forbid": "✗✗", "refuse": "✗", "warn": "!"}
 
 def preview_lines(prepared: PreparedAction) -> tuple[tuple[str, str], ...]:
     """Return label and fact, in the order of the confirm dialog; every text harmless to show."""
-    blast = prepared.blast
-    lines = [
-        ("state", f"{prepared.before} → {prepared.wanted}"),
-        ("moves", _moves(blast)),
-        ("effect", f"{blast.effect}; bad now {measured(blast.bad_per_minute)}"),
-    ]
-    if blast.room_name:
-        lines.append(("room", _room(blast)))
+    lines = [("state", f"{prepared.before} → {prepared.wanted}"), *_blast(prepared)]
     lines += [
-        ("region", _region(blast)),
-        ("review", _review(blast)),
-        ("cost", _cost(blast.cost_per_hour)),
         ("undo", _undo(prepared)),
         ("ends", _ends(prepared)),
         ("reason", prepared.request.reason),
@@ -43,6 +33,25 @@ def preview_lines(prepared: PreparedAction) -> tuple[tuple[str, str], ...]:
     lines += [(_MARKS[guard.level], f"{guard.sentence} [{guard.id}]") for guard in prepared.guards]
     lines.append(("class", f"{prepared.confirm_class}: {_asks(prepared)}"))
     return tuple((label, visible(text, 600)) for label, text in lines if text)
+
+
+def _blast(prepared: PreparedAction) -> list[tuple[str, str]]:
+    """Return what is touched; sending a decision on touches nothing that serves."""
+    blast = prepared.blast
+    if prepared.request.decision:
+        return [("effect", blast.effect)]
+    lines = [
+        ("moves", _moves(blast)),
+        ("effect", f"{blast.effect}; bad now {measured(blast.bad_per_minute)}"),
+    ]
+    if blast.room_name:
+        lines.append(("room", _room(blast)))
+    return [
+        *lines,
+        ("region", _region(blast)),
+        ("review", _review(blast)),
+        ("cost", _cost(blast.cost_per_hour)),
+    ]
 
 
 def request_lines(prepared: PreparedAction) -> tuple[tuple[str, str], ...]:

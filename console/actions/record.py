@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, cast
 
+from console.actions.care_record import care_entries
 from console.actions.verbs import slot_of
 from console.facts.action import Step
 from console.facts.entry import EntryDraft
@@ -148,8 +149,10 @@ def intent_of(
             "purpose": request.purpose,
             "ends_op": request.ends_op,
             "drill": request.drill,
+            "decision": request.decision,
             "to": request.to,
             "value": request.value,
+            **({"care": prepared.care} if prepared.care else {}),
             "confirmed": {
                 "typed": bool(confirmation.typed),
                 "by_yes": confirmation.by_yes,
@@ -304,6 +307,8 @@ def consequences(
 ) -> tuple[EntryDraft, ...]:
     """Return what an outcome does to the overrides in force: begun, renewed, ended, replaced."""
     kept = intent.details
+    if isinstance(kept.get("care"), dict):
+        return care_entries(intent, outcome)
     purpose, named = kept.get("purpose"), kept.get("ends_op")
     mine = next((each for each in overrides if each.op_id == named), None)
     drafts: list[EntryDraft] = []

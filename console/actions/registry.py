@@ -5,6 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from console.actions.care_keys import CARE_WRITES, LOOKS, ROW_PLACES
+from console.actions.handover_keys import HANDOVER
+from console.actions.listings import LISTINGS
+from console.actions.moving import MOVING, needs_rows
 from console.actions.spec import ActionContext, ActionSpec, Place
 from console.actions.writes import WRITES
 
@@ -14,12 +18,17 @@ if TYPE_CHECKING:
 _FLEET: frozenset[Place] = frozenset({"fleet"})
 _MODEL: frozenset[Place] = frozenset({"model"})
 
-GROUPS = ("Moving", "Finding", "Looking closer", "Acting", "Order", "Screen", "Console")
+GROUPS = (
+    "Moving",
+    "Finding",
+    "Looking closer",
+    "Acting",
+    "Incidents",
+    "Order",
+    "Screen",
+    "Console",
+)
 """The groups of help and docs, in their order."""
-
-
-def _needs_rows(context: ActionContext) -> str | None:
-    return None if context.row_count else "there is no model to act on yet"
 
 
 def _needs_moves(context: ActionContext) -> str | None:
@@ -28,7 +37,7 @@ def _needs_moves(context: ActionContext) -> str | None:
 
 def _needs_column(context: ActionContext) -> str | None:
     if context.column or context.argument or context.place == "model":
-        return _needs_rows(context)
+        return needs_rows(context)
     return "choose a column with the left and right arrows first"
 
 
@@ -40,78 +49,6 @@ def _needs_arming(context: ActionContext) -> str | None:
     return _needs_engine(context) or context.unarmable or None
 
 
-_MOVING = (
-    ActionSpec(
-        "cursor.up", ("up", "k"), "Up", "One row up.", "Moving", footer=1, footer_title="move"
-    ),
-    ActionSpec("cursor.down", ("down", "j"), "Down", "One row down.", "Moving"),
-    ActionSpec("cursor.page_up", ("pageup", "ctrl+u"), "Page up", "One screen up.", "Moving"),
-    ActionSpec(
-        "cursor.page_down", ("pagedown", "ctrl+d"), "Page down", "One screen down.", "Moving"
-    ),
-    ActionSpec("cursor.first", ("home",), "First", "The first row.", "Moving"),
-    ActionSpec("cursor.last", ("end",), "Last", "The last row.", "Moving"),
-    ActionSpec(
-        "column.left",
-        ("left",),
-        "Column left",
-        "Choose the column to the left, for sorting and for ?.",
-        "Moving",
-        places=_FLEET,
-    ),
-    ActionSpec(
-        "column.right",
-        ("right",),
-        "Column right",
-        "Choose the column to the right, for sorting and for ?.",
-        "Moving",
-        places=_FLEET,
-    ),
-    ActionSpec(
-        "model.open",
-        ("enter",),
-        "Open",
-        "Everything about the model under the cursor; on its screen, where a number comes from.",
-        "Moving",
-        command="open",
-        argument="MODEL",
-        footer=2,
-        footer_title="model",
-        footer_places=_FLEET,
-        disabled=_needs_rows,
-    ),
-    ActionSpec(
-        "back",
-        ("escape",),
-        "Back",
-        "Close what is open; on the fleet screen, clear pane, column and filter in this order.",
-        "Moving",
-        command="back",
-        footer=3,
-        footer_title="back",
-        footer_places=_MODEL,
-    ),
-    ActionSpec(
-        "view.next",
-        ("tab",),
-        "Next view",
-        "Signals, charts, distribution, lineage, events.",
-        "Moving",
-        places=_MODEL,
-        command="view",
-        argument="NAME",
-        footer=4,
-        footer_title="view",
-    ),
-    ActionSpec(
-        "view.previous",
-        ("shift+tab",),
-        "Previous view",
-        "The same views, backwards.",
-        "Moving",
-        places=_MODEL,
-    ),
-)
 _FINDING = (
     ActionSpec(
         "filter",
@@ -134,7 +71,7 @@ _FINDING = (
         places=_FLEET,
         command="jump",
         argument="MODEL",
-        disabled=_needs_rows,
+        disabled=needs_rows,
     ),
     ActionSpec(
         "command",
@@ -159,7 +96,8 @@ _CLOSER = (
             argument="NAME" if number == 1 else "",
             footer=12 if number == 1 else None,
             footer_title="pane",
-            disabled=_needs_rows,
+            footer_places=ROW_PLACES,
+            disabled=needs_rows,
         )
         for number, name in enumerate(("latency", "confidence", "drift", "cost"), start=1)
     ),
@@ -173,6 +111,7 @@ _CLOSER = (
         argument="15m|1h|6h|24h",
         footer=15,
         footer_title="range",
+        footer_places=ROW_PLACES,
     ),
     ActionSpec(
         "range.shorter",
@@ -187,6 +126,7 @@ _CLOSER = (
         "Explain",
         "Formula, query, source, age and samples of the chosen column or signal.",
         "Looking closer",
+        places=ROW_PLACES,
         command="explain",
         argument="SIGNAL",
         disabled=_needs_column,
@@ -231,7 +171,7 @@ _ACTING = (
         places=_FLEET,
         command="mark",
         argument="MODEL",
-        disabled=_needs_rows,
+        disabled=needs_rows,
     ),
     ActionSpec(
         "overrides",
@@ -302,7 +242,7 @@ _ORDER = (
         command="freeze",
         footer=14,
         footer_title="freeze",
-        disabled=_needs_rows,
+        disabled=needs_rows,
     ),
     ActionSpec(
         "order.apply",
@@ -341,7 +281,7 @@ _SCREEN = (
         "Put the model's name on the clipboard of your own terminal (OSC 52).",
         "Screen",
         command="copy",
-        disabled=_needs_rows,
+        disabled=needs_rows,
     ),
     ActionSpec(
         "screenshot",
@@ -376,11 +316,15 @@ _CONSOLE = (
 )
 
 ACTIONS: tuple[ActionSpec, ...] = (
-    *_MOVING,
+    *MOVING,
     *_FINDING,
     *_CLOSER,
     *WRITES,
     *_ACTING,
+    *CARE_WRITES,
+    *LOOKS,
+    *HANDOVER,
+    *LISTINGS,
     *_ORDER,
     *_SCREEN,
     *_CONSOLE,

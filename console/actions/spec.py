@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Danger = Literal["none", "C0", "C1", "C2", "C3"]
 """``none`` only looks; C0 to C3 are the confirmation classes of actions that change the world."""
 
-Place = Literal["anywhere", "fleet", "model"]
+Place = Literal["anywhere", "fleet", "model", "incidents", "incident", "handover"]
 
 Mode = Literal["read_only", "armed", "open"]
 """Whether this session may change the world: never, while armed, or always."""
@@ -29,7 +29,9 @@ class ActionContext(Struct, frozen=True):
     rows that a frozen order holds back, ``marked_count`` rows marked to be acted on together.
     ``argument`` is what was typed after a command. ``columns`` and ``lines`` are the screen's size
     in cells. ``unwritable`` says why nothing can be acted on at all, ``unable`` by verb why the
-    model under the cursor cannot; ``unarmable`` why arming is not possible.
+    model under the cursor cannot; ``unarmable`` why arming is not possible. ``incident`` is the id
+    of the one incident that is meant, empty where ``incident_count`` is not 1; ``runbook`` is the
+    row's or the incident's, empty for none.
     """
 
     place: Place = "fleet"
@@ -46,6 +48,9 @@ class ActionContext(Struct, frozen=True):
     unwritable: str = ""
     unable: Mapping[str, str] = {}
     unarmable: str = ""
+    incident: str = ""
+    incident_count: int = 0
+    runbook: str = ""
 
 
 def always(_context: ActionContext) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.actions.refusal import ActionRefused
+from console.actions.verbs import SENDS
 from console.facts.text import visible
 from console.settings.problems import nearest
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 
 DEPENDENCY_PREFIX = "dep:"
 PRIMARY = "primary"
+
+
+def send_target(sink: str, model: str) -> str:
+    """Return the target of sending a decision on.
+
+    Each place is a target of its own, with its own lease and its own unverified outcomes: a
+    registry that does not answer must not keep anybody from tripping the model's breaker.
+    """
+    return f"{sink}:{model}"
+
+
+def subject_of(target: str) -> str:
+    """Return the name that people know a target by: of a model or a dependency."""
+    prefix, colon, name = target.partition(":")
+    return name if colon and (prefix in SENDS or f"{prefix}:" == DEPENDENCY_PREFIX) else target
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,9 @@ def find_target(
     ``by`` is the control of a way back planned earlier; else the verb's role names it.
     """
     is_dependency = name.startswith(DEPENDENCY_PREFIX)
-    if is_dependency:
+    if name not in sight.rows and name.partition(":")[0] in SENDS:
+        models, declared = _model(subject_of(name), sight)
+    elif is_dependency:
         models, declared = _dependency(name.removeprefix(DEPENDENCY_PREFIX), verb, sight)
     else:
         models, declared = _model(name, sight)

@@ -24,6 +24,7 @@ class Verb:
     action. ``holds`` tells that the state is held by hand and so must have an end. ``risky`` is a
     change that lets more harm through: on tier 1 it needs a second person. ``safe_end`` is the
     action that leads to the safe state where the state seen before is not safe by itself.
+    ``serves`` is False where nothing that answers requests is touched, so that no traffic counts.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Verb:
     safe_end: str = ""
     for_dependency: bool = False
     effect: str = ""
+    serves: bool = True
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -144,7 +146,52 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
 )
 """Every verb by name; the names are the commands."""
 
-_ACTION_VERBS = {verb.action: verb for verb in VERBS.values()}
+SENDS: Mapping[str, Verb] = MappingProxyType(
+    {
+        verb.name: verb
+        for verb in (
+            Verb(
+                "tags",
+                "Tag in the registry",
+                (),
+                "tag",
+                "C1",
+                effect="the registry says what was decided; nothing that serves changes",
+                serves=False,
+            ),
+            Verb(
+                "alias",
+                "Move the registry's alias of",
+                (),
+                "alias",
+                "C2",
+                effect="servers that load by the alias take the other version when they load again",
+                serves=False,
+            ),
+            Verb(
+                "annotate",
+                "Mark on the charts a decision about",
+                (),
+                "annotate",
+                "C1",
+                effect="charts show when it was decided; nothing that serves changes",
+                serves=False,
+            ),
+            Verb(
+                "retrain",
+                "Start the retraining of",
+                (),
+                "retrain",
+                "C1",
+                effect="training begins where it is done; nothing that serves changes yet",
+                serves=False,
+            ),
+        )
+    }
+)
+"""Where a decision is sent on, by the name of the sink; each asks its control for its action."""
+
+_ACTION_VERBS = {verb.action: verb for verb in (*VERBS.values(), *SENDS.values())}
 
 
 def slot_of(verb: str) -> str:

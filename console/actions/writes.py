@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.actions.care_keys import INCIDENT_PLACES
 from console.actions.spec import ActionContext, ActionSpec, Danger, Place
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def _names_another(verb: str, context: ActionContext) -> bool:
     return verb != "threshold" or len(words) > 1  # a threshold alone is one for the row
 
 
+def _needs_a_model(context: ActionContext) -> str | None:
+    if context.unwritable:
+        return context.unwritable
+    return None if context.row_count else "there is no model to decide about yet"
+
+
 def _of_an_operation(context: ActionContext) -> str | None:
     return context.unwritable or None
 
@@ -55,7 +62,7 @@ def _spec(
         title,
         tooltip,
         "Acting",
-        places=_BOTH,
+        places=_BOTH | INCIDENT_PLACES if verb == "undo" else _BOTH,
         danger=danger,
         command=verb,
         argument=argument,
@@ -64,6 +71,22 @@ def _spec(
         disabled=_of_an_operation if verb in ("end", "renew", "undo") else _possible(verb),
     )
 
+
+DECIDE = ActionSpec(
+    "act.decide",
+    ("D",),
+    "Decide",
+    "Write down what is decided about retraining, with the evidence as it is now.",
+    "Acting",
+    places=_BOTH,
+    danger="C1",
+    command="decide",
+    argument="DECISION",
+    footer=12,
+    footer_title="decide",
+    disabled=_needs_a_model,
+)
+"""Writing a decision or its outcome, and sending it on, for the same gate as every action."""
 
 WRITES: tuple[ActionSpec, ...] = (
     _spec(
@@ -107,6 +130,7 @@ WRITES: tuple[ActionSpec, ...] = (
         "OP",
         8,
     ),
+    DECIDE,
 )  # fmt: skip
 
 WRITES_BY_VERB = {spec.command: spec for spec in WRITES}

@@ -17,7 +17,7 @@ from console.actions.confirming import (
 from console.actions.preview import preview_lines, preview_text, request_lines
 from console.actions.record import blast_json
 from console.actions.refusal import ActionRefused
-from console.actions.targets import DEPENDENCY_PREFIX
+from console.actions.targets import subject_of
 from console.cli.acting import DONE, NOTHING_CHANGED, REFUSED, code_of, has_terminal, told
 from console.cli.exits import CommandError, UsageError
 from console.facts.action import Confirmation
@@ -96,7 +96,8 @@ def _asked(prepared: PreparedAction) -> str | None:
     """Return what was typed: ``Y`` for C1, the name for C2 and C3; None cancels."""
     name = prepared.request.target
     if prepared.confirm_class in ("C2", "C3"):
-        question, wanted = f"type {name} to do it", {name, name.removeprefix(DEPENDENCY_PREFIX)}
+        known = subject_of(name)
+        question, wanted = f"type {known} to do it", {name, known}
     else:
         question, wanted = "Y does it", {"Y"}
     while True:

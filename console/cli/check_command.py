@@ -120,7 +120,7 @@ def _resolver(settings: Settings) -> SecretResolver:
 
 async def _answers(settings: Settings) -> list[Finding]:
     """Ask every source and place for alerts and read every control, all at once."""
-    from console.cli.check_alerts import check_alerts
+    from console.cli.check_places import check_places
 
     resolver = _resolver(settings)
     sources = [_source(each, resolver) for each in settings.sources]
@@ -130,7 +130,7 @@ async def _answers(settings: Settings) -> list[Finding]:
 
         controls = [_control(each) for each in build_controls(settings, resolver).values()]
     asked = asyncio.gather(*sources, *controls)
-    found, places = await asyncio.gather(asked, check_alerts(settings, resolver))
+    found, places = await asyncio.gather(asked, check_places(settings, resolver))
     return [*found, *(Finding(*each) for each in places)]
 
 
@@ -219,7 +219,7 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
 
 def _unread(settings: Settings) -> list[str]:
     """Say plainly what is declared but not read by this version."""
-    from console.cli.check_alerts import unread
+    from console.cli.check_places import unread
 
     return unread(settings)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One command; its module under ``console.cli`` has ``run(shared, arguments)``.
 
     ``words`` go before the arguments, where one module does several commands.
@@ -24,6 +23,19 @@ COMMANDS = {
         Command("status", "status_command", "how every model is, once or again and again"),
         Command("check", "check_command", "validate the configuration, sources and secrets"),
         Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
+        *(
+            Command(name, "care_command", summary, (name,))
+            for name, summary in (
+                ("ack", "take an incident: it has an owner, an age and an end"),
+                ("release", "let an incident go that somebody has"),
+                ("snooze", "look at an incident later"),
+                ("escalate", "write down who is called for help"),
+                ("merge", "put an incident into the one it belongs to"),
+                ("severity", "give an incident another level"),
+                ("note", "write something down about an incident, or a change of the world"),
+                ("close", "close an incident: was its page useful, what was decided"),
+            )
+        ),
         Command("init", "init_command", "look what is there and write a commented configuration"),
         Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
         Command("plot", "plot_command", "a chart of one signal in the shell"),
@@ -54,6 +66,13 @@ COMMANDS = {
         Command("approve", "approve_command", "confirm, as the second person, what waits for one"),
         Command("decide", "decide_command", "write a retraining decision, its evidence frozen"),
         Command("decisions", "decisions_command", "what was decided, what is due, what came of it"),
+        Command(
+            "handover", "handover_command", "what this shift leaves to the next, accepted by name"
+        ),
+        Command(
+            "postmortem", "postmortem_command", "an incident after the fact, told without blame"
+        ),
+        Command("failures", "failures_command", "every spell in which a model failed, over a span"),
         Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
         Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
         Command("journal", "journal_command", "list, show, verify, export or prune the record"),

@@ -10,6 +10,7 @@ from console.cli.exits import UsageError
 from console.cli.loading import Prepared, prepare
 from console.cli.parsing import Parser, add_console, add_shared, flags
 from console.cli.start import ConsoleStart
+from console.engine.pauses import release_collector
 from console.facts.options import ConsoleOptions
 from console.facts.version import VERSION
 
@@ -37,6 +38,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
     if chosen.plain:
         from console.cli.status_command import watch_plain
 
+        release_collector()
         return watch_plain(prepared.engine())
     return ConsoleStart(
         prepared.loaded, console_options(prepared.loaded, chosen, shared), engine_of(prepared)

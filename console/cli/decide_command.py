@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.actions import review_dates
 from console.actions.decided import decisions_in
 from console.actions.decisions import (
     DecisionWish,
     check_review_by,
-    prepare_decision,
     require_writes,
     write_decision,
 )
 from console.actions.refusal import ActionRefused
-from console.actions.sight import Sight
+from console.actions.sending import prepare_with_sends
+from console.cli import sending
 from console.cli.acting import (
     DONE,
     NOTHING_CHANGED,
@@ -32,13 +31,12 @@ from console.cli.acting import (
     run_async,
     told,
 )
-from console.cli.decision_lines import document, does_it, told_text
 from console.cli.exits import UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.decision import DECISION_KINDS, DecisionRecord
 from console.facts.text import visible
 from console.journal import TargetTouchedError
-from console.settings.durations import DurationError, parse_duration
+from console.reports.decided import document, does_it, told_text
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -46,14 +44,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.actions.decisions import PreparedDecision
+    from console.actions.sending import PreparedSend
     from console.cli.acting import Session
+    from console.facts.action import Outcome
 
 SCHEMA = "midwatch.decision/1"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(rf"{_DAY.pattern}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?(Z|[+-][0-9:]+)?")
 _EPILOG = (
-    "Exit code: 0 written, 1 not written, 5 written but waiting for its second person (tier 1, or "
-    "--approver), 6 superseded: somebody wrote about the model meanwhile, 7 refused by a guard, "
+    "Exit code: 0 written, and sent where it was to be sent, 1 not written, 4 written but what was "
+    "sent cannot be read back, 5 written but waiting for its second person (tier 1, or --approver) "
+    "or not sent on, 6 superseded: somebody moved on meanwhile, 7 refused by a guard, "
     "8 writes not allowed, 64 bad usage."
 )
 
@@ -81,6 +80,7 @@ def parser() -> Parser:
         ("--check", "TEXT", "how the effect will be checked"),
         ("--trigger", "TEXT", "what prompted it (default: the worst rule that holds)"),
         ("--incident", "ID", "the incident it belongs to"),
+        ("--to", "VERSION", "the version that is to serve; the alias is moved there"),
         ("--break-glass", "REASON", "go against what a guard says; stands in the record"),
     )
     for flag, metavar, text in texts:
@@ -88,6 +88,8 @@ def parser() -> Parser:
     made.add_argument(
         "--option", metavar="TEXT", action="append", default=[], help="considered (repeatable)"
     )
+    sending.add_flags(made)
+    made.add_argument("--no-send", action="store_true", help="send it nowhere, only write it down")
     made.add_argument("--dry-run", action="store_true", help="show what would be written; no more")
     made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
     made.add_argument("--instant", action="store_true", help="one look at the numbers, no second")
@@ -97,25 +99,11 @@ def parser() -> Parser:
 
 
 def parse_review_by(text: str, now: float) -> float:
-    """Return a review date as Unix seconds: the end of a day in UTC, a moment, or a time from now.
-
-    Raises `UsageError`.
-    """
-    given = text.strip()
+    """Return a review date as Unix seconds; raises `UsageError`."""
     try:
-        if _DAY.fullmatch(given):
-            day = datetime.fromisoformat(given).replace(tzinfo=UTC)
-            return (day + timedelta(days=1)).timestamp()
-        if _MOMENT.fullmatch(given):
-            moment = datetime.fromisoformat(given)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        return now + parse_duration(given)
-    except (ValueError, OverflowError) as fault:
-        reason = "" if isinstance(fault, DurationError) else f" ({visible(str(fault), 100)})"
-        raise UsageError(
-            f"--review-by {visible(text, 60)}: it is a day such as 2026-12-01 (its end in UTC), "
-            f"a time such as 2026-12-01T09:00Z, or a time from now such as 14d{reason}"
-        ) from fault
+        return review_dates.parse_review_by(text, now)
+    except ValueError as fault:
+        raise UsageError(f"--review-by {fault}") from fault
 
 
 def _wish(chosen: argparse.Namespace, reason: str, now: float) -> DecisionWish:
@@ -139,6 +127,7 @@ def _wish(chosen: argparse.Namespace, reason: str, now: float) -> DecisionWish:
         options=tuple(chosen.option),
         incident=chosen.incident,
         despite=chosen.break_glass,
+        to_version=chosen.to,
     )
 
 
@@ -151,12 +140,15 @@ def _kind(text: str) -> str:
 
 
 async def _decide(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
+    sinks = () if chosen.no_send else sending.sinks_of(chosen)
+    if chosen.no_send and chosen.send is not None:
+        raise UsageError("--send and --no-send exclude each other")
     async with opened(shared) as session:
         bench = session.bench
         wish = _wish(chosen, reason, bench.clock())
         if not chosen.dry_run:
             require_writes(session.actor.mode)
-        prepared = await _prepared(session, wish, instant=chosen.instant)
+        prepared = await _prepared(session, wish, sinks, instant=chosen.instant)
         sys.stderr.write(_shown(prepared))
         sys.stderr.flush()
         if chosen.dry_run:
@@ -166,20 +158,17 @@ async def _decide(shared: argparse.Namespace, chosen: argparse.Namespace, reason
         if not chosen.yes and not _sure():
             sys.stderr.write("cancelled, nothing was written\n")
             return NOTHING_CHANGED
-        return await _write(session, prepared, as_json=chosen.json)
+        return await _write(session, prepared, chosen)
 
 
-async def _prepared(session: Session, wish: DecisionWish, *, instant: bool) -> PreparedDecision:
-    bench = session.bench
-    head = await asyncio.to_thread(bench.journal.head)
-    decided = await asyncio.to_thread(decisions_in, bench.journal, wish.model)
+async def _prepared(
+    session: Session, wish: DecisionWish, sinks: Sequence[str] | None, *, instant: bool
+) -> PreparedDecision:
+    decided = await asyncio.to_thread(decisions_in, session.bench.journal, wish.model)
     for seq in decided.unreadable:
         told("note", f"entry {seq} is a decision that this version cannot read")
     snapshot = await look(session, (wish.model,), instant=instant)
-    sight = Sight(bench.settings, snapshot, bench.clock())
-    return prepare_decision(
-        wish, sight, bench.who, decided.records, seen_seq=0 if head is None else head.seq
-    )
+    return await prepare_with_sends(session.actor, wish, snapshot, sinks)
 
 
 def _shown(prepared: PreparedDecision) -> str:
@@ -187,7 +176,12 @@ def _shown(prepared: PreparedDecision) -> str:
     against = "".join(
         f"  {marks[each.level]:<9}{visible(each.sentence, 600)}\n" for each in prepared.guards
     )
-    return f"{told_text(prepared.decision)}{against}"
+    unsent = "".join(
+        f"  {'note':<9}not sent to {each.sink}: {visible(each.problem, 600)}\n"
+        for each in prepared.sends
+        if each.problem
+    )
+    return f"{told_text(prepared.decision)}{against}{unsent}"
 
 
 def _sure() -> bool:
@@ -206,8 +200,9 @@ def _rehearsed(prepared: PreparedDecision, *, as_json: bool) -> int:
     return REFUSED if prepared.refused else DONE
 
 
-async def _write(session: Session, prepared: PreparedDecision, *, as_json: bool) -> int:
+async def _write(session: Session, prepared: PreparedDecision, chosen: argparse.Namespace) -> int:
     bench, decision = session.bench, prepared.decision
+    done: list[tuple[PreparedSend, Outcome | None, str]] = []
     try:
         await asyncio.to_thread(
             write_decision, bench.journal, prepared, session.actor.mode, confirmed=True
@@ -216,24 +211,44 @@ async def _write(session: Session, prepared: PreparedDecision, *, as_json: bool)
         sentence = f"{decision.kind} {decision.model} is written as {decision.id}"
     except TargetTouchedError as fault:
         code, kind, sentence = SUPERSEDED, "superseded", fault.sentence
-    if as_json:
-        print(json.dumps(_document(prepared, kind, sentence), indent=2))
+    if not chosen.json:
+        print(f"{kind}: {visible(sentence, 600)}", flush=True)
+    if kind == "applied":
+        done = await sending.send_each(session, prepared.sends, yes=chosen.yes)
+        code = sending.code_after_writing(done)
+    if chosen.json:
+        made = _document(prepared, kind, sentence, sending.sent_document(done) if done else None)
+        print(json.dumps(made, indent=2))
     else:
-        print(f"{kind}: {visible(sentence, 600)}")
-    if kind == "pending":
-        told("waiting", f"a second person, on another login: midwatch approve {decision.id}")
-        if not bench.journal.shared:
-            told("note", "this journal is of one host; another login needs one that is shared")
-    if kind != "superseded" and (command := does_it(decision)):
-        told("next", f"nothing was sent; to carry it out: {command}")
+        print(sending.sent_lines(done), end="")
+    _tell_what_follows(prepared, kind, shared=bench.journal.shared)
     return code
 
 
-def _document(prepared: PreparedDecision, kind: str | None, sentence: str) -> dict[str, object]:
+def _tell_what_follows(prepared: PreparedDecision, kind: str, *, shared: bool) -> None:
+    decision = prepared.decision
+    if kind == "pending":
+        told("waiting", f"a second person, on another login: midwatch approve {decision.id}")
+        if decision.sends:
+            told("then", f"midwatch decisions send {decision.id} sends it on")
+        if not shared:
+            told("note", "this journal is of one host; another login needs one that is shared")
+    moved = any(each.sink == "alias" for each in decision.sends)
+    if kind != "superseded" and not moved and (command := does_it(decision)):
+        told("next", f"nothing that serves was changed; to carry it out: {command}")
+
+
+def _document(
+    prepared: PreparedDecision,
+    kind: str | None,
+    sentence: str,
+    sent: list[dict[str, object]] | None = None,
+) -> dict[str, object]:
     decision = prepared.decision
     record = DecisionRecord(decision=decision, digest=prepared.digest, account="")
     made = document(record, decision.taken_at)
-    for name in ("account", "approved_by", "approved_at", "closed_by", "closed_at", "outcome"):
+    since = ("account", "approved_by", "approved_at", "closed_by", "closed_at", "outcome", "sent")
+    for name in since:
         del made[name]
     return {
         "schema": SCHEMA,
@@ -242,5 +257,6 @@ def _document(prepared: PreparedDecision, kind: str | None, sentence: str) -> di
             {"id": each.id, "level": each.level, "text": each.sentence} for each in prepared.guards
         ],
         "command": does_it(decision) or None,
+        "sends": [sending.planned(each) for each in prepared.sends] if sent is None else sent,
         "outcome": None if kind is None else {"kind": kind, "text": sentence},
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from console.actions.decided import check_closing, close_decision, decisions_in, find_decision
 from console.actions.decisions import require_writes
 from console.actions.refusal import ActionRefused
+from console.cli import sending
 from console.cli.acting import (
     DONE,
     NOTHING_CHANGED,
@@ -20,11 +21,11 @@ from console.cli.acting import (
     told,
 )
 from console.cli.asking import iso
-from console.cli.decision_lines import document, listed, told_text
 from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.text import visible
 from console.journal import TargetTouchedError
+from console.reports.decided import document, listed, told_text
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from console.journal import Journal
 
 SCHEMA = "midwatch.decisions/1"
-_VERBS = ("show", "close")
+_VERBS = ("show", "close", "send")
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -47,26 +48,29 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
             raise UsageError(f"name one decision: midwatch decisions {words[0]} ID")
         if words[0] == "show":
             return run_async(_show(shared, words[1], as_json=chosen.json))
+        if words[0] == "send":
+            return run_async(sending.send_decision(shared, chosen, words[1]))
         if not (chosen.outcome or "").strip():
             raise UsageError("say what came of it: --outcome TEXT is required")
         return run_async(_close(shared, chosen, words[1]))
     if len(words) > 1:
-        raise UsageError("midwatch decisions takes one MODEL, or show ID, or close ID")
+        raise UsageError("midwatch decisions takes one MODEL, or show ID, close ID, send ID")
     return run_async(_list(shared, chosen, words[0] if words else None))
 
 
 def parser() -> Parser:
     """Return the command's own parser."""
-    made = Parser("midwatch decisions", "Retraining decisions: list them, show one, close one.")
+    made = Parser("midwatch decisions", "Retraining decisions: list, show, close, send on.")
     made.epilog = (
-        "Exit code: 0 listed, or closed; closing: 1 not written, 6 superseded, 7 refused, "
-        "8 writes not allowed; 64 bad usage."
+        "Exit code: 0 listed, closed or sent; closing: 1 not written, 6 superseded, 7 refused, "
+        "8 writes not allowed; sending: as every action; 64 bad usage."
     )
-    made.add_argument("words", nargs="*", metavar="MODEL | show ID | close ID")
+    made.add_argument("words", nargs="*", metavar="MODEL | show ID | close ID | send ID")
     made.add_argument("--due", action="store_true", help="overdue, or due in the next 7 days")
     made.add_argument("--outcome", metavar="TEXT", help="close: what came of it")
-    made.add_argument("--dry-run", action="store_true", help="close: say what would be written")
-    made.add_argument("--yes", action="store_true", help="close: do not ask")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done; no more")
+    made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
+    sending.add_flags(made)
     made.add_argument("--json", action="store_true", help="a document for scripts")
     add_shared(made)
     return made
@@ -146,6 +150,12 @@ def _since(record: DecisionRecord) -> list[tuple[str, str]]:
         facts.append(("approved", f"{iso(record.approved_at)} by {record.approved_by}"))
     elif record.pending:
         facts.append(("pending", f"midwatch approve {record.decision.id}, from another login"))
+    for each in record.sent:
+        outcome = each.outcome or "under way"
+        facts.append(("sent", f"{iso(each.at)} {each.sink}: {outcome}, {each.text} ({each.op_id})"))
+    if not record.pending and record.unsent and record.closed_at is None:
+        waiting = ", ".join(each.sink for each in record.unsent)
+        facts.append(("unsent", f"{waiting}: midwatch decisions send {record.decision.id}"))
     if record.closed_at is not None:
         facts.append(("closed", f"{iso(record.closed_at)} by {record.closed_by}: {record.outcome}"))
     facts.append(("digest", record.digest))

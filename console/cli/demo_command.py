@@ -6,9 +6,10 @@ import os
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from console.cli.console_command import console_options, engine_of, require_terminal
 from console.cli.exits import CommandError, UsageError

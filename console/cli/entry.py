@@ -15,6 +15,7 @@ from console.cli import exits
 from console.cli.commands import COMMANDS, overview
 from console.cli.exits import CommandError, UsageError
 from console.cli.parsing import split_shared
+from console.engine.pauses import release_collector
 from console.facts.text import visible
 from console.settings.problems import SettingsError, nearest
 
@@ -115,7 +116,9 @@ def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
         close = nearest(name, COMMANDS)
         hint = close or f"commands: {', '.join(COMMANDS)}"
         raise UsageError(f"there is no command {name!r}; {hint}")
-    return _module(command.module).run(shared, [*command.words, *rest[1:]])
+    module = _module(command.module)
+    release_collector()
+    return module.run(shared, [*command.words, *rest[1:]])
 
 
 def _module(name: str) -> _Module:

@@ -1,4 +1,4 @@
-"""``midwatch incidents``: what other systems' alerts come to, for people, pipes and scripts."""
+"""``midwatch incidents``: what calls for somebody, and one incident as a whole."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.cli import exits
-from console.cli.exits import CommandError
-from console.cli.loading import prepare
+from console.cli.exits import CommandError, UsageError
+from console.cli.loading import NOTHING_TO_READ, prepare
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.text import visible
 
@@ -17,20 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.engine.service import Engine
+    from console.facts.incident_view import IncidentView
     from console.facts.snapshot import Snapshot
 
 _EPILOG = (
-    "Exit code: 2 a firing S1 (severity critical or page), else 1 a firing S2 (warning), else 3 "
-    "a place for alerts is away or a severity is not understood, else 0; 64 bad usage, 78 bad "
-    "configuration."
+    "Exit code: 2 a firing S1, else 1 a firing S2, else 3 a source or a place for alerts is away "
+    "or a severity is not understood, else 0; of show 0, or 1 where no such incident is known; 64 "
+    "bad usage, 78 bad configuration."
 )
 _LIMIT_SECONDS = 12.0
+_LEAST_ID = 4
 
 
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch incidents", "What fires, grouped by model and by shared dependency.")
     made.epilog = _EPILOG
+    made.add_argument(
+        "words",
+        nargs="*",
+        metavar="show ID",
+        help="one incident: timeline, impact, clock, checklist",
+    )
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a document, see docs/incidents.md")
     form.add_argument("--plain", action="store_true", help="one fact a line")
@@ -39,17 +47,19 @@ def parser() -> Parser:
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Print the incidents and return the exit code."""
+    """Print the incidents, or one, and return the exit code."""
     chosen = parser().parse_all(arguments)
+    words: list[str] = chosen.words
+    if words and (words[0] != "show" or len(words) != 2):
+        raise UsageError("it is midwatch incidents, or midwatch incidents show ID")
     prepared = prepare(flags(shared), needs_source=False)
     from console.incidents.build import alert_settings
 
-    if not alert_settings(prepared.loaded.settings):
-        raise CommandError(
-            "there is no place to read alerts from: declare one as [[alerts]] in the configuration "
-            "(docs/incidents.md), or give --prometheus URL",
-            exits.BAD_CONFIG,
-        )
+    settings = prepared.loaded.settings
+    if not settings.sources and not alert_settings(settings):
+        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+    if words:
+        return asyncio.run(_show(prepared.engine(), words[1], chosen))
     return asyncio.run(_incidents(prepared.engine(), chosen))
 
 
@@ -65,6 +75,40 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     from console.reports.incidents import incidents_exit_code
 
     return incidents_exit_code(snapshot)
+
+
+async def _show(engine: Engine, name: str, chosen: argparse.Namespace) -> int:
+    """Print one incident after two looks, one refresh apart: most rules need a second."""
+    from console.engine.handle import Refused
+
+    engine.on_problem = _tell
+    try:
+        await engine.once(limit_seconds=_LIMIT_SECONDS)
+        await asyncio.sleep(engine.settings.refresh_seconds)
+        snapshot = await engine.once(limit_seconds=_LIMIT_SECONDS)
+        view = await engine.incident_view(_named(snapshot, name))
+    finally:
+        await engine.close()
+    if isinstance(view, Refused):
+        raise CommandError(f"{view.sentences[0]}; list them with midwatch incidents")
+    sys.stdout.write(_shown(view, chosen))
+    return exits.OK
+
+
+def _named(snapshot: Snapshot, name: str) -> str:
+    """Return the id that ``name`` is or begins, else ``name``: the journal may know it."""
+    close = [one.id for one in snapshot.incidents if one.id.startswith(name)]
+    return close[0] if len(close) == 1 and len(name) >= _LEAST_ID else name
+
+
+def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:
+    from console.reports.incident_view import view_document, view_text
+
+    if not chosen.json:
+        return view_text(view)
+    from console.reports.status import as_json
+
+    return f"{as_json(view_document(view))}\n"
 
 
 def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:

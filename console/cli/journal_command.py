@@ -18,6 +18,7 @@ from console.cli.journal_lines import (
     verification_lines,
 )
 from console.cli.loading import prepare
+from console.cli.moments import parse_moment
 from console.cli.parsing import Parser, add_shared, flags
 from console.facts.entry import ENTRY_KINDS
 from console.facts.text import visible
@@ -36,7 +37,7 @@ from console.journal.anchor import (
     read_anchors,
 )
 from console.journal.export import verify_files
-from console.settings.durations import DurationError, format_duration, parse_duration
+from console.settings.durations import format_duration
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _question(
 ) -> Question:
     kinds: tuple[EntryKind, ...] = tuple(chosen.kind)
     return Question(
-        since=None if not chosen.since else _since(chosen.since, time.time()),
+        since=None if not chosen.since else parse_moment(chosen.since, "--since", time.time()),
         kinds=kinds,
         target=chosen.target,
         op_id=chosen.op.upper() if chosen.op else None,
@@ -301,20 +302,6 @@ def _question(
         newest=newest,
         limit=limit,
     )
-
-
-def _since(text: str, now: float) -> float:
-    """Return a point in time from how long ago it was, or from ISO 8601 (UTC if it says none)."""
-    from datetime import UTC, datetime
-
-    try:
-        return now - parse_duration(text)
-    except DurationError as fault:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise UsageError(f"--since: {fault}, or a time such as 2026-11-23T02:00:00Z") from fault
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _print_json(document: object) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from console.cli import exits
@@ -30,8 +30,7 @@ NOTHING_TO_READ = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """Settings in force, how to load them again, and the secrets that are being fetched."""
 
     loaded: Loaded
@@ -43,6 +42,7 @@ class Prepared:
         from console.engine.alerts import reader_factory
         from console.engine.making import plain_factory
         from console.engine.service import Engine
+        from console.engine.told import teller_factory
 
         return Engine(
             self.loaded,
@@ -50,6 +50,7 @@ class Prepared:
             make_source=make_source
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
             make_reader=reader_factory(self.resolver),
+            make_teller=teller_factory(self.resolver),
             open_record=self._open_record,
         )
 

@@ -7,6 +7,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from console.actions.care_ground import read_log
+from console.actions.care_undo import care_entry
+from console.actions.caring import prepare_care
 from console.actions.gate_of_writes import require
 from console.actions.overrides import overrides_in_force
 from console.actions.recovery import note_truth
@@ -31,6 +34,7 @@ from console.cli.commands import COMMANDS
 from console.cli.exits import UsageError
 from console.cli.parsing import Parser, add_shared
 from console.facts.action import Outcome
+from console.facts.care import CareWish
 from console.facts.text import visible
 from console.journal import Question
 from console.settings.durations import format_duration
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.actions.preparing import Bench
+    from console.cli.acting import Session
     from console.facts.action import OutcomeKind
     from console.facts.entry import Entry
     from console.facts.override import Override
@@ -172,6 +177,13 @@ async def _way(
         actor = session.actor
         if not chosen.dry_run:
             require(command, actor.mode)
+        if command == "undo" and await _is_care(session, chosen.op):
+            from console.cli.care_command import do_care, look_at_incidents
+
+            seen = await look_at_incidents(session)
+            wish = CareWish("undo", op_id=chosen.op, reason=reason)
+            care = await prepare_care(session.bench, wish, seen)
+            return await do_care(session, care, as_json=chosen.json, dry_run=chosen.dry_run)
         if command == "undo":
             snapshot = await look(session, (), instant=True)
             prepared = await prepare_undo(
@@ -187,6 +199,13 @@ async def _way(
                 actor, override, reason, ttl_of(chosen, session.bench), snapshot
             )
         return await ask_and_do(session, prepared, chosen)
+
+
+async def _is_care(session: Session, op: str) -> bool:
+    """Tell whether an operation did something about an incident rather than about a model."""
+    bench = session.bench
+    log, _ = await asyncio.to_thread(read_log, bench.journal, bench.clock())
+    return care_entry(log, op) is not None
 
 
 async def _resolve(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from console.cli import exits
 from console.cli.exits import CommandError, UsageError
 from console.cli.loading import prepare
 from console.cli.parsing import Parser, add_shared, flags
+from console.cli.writing import refuse_existing, write_whole
 from console.facts.text import visible
 from console.settings.durations import DurationError, parse_duration
 from console.settings.problems import nearest
@@ -43,8 +43,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     chosen = parser.parse_all(arguments)
     seconds = _range(chosen.range)
     target = None if chosen.output is None else Path(chosen.output)
-    if target is not None and os.path.lexists(target) and not chosen.force:
-        raise CommandError(f"{visible(str(target))} exists; --force replaces it")
+    if target is not None:
+        refuse_existing(target, force=chosen.force)
     # The file that is to be written may be declared already: its absence is no fault here.
     prepared = prepare(flags(shared), references=False)
     content, n = asyncio.run(_taken(prepared, chosen.model, seconds, chosen.range, chosen.note))
@@ -56,7 +56,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if target is None:
         sys.stdout.write(content.decode())
         return exits.OK
-    _write(target, content, force=chosen.force)
+    write_whole(target, content, force=chosen.force)
     _tell(target, chosen.model, content, n)
     return exits.OK
 
@@ -115,25 +115,6 @@ def _too_few(n: float, span: str, *, without_past: bool) -> str:
     if without_past:
         return f"only n={n:.0f} predictions since its services started; {_FEWEST} are the least"
     return f"only n={n:.0f} predictions in the last {span}; {_FEWEST} are the least: longer --range"
-
-
-def _write(target: Path, content: bytes, *, force: bool) -> None:
-    """Write whole or not at all: another console may read the file at this moment."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not force:
-            with target.open("xb") as file:
-                file.write(content)
-            return
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        with beside.open("xb") as file:
-            file.write(content)
-        beside.replace(target)
-    except FileExistsError as fault:
-        raise CommandError(f"{visible(str(target))} exists; --force replaces it") from fault
-    except OSError as fault:
-        reason = visible(fault.strerror or str(fault))
-        raise CommandError(f"{visible(str(target))} cannot be written: {reason}") from fault
 
 
 def _tell(target: Path, model: str, content: bytes, n: float) -> None:

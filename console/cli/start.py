@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,7 @@ def _nothing() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleStart:
+class ConsoleStart(Struct, frozen=True):
     """A console ready to be opened.
 
     ``engine`` makes the engine and is called after the first paint, because what it imports is
@@ -28,4 +28,4 @@ class ConsoleStart:
     loaded: Loaded
     options: ConsoleOptions
     engine: Callable[[], EngineHandle]
-    close: Callable[[], None] = field(default=_nothing)
+    close: Callable[[], None] = _nothing

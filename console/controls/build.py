@@ -89,7 +89,7 @@ def _http(made: Declared, resolver: "SecretLookup | None", finder: TargetFinder 
         finder,
         lambda urls: plaintext_problem(urls, settings.allow_plaintext),
     )
-    return HttpDriver(made, Caller(settings, resolver), where)
+    return HttpDriver(made, Caller.of(settings, resolver), where)
 
 
 def _exec(made: Declared) -> Driver:

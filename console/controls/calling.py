@@ -62,11 +62,25 @@ class Caller:
     arrived, and a connection belongs to one event loop, which this does not.
     """
 
-    def __init__(self, settings: ControlSettings, resolver: SecretLookup | None) -> None:
-        self.timeouts = settings.timeouts or ControlTimeouts()
-        self._endpoint = Endpoint(urls=settings.targets, auth=settings.auth, tenant=settings.tenant)
-        self._credentials = Credentials(self._endpoint, resolver)
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        timeouts: ControlTimeouts,
+        resolver: SecretLookup | None,
+        *,
+        most_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self.timeouts = timeouts
+        self._endpoint = endpoint
+        self._most_bytes = most_bytes
+        self._credentials = Credentials(endpoint, resolver)
         self._tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, settings: ControlSettings, resolver: SecretLookup | None) -> "Caller":
+        """Return the caller of a declared control."""
+        endpoint = Endpoint(urls=settings.targets, auth=settings.auth, tenant=settings.tenant)
+        return cls(endpoint, settings.timeouts or ControlTimeouts(), resolver)
 
     def shown_headers(self) -> dict[str, str]:
         """Return the identity headers as a preview shows them, the secret left out."""
@@ -139,7 +153,11 @@ class Caller:
         )
         try:
             async with httpx.AsyncClient(
-                verify=verify, trust_env=False, follow_redirects=False, timeout=limits
+                verify=verify,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=limits,
+                proxy=self._endpoint.proxy,
             ) as client:
                 made = client.build_request(
                     request.method,
@@ -149,7 +167,7 @@ class Caller:
                     extensions=extensions,
                 )
                 _check_host(base, made)
-                return await _stream(client, made)
+                return await _stream(client, made, self._most_bytes)
         except (httpx.HTTPError, OSError) as error:
             raise self._failure(error, base, sent.began) from error
         except (httpx.InvalidURL, ValueError) as error:
@@ -195,7 +213,7 @@ class _Sent:
             self.began = True
 
 
-async def _stream(client: "httpx.AsyncClient", made: "httpx.Request") -> Reply:
+async def _stream(client: "httpx.AsyncClient", made: "httpx.Request", most_bytes: int) -> Reply:
     response = await client.send(made, stream=True)
     try:
         pieces: list[bytes] = []
@@ -203,15 +221,15 @@ async def _stream(client: "httpx.AsyncClient", made: "httpx.Request") -> Reply:
         async for piece in response.aiter_bytes():
             pieces.append(piece)
             size += len(piece)
-            if size > MAX_ANSWER_BYTES:
+            if size > most_bytes:
                 break
     finally:
         await response.aclose()
     return Reply(
         status=response.status_code,
-        body=b"".join(pieces)[:MAX_ANSWER_BYTES],
+        body=b"".join(pieces)[:most_bytes],
         etag=response.headers.get("etag", ""),
-        whole=size <= MAX_ANSWER_BYTES,
+        whole=size <= most_bytes,
         location=response.headers.get("location", ""),
     )
 

@@ -197,7 +197,7 @@ class DrivenControl:
         """Return the way back to the state seen, with its exact request, or why there is none."""
         if not seen.known:
             return None, "the state before is not known, so no way back can be planned"
-        found = way_back(self._declared, seen.value, values)
+        found = way_back(self._declared, seen.value, values, action)
         if found is None:
             return None, f"no action of {self.name} leads back to {seen.text}"
         verb, added = found

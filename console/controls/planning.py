@@ -78,15 +78,16 @@ def desired_of(change: Change, values: Mapping[str, JsonValue]) -> tuple[str, ..
 
 
 def way_back(
-    declared: Declared, seen: Scalar, values: Mapping[str, JsonValue]
+    declared: Declared, seen: Scalar, values: Mapping[str, JsonValue], of: str = ""
 ) -> tuple[str, dict[str, JsonValue]] | None:
     """Return the action that leads to ``seen`` and the variables it needs for it, or None.
 
     An action made for exactly that state comes first, then one that takes the state as its
-    variable, then one that may end there; among equals the earlier declared.
+    variable, then one that may end there; among equals ``of``, the action that is taken back, then
+    the earlier declared.
     """
     best: tuple[int, str, dict[str, JsonValue]] | None = None
-    for action, change in declared.actions.items():
+    for action, change in sorted(declared.actions.items(), key=lambda each: each[0] != of):
         for position, template in enumerate(change.desired):
             rank, added = _leads(template, position, seen, declared, values)
             if rank is None or (best is not None and rank >= best[0]):

@@ -8,30 +8,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.caring import care_for
 from console.actions.confirming import APPROVAL_SECONDS, approval_of
+from console.actions.decided import decisions_in, find_decision
+from console.actions.decisions import write_decision
 from console.actions.gate import ARMED_SECONDS, Arming
+from console.actions.handovers import accept_newest, write_handover
 from console.actions.many import ask_for
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
 from console.actions.preparing import Bench
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
+from console.actions.sending import prepare_with_sends
 from console.actions.shelf import ControlShelf
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.action import Together
 from console.facts.text import visible
-from console.journal.errors import JournalError
+from console.journal.errors import JournalError, TargetTouchedError
 from console.journal.identity import gather_who, is_shared_login
 from console.journal.opening import declared_name, open_configured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
+    from console.actions.handovers import HandoverWish
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
-    from console.facts.entry import Who
+    from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
+    from console.facts.entry import Entry, Who
     from console.facts.snapshot import Snapshot
     from console.journal.protocol import Journal
+    from console.reports.handover_document import HandoverDocument
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings
     from console.settings.secrets import SecretResolver
@@ -169,6 +180,49 @@ class Acting:
         raise ActionRefused.forbidden(
             "second_person", "nobody approved within ten minutes; nothing was sent"
         )
+
+    async def prepare_decision(
+        self, wish: DecisionWish, sinks: Collection[str] | None, snapshot: Snapshot | None
+    ) -> PreparedDecision:
+        """Return a decision as it would stand now; raises `ActionRefused` and ``JournalError``."""
+        actor = Actor(await self._bench(), self.state.mode)
+        return await prepare_with_sends(actor, wish, snapshot, sinks)
+
+    async def write_decision(self, prepared: PreparedDecision) -> DecisionRecord:
+        """Write a decision that a person confirmed; raises `ActionRefused` and ``JournalError``."""
+        bench, mode = await self._bench(), self.state.mode
+        try:
+            await asyncio.to_thread(write_decision, bench.journal, prepared, mode, confirmed=True)
+        except TargetTouchedError as fault:
+            raise ActionRefused.forbidden("superseded", fault.sentence) from fault
+        decided = await asyncio.to_thread(decisions_in, bench.journal, prepared.decision.model)
+        return find_decision(decided, prepared.decision.id)
+
+    async def care(self, wish: CareWish, snapshot: Snapshot | None) -> Outcome:
+        """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
+        return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
+
+    def handover(self, facts: ShiftFacts, since: float) -> HandoverDocument:
+        """Return what this shift leaves to the next, free of secrets; ``since`` in Unix seconds."""
+        from console.reports.cleaning import cleaned
+        from console.reports.handover import handover
+        from console.reports.handover_facts import Shift
+
+        who = self._who or self._gather_who()
+        shift = Shift(since, self._clock(), who.name, f"{who.person}@{who.host}")
+        return cleaned(handover(facts, shift), self._resolver.known())
+
+    async def hand_over(self, wish: HandoverWish) -> Entry:
+        """Write a handover; raises `ActionRefused` and ``JournalError``."""
+        bench = await self._bench()
+        mode, now = self.state.mode, bench.clock()
+        return await asyncio.to_thread(write_handover, bench.journal, wish, mode, now)
+
+    async def accept(self) -> Entry:
+        """Accept the newest handover of somebody else; raises as `hand_over` does."""
+        bench = await self._bench()
+        mode, now = self.state.mode, bench.clock()
+        return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

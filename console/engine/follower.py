@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.care import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
+from console.actions.decided import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
 from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
 from console.actions.standing import KEEPER_LEASE
 from console.facts.record import BrokenEntry, Record
@@ -14,6 +16,8 @@ from console.journal import BrokenEntryError, JournalError, Question
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from console.actions.care import CareLog
+    from console.facts.decision import DecisionRecord
     from console.facts.entry import Entry, JournalHead
     from console.facts.override import Override
     from console.journal import Journal
@@ -27,10 +31,15 @@ _MOST_BROKEN = 20
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The record and what is in force by it."""
+    """The record, what is in force by it, what people wrote about incidents, and what was decided.
+
+    ``decisions`` are the oldest first.
+    """
 
     record: Record
     overrides: tuple[Override, ...] = ()
+    care: CareLog = field(default_factory=dict)
+    decisions: tuple[DecisionRecord, ...] = ()
 
 
 class Follower:
@@ -51,6 +60,8 @@ class Follower:
         self._hash: str | None = None
         self._record = Record("starting")
         self._overrides: tuple[Override, ...] = ()
+        self._care: CareLog = {}
+        self._decided = Decided()
 
     def read(self, now: float) -> Followed:
         """Read what is new; a journal that cannot be read leaves what was known, and says why."""
@@ -61,7 +72,8 @@ class Follower:
             self._record = replace(self._record, state="unreadable", sentence=fault.sentence)
         keeper = self._record.keeper
         kept = None if keeper is None else bool(keeper)
-        return Followed(self._record, tuple(replace(each, kept=kept) for each in self._overrides))
+        overrides = tuple(replace(each, kept=kept) for each in self._overrides)
+        return Followed(self._record, overrides, self._care, self._decided.records)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -82,7 +94,7 @@ class Follower:
             self._forget()
             self._note(BrokenEntry(head.seq, problem))
         if self._record.read_at is None:
-            self._begin(journal, head)
+            self._begin(journal, head, now)
         self._go_on(journal)
         lease = journal.lease(KEEPER_LEASE, now)
         self._record = replace(
@@ -120,10 +132,15 @@ class Follower:
             head.seq == known and self._hash is not None and head.hash != self._hash
         )
 
-    def _begin(self, journal: Journal, head: JournalHead | None) -> None:
+    def _begin(self, journal: Journal, head: JournalHead | None, now: float) -> None:
         last = 0 if head is None else head.seq
         held = journal.listing(Question(kinds=OVERRIDE_KINDS, before_seq=last + 1))
         self._overrides = fold_overrides(self._mine(self._sound(held)))
+        since = now - CARE_LOOKBACK_SECONDS
+        cared = journal.listing(Question(kinds=CARE_KINDS, before_seq=last + 1, since=since))
+        self._care = care_log(self._here(self._sound(cared)), {})
+        decided = journal.listing(Question(kinds=DECISION_KINDS_OF_ENTRY, before_seq=last + 1))
+        self._decided = fold_decisions(self._mine(self._sound(decided)))
         newest = journal.listing(Question(newest=RECENT, before_seq=last + 1))
         self._record = replace(
             self._record,
@@ -139,7 +156,10 @@ class Follower:
             for each in found:
                 self._follow(each)
             sound = self._sound(found)
-            self._overrides = fold_overrides(self._mine(sound), self._overrides)
+            mine = self._mine(sound)
+            self._overrides = fold_overrides(mine, self._overrides)
+            self._decided = fold_decisions(mine, self._decided)
+            self._care = care_log(self._here(sound), self._care)
             kept = (*reversed(sound), *self._record.entries)[:RECENT]
             self._record = replace(self._record, entries=kept)
             if len(found) < _CHUNK:
@@ -169,9 +189,18 @@ class Follower:
         An end counts whoever writes it, because a keeper may call its environment otherwise.
         """
         return [
+            each for each in entries if not _begins(each) or each.environment == self._environment
+        ]
+
+    def _here(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Leave out what was done elsewhere: incidents of two environments may share an id.
+
+        An end of a hold counts whoever writes it, as with overrides.
+        """
+        return [
             each
             for each in entries
-            if each.kind != "override" or each.environment == self._environment
+            if each.environment == self._environment or each.details.get("step") == "released"
         ]
 
     def _note(self, broken: BrokenEntry) -> None:
@@ -181,9 +210,17 @@ class Follower:
     def _forget(self) -> None:
         self._record = Record("starting", broken=self._record.broken)
         self._overrides = ()
+        self._care = {}
+        self._decided = Decided()
         self._hash = None
 
     def _let_go(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+
+
+def _begins(entry: Entry) -> bool:
+    """Tell whether an entry begins what later ones are about, and so belongs to one environment."""
+    taken = entry.kind == "decision" and entry.details.get("step") == "taken"
+    return taken or entry.kind == "override"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
     from console.actions.outlook import Outlook
     from console.facts.action import (
         ActionRequest,
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
         Outcome,
         PreparedAction,
     )
+    from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.drift import Distribution
+    from console.facts.incident_view import IncidentView
     from console.facts.reading import ReadingState
     from console.facts.samples import Series
     from console.facts.snapshot import Snapshot
@@ -207,8 +211,36 @@ class EngineHandle(Protocol):
         """Wait no longer for the second person of an operation."""
         ...
 
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
+    ) -> None:
+        """Freeze the evidence and weigh a decision, with what would be sent of it.
+
+        ``sinks`` None are all that are declared and make sense, an empty one none.
+        """
+        ...
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        """Write a decision that a person confirmed; what it sends is performed afterwards."""
+        ...
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once; undoing names the outcome's ``op_id``."""
+        ...
+
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         """Say what could be done to a model, rung by rung and verb by verb, and what objects."""
+        ...
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; `Refused` says why it is not known (any more)."""
         ...

@@ -21,6 +21,26 @@ SWITCH_SECONDS = 0.001
 _TICKS_TO_SETTLE = 3
 
 
+_USUAL = gc.get_threshold()
+_STARTING = (100_000, *_USUAL[1:])
+"""More containers than a start makes, so that no pass comes before the first frame."""
+
+
+def hold_off_collector() -> None:
+    """Let the garbage collector wait until `release_collector`: a start only adds, drops nothing.
+
+    Measured: a twelfth of the time to the first frame went into passes that found nothing.
+    """
+    gc.set_threshold(*_STARTING)
+
+
+def release_collector() -> None:
+    """Collect as usual again, without walking what the start has loaded; only after a hold."""
+    if gc.get_threshold() == _STARTING:
+        gc.freeze()
+        gc.set_threshold(*_USUAL)
+
+
 def yield_often() -> None:
     """Let the key loop in after a millisecond of the engine's computing."""
     sys.setswitchinterval(SWITCH_SECONDS)

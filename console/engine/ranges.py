@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.engine.breaker_ranges import COLUMN as BREAKERS
+from console.engine.breaker_ranges import breaker_series
 from console.engine.derived import BASES, derive
 from console.engine.handle import SeriesSet
 from console.engine.score_series import PSI, psi_series
@@ -68,6 +70,39 @@ class Ranges:
             *(self._one(model, signal, start, float(end), step) for signal in signals)
         )
         return SeriesSet(model, float(start), float(end), tuple(found))
+
+    async def between(
+        self, model: str, signals: Sequence[str], start: float, end: float, cells: int
+    ) -> SeriesSet:
+        """Return signals over a span of the past (Unix seconds), in at most ``cells`` + 1 points.
+
+        Where a source keeps nothing that old the ticks may; else ``error`` says why.
+        """
+        step = max(LEAST_STEP_SECONDS, (end - start) / max(1, cells))
+        found = await asyncio.gather(
+            *(self._asked(model, signal, start, end, step) for signal in signals)
+        )
+        seen = (self._with_ticks(model, series, start) for series in found)
+        return SeriesSet(model, start, end, tuple(_until(series, end) for series in seen))
+
+    async def breakers_between(
+        self, model: str, start: float, end: float, cells: int
+    ) -> dict[str, Series]:
+        """Return the breakers of a model over a span, by dependency, "" its own."""
+        seating = self._desk.board.seating
+        row = next((at for at, each in enumerate(seating.rows) if each.model == model), None)
+        if row is None:
+            return {}
+        seat = seating.seats[row]
+        asked = self._desk.board.asked(seat, BREAKERS)
+        source = self._source(seat.source) if seat.source else None
+        if not asked or source is None:
+            return {}
+        step = max(LEAST_STEP_SECONDS, (end - start) / max(1, cells))
+        uses = seating.rows[row].dependencies
+        return await breaker_series(
+            source, asked[0].query, seat.series_value, uses, start, end, step
+        )
 
     async def _one(self, model: str, signal: str, start: float, end: float, step: float) -> Series:
         kept_as = (model, signal, end - start, round((end - start) / step))
@@ -171,6 +206,11 @@ def _aligned(series: Series, times: Floats) -> Floats:
     values = np.full(len(times), np.nan)
     values[np.searchsorted(times, series.times)] = series.values
     return values
+
+
+def _until(series: Series, end: float) -> Series:
+    within = series.times <= end
+    return Series(series.signal, series.times[within], series.values[within], series.error)
 
 
 def _empty(signal: str, error: str | None) -> Series:

@@ -17,7 +17,7 @@ from console.journal import BrokenEntryError, JournalError, Question
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.facts.entry import Verification
+    from console.facts.entry import Entry, Verification
     from console.journal import Journal
     from console.settings.schema import Settings
 
@@ -89,6 +89,16 @@ class Records:
         return RecordPage(
             tuple(reversed(sound)), tuple(BrokenEntry(each.seq, each.problem) for each in broken)
         )
+
+    async def entries(self, question: Question) -> tuple[Entry, ...] | None:
+        """Return the sound entries that match, oldest first; None where no journal is read.
+
+        Raises ``JournalError``.
+        """
+        if self._open is None or self._known.record.state == "absent":
+            return None
+        found = await in_thread(lambda: self._ask(lambda journal: journal.listing(question)))
+        return tuple(each for each in found if not isinstance(each, BrokenEntryError))
 
     async def verify(self) -> Verification | str:
         """Read the whole chain; a sentence says why it could not be read."""

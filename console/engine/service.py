@@ -9,33 +9,41 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.alerts import AlertDesk
+from console.engine.caring import cared, with_care_after
 from console.engine.derived import BASES
 from console.engine.desk import Desk
 from console.engine.distributions import distribution
 from console.engine.explain import explain
 from console.engine.history import History
+from console.engine.incident_views import IncidentViews
 from console.engine.making import made_or_broken, plain_factory
+from console.engine.own_alerts import rule_events
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
 from console.engine.score_series import PSI
+from console.engine.told import ChangeDesk
 from console.facts.text import visible
 from console.fleet.evaluate import evaluate
 from console.fleet.memory import Memory
+from console.incidents.log import IncidentLog
 from console.signals.profile import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from console.engine.alerts import MakeReader
-    from console.engine.handle import Explanation, ReloadOutcome, SeriesSet
+    from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
     from console.engine.seats import Seat
+    from console.engine.told import MakeTeller
     from console.facts.drift import Distribution
-    from console.facts.entry import Verification
+    from console.facts.entry import Entry, Verification
+    from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.samples import Series, SourceStatus
     from console.facts.snapshot import Snapshot
     from console.journal import Journal
+    from console.reports.handover_facts import ShiftFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -70,6 +78,7 @@ class Engine:
         load_again: Callable[[], Loaded] | None = None,
         make_source: Callable[[SourceSettings], Source] | None = None,
         make_reader: MakeReader | None = None,
+        make_teller: MakeTeller | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
@@ -82,6 +91,7 @@ class Engine:
         self._started: list[Poller] = []
         self._desk = Desk(loaded.settings, self._problem)
         self._alerts = AlertDesk(loaded.settings, make_reader)
+        self._told_changes = ChangeDesk(loaded.settings, make_teller)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock)
@@ -92,6 +102,8 @@ class Engine:
         offered = sources if sources is not None else self._made(loaded.settings.sources)
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
+        self._noted = IncidentLog()
+        self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
     async def run(self, publish: Callable[[Snapshot], None]) -> None:
         """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
@@ -120,6 +132,7 @@ class Engine:
         for poller in self._pollers.values():
             poller.hasten()
         self._alerts.hasten()
+        self._told_changes.hasten()
         self._wake.set()
 
     async def tick(self) -> Snapshot:
@@ -143,6 +156,7 @@ class Engine:
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()
+        await self._told_changes.close()
         await self._records.close()
 
     async def journal_page(self, before_seq: int) -> RecordPage:
@@ -168,6 +182,18 @@ class Engine:
         """Return the last ``seconds`` of several signals in about ``cells`` points each."""
         return await self._ranges.series(model, signals, seconds, cells)
 
+    async def series_between(
+        self, model: str, signals: Sequence[str], start: float, end: float, cells: int
+    ) -> SeriesSet:
+        """Return several signals over a span of the past (Unix seconds)."""
+        return await self._ranges.between(model, signals, start, end, cells)
+
+    async def breakers_between(
+        self, model: str, start: float, end: float, cells: int
+    ) -> dict[str, Series]:
+        """Return how a model's breakers were over a span, by dependency, "" its own."""
+        return await self._ranges.breakers_between(model, start, end, cells)
+
     def explain(self, model: str, signal: str) -> Explanation:
         """Say where one number comes from; safe from any thread."""
         drift = self._memory.score_drift
@@ -178,6 +204,25 @@ class Engine:
         drift = self._memory.score_drift
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
+
+    async def incident_view(
+        self,
+        incident_id: str,
+        entries: Sequence[Entry] | None = None,
+        now: float | None = None,
+    ) -> IncidentView | Refused:
+        """Return one incident as a whole, or why nothing is known of it.
+
+        ``entries`` (oldest first) and ``now`` (Unix seconds) stand in for journal and clock.
+        """
+        return await self._views.view(incident_id, self.latest, entries, now)
+
+    async def shift_facts(self, since: float) -> ShiftFacts:
+        """Return what is known of the shift that began at ``since`` (Unix seconds)."""
+        from console.engine.shift import shift_facts
+
+        environment = self.settings.environment
+        return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""
@@ -227,6 +272,7 @@ class Engine:
         self._pollers = pollers
         self._desk.configure(settings)
         await self._alerts.configure(settings)
+        await self._told_changes.configure(settings)
         if self._records.configure(settings):
             # What another journal said is no news by its absence from this one.
             self._memory = replace(self._memory, held=None)
@@ -244,7 +290,7 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
-        self._alert_polls = self._alerts.start(now)
+        self._alert_polls = [*self._alerts.start(now), *self._told_changes.start(now)]
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
@@ -267,9 +313,12 @@ class Engine:
         self._tick += 1
         dependencies = () if self.latest is None else self.latest.dependencies
         known = self._records.known(now)
+        observed = self._told_changes.observe(self._desk.observe(), now)
+        observed = self._alerts.observe(observed, rows, dependencies, now)
+        observed, care = cared(observed, known.care, self.latest, now)
         snapshot, self._memory = evaluate(
             rows,
-            self._alerts.observe(self._desk.observe(), rows, dependencies, now),
+            observed,
             statuses,
             self._memory,
             now,
@@ -279,7 +328,12 @@ class Engine:
             remembers=remembers,
             overrides=known.overrides,
             record=known.record,
+            care=care,
+            decisions=known.decisions,
         )
+        snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
+        if remembers:
+            self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])
         self._history.add(snapshot.columns, now)
         self.latest = snapshot

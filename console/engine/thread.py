@@ -19,14 +19,20 @@ from console.journal.errors import JournalError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from console.actions.decisions import DecisionWish, PreparedDecision
+    from console.actions.handovers import HandoverWish
     from console.actions.outlook import Outlook
     from console.engine.acting import Acting
     from console.engine.service import Engine
     from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
     from console.facts.drift import Distribution
-    from console.facts.entry import Verification
+    from console.facts.entry import Entry, Verification
+    from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
+    from console.reports.handover_document import HandoverDocument
     from console.settings.schema import Settings
 
 log = logging.getLogger(__name__)
@@ -169,6 +175,18 @@ class EngineThread:
 
         self._spawn(ask)
 
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        """Gather one incident as a whole; ``deliver`` is told in any case."""
+
+        async def ask(engine: Engine) -> None:
+            deliver(await engine.incident_view(incident_id))
+
+        if self._loop is None:
+            deliver(Refused(("nothing was read yet",)))
+        self._spawn(ask)
+
     # Changing the world
 
     @property
@@ -226,6 +244,50 @@ class EngineThread:
                 task.cancel()
 
         self._call(forget)
+
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
+    ) -> None:
+        """Freeze the evidence and weigh a decision."""
+        self._spawn_acting(
+            lambda acting: acting.prepare_decision(wish, sinks, self.latest), deliver
+        )
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        """Write a decision that a person confirmed."""
+        self._spawn_acting(lambda acting: acting.write_decision(prepared), deliver)
+
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        """Do something about an incident at once."""
+        self._spawn_acting(lambda acting: acting.care(wish, self.latest), deliver)
+
+    def request_handover(
+        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
+    ) -> None:
+        """Gather what the shift since ``since`` (Unix seconds) leaves to the next."""
+
+        async def make(acting: Acting) -> HandoverDocument:
+            engine = self._engine
+            if engine is None:
+                raise ActionRefused.forbidden("handover", _STARTING)
+            return acting.handover(await engine.shift_facts(since), since)
+
+        self._spawn_acting(make, deliver)
+
+    def write_handover(
+        self, wish: HandoverWish, deliver: Callable[[Entry | Refused], None]
+    ) -> None:
+        """Write a handover into the journal."""
+        self._spawn_acting(lambda acting: acting.hand_over(wish), deliver)
+
+    def accept_handover(self, deliver: Callable[[Entry | Refused], None]) -> None:
+        """Accept the newest handover that somebody else wrote."""
+        self._spawn_acting(lambda acting: acting.accept(), deliver)
 
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from console.facts.control import JsonValue, PreparedChange
-    from console.facts.entry import ConfirmClass
+    from console.facts.entry import ConfirmClass, Json
 
 OutcomeKind = Literal[
     "applied", "no_op", "rejected", "failed", "unverified", "partial", "superseded"
@@ -34,7 +34,8 @@ class ActionRequest:
 
     ``verb`` is a name of `console.actions.verbs`, ``target`` a model or ``dep:NAME``. ``to`` is a
     rung of the ladder, ``value`` a confidence threshold (0–1), ``ttl_seconds`` None takes the
-    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes.
+    verb's usual end. ``ends_op`` names the operation that this request ends, renews or undoes,
+    ``decision`` the retraining decision that is sent on; ``verb`` is then where to.
     """
 
     verb: str
@@ -47,6 +48,7 @@ class ActionRequest:
     purpose: Purpose = ""
     ends_op: str = ""
     drill: bool = False
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ class PreparedAction:
 
     ``seen_seq`` is the newest entry of the journal when it was prepared. ``digest`` names what is
     asked for, so that a second person confirms exactly this. ``end`` leads to the safe state that
-    follows, ``undo`` to the state seen; ``ttl_seconds`` None has nothing to end.
+    follows, ``undo`` to the state seen; ``ttl_seconds`` None has nothing to end. ``care`` is what
+    stands in the journal about an incident once it is done.
     """
 
     op_id: str
@@ -138,6 +141,7 @@ class PreparedAction:
     undo_problem: str
     command_line: str
     digest: str
+    care: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def already(self) -> bool:

@@ -9,6 +9,9 @@ from console.facts.severity import Severity
 
 AlertState = Literal["firing", "pending", "suppressed", "resolved"]
 
+OWN_SOURCE = "midwatch"
+"""The source of the alerts that Midwatch's own rules raise."""
+
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name, as they came: data that nobody may obey."""
 

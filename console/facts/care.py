@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from console.facts.severity import Severity
 
 HoldKind = Literal["ack", "snooze"]
@@ -13,6 +15,27 @@ Verdict = Literal["useful", "noise", "unclear"]
 
 INCIDENT_PREFIX = "inc:"
 """An incident as the target of an action and of journal entries: ``inc:ID``."""
+
+CareVerb = Literal[
+    "ack",  # take it, or hold it longer
+    "release",  # let it go
+    "snooze",
+    "escalate",
+    "merge",
+    "severity",
+    "note",
+    "change",  # something changed in the world, of which no metric tells
+    "close",
+    "undo",  # take an ack, a snooze, a severity or a merge back within 30 s
+]
+
+CARE_VERBS: tuple[CareVerb, ...] = get_args(CareVerb)
+
+LOCAL = "local"
+"""What is shown as the place of a hold that only the journal knows of."""
+
+NOTHING_TO_DECIDE = "HOLD"
+"""What stands in the place of a decision where an incident asked for none."""
 
 ACK_AGES_SECONDS = 4 * 3600.0
 """An acknowledgement older than this is an S3 of its own: somebody holds it and nothing moves."""
@@ -23,9 +46,10 @@ class Hold:
     """An acknowledgement or a snooze as the journal tells it; times in Unix seconds.
 
     It has an owner, an age and an end, and is no silence of the alert's own. ``op_id`` is the
-    operation that took it, ``account`` the login behind ``by``. ``place`` names the alert source
-    that knows of it too, empty: only the journal does (shown as ``local``). ``certain`` is False
-    where reading back could not tell whether that source took it.
+    operation that took it, ``account`` the login behind ``by``. ``place`` names the alert sources
+    that know of it too, empty: only the journal does (shown as ``local``). ``certain`` is False
+    where reading back could not tell whether they took it. ``title``, ``level``, ``models`` and
+    ``dependency`` say what the incident was to whoever took it; names are raw.
     """
 
     op_id: str
@@ -40,6 +64,15 @@ class Hold:
     next_check_at: float | None = None
     place: str = ""
     certain: bool = True
+    title: str = ""
+    level: str = ""
+    models: tuple[str, ...] = ()
+    dependency: str = ""
+
+    @property
+    def where(self) -> str:
+        """Return which alert source knows of it, ``local`` where none does."""
+        return self.place or LOCAL
 
     def left_seconds(self, now: float) -> float:
         """Return the seconds until it ends, negative when that is past."""
@@ -84,6 +117,34 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class CareWish:
+    """What somebody wants done about an incident; what a verb does not use is left alone.
+
+    ``incident`` is an incident's id, or the model or ``dep:NAME`` whose incident is meant; for a
+    change what changed (may be empty). ``reason`` is why, for a note and a change their text; an
+    ack without one says "looking". ``ttl_seconds`` and ``next_check_seconds`` count from now.
+    ``to`` are the names that an escalation calls, ``into`` the incident that is merged into,
+    ``level`` "S1" to "S4". ``decision`` is a decision's id or HOLD. ``at`` is when something
+    changed (Unix seconds, None: now), ``op_id`` what an undo takes back. ``confirmed`` says that a
+    person was asked, which only a snooze of more than an hour needs.
+    """
+
+    verb: CareVerb
+    incident: str = ""
+    reason: str = ""
+    ttl_seconds: float | None = None
+    next_check_seconds: float | None = None
+    to: tuple[str, ...] = ()
+    into: str = ""
+    level: str = ""
+    verdict: str = ""
+    decision: str = ""
+    at: float | None = None
+    op_id: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Care:
     """What people did about one incident since it began; ``incident`` is its id.
 
@@ -105,3 +166,9 @@ class Care:
     notes: tuple[IncidentNote, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     closing: Closing | None = None
+
+
+def holds_of(care: Mapping[str, Care]) -> tuple[Hold, ...]:
+    """Return what is held now, the oldest first."""
+    held = [each.hold for each in care.values() if each.hold is not None]
+    return tuple(sorted(held, key=lambda one: (one.began_at, one.op_id)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -17,6 +19,24 @@ DecisionKind = Literal[
     "COLLECT-LABELS",
 ]
 DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+
+KIND_MEANS: Mapping[DecisionKind, str] = MappingProxyType(
+    {
+        "RETRAIN": "train anew; refused while the inputs are bad",
+        "HOLD": "leave it as it is, on purpose, until the review date",
+        "ROLLBACK": "let the version before serve",
+        "RECALIBRATE-THRESHOLD": "move the confidence under which people look",
+        "RECALIBRATE-SCORES": "map the scores anew, without training",
+        "CANARY": "let a new version answer a part of the traffic",
+        "RETIRE": "take the model out of service",
+        "COLLECT-LABELS": "nobody can tell yet; get labels first",
+    }
+)
+"""Each kind in one line."""
+
+DecisionSink = Literal["tags", "alias", "annotate", "retrain"]
+DECISION_SINKS: tuple[DecisionSink, ...] = get_args(DecisionSink)
+"""Where a decision can be sent on, in the order in which it is: what only tells comes first."""
 
 LEAVES_THE_MODEL_AS_IT_IS: frozenset[DecisionKind] = frozenset({"HOLD", "COLLECT-LABELS"})
 """Decisions that change nothing that serves, so that there is nothing to reverse."""
@@ -102,16 +122,52 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """Model, version, data, code, approver, consent; ``gaps`` names every link that is missing."""
+    """Model, version, data, code, approver, consent; ``gaps`` names every link that is missing.
+
+    ``registry_version`` is the version as the registry names it. ``sources`` says where each link
+    came from, ``conflicts`` where two of them say something else.
+    """
 
     model: str
     version: str = ""
+    registry_version: str = ""
     data_snapshot: str = ""
     code: str = ""
     trained_at: str = ""
     approver: str = ""
     consent: str = ""
     gaps: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
+
+
+class PlannedSend(Struct, frozen=True, kw_only=True):
+    """One thing a decision is to be sent on to, once it stands.
+
+    ``before`` is the state that was seen when it was decided, empty where it could not be read;
+    ``wanted`` the state that will prove it.
+    """
+
+    sink: DecisionSink
+    control: str
+    wanted: str
+    before: str = ""
+
+
+class SentOn(Struct, frozen=True, kw_only=True):
+    """What became of sending a decision on; ``outcome`` is empty while it is under way."""
+
+    sink: str
+    op_id: str
+    at: float
+    by: str
+    outcome: str = ""
+    text: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether reading back showed it there."""
+        return self.outcome in ("applied", "no_op")
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -119,7 +175,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     ``taken_at`` and ``review_by`` are Unix seconds UTC. ``approver`` is whom the author named;
     ``needs_approval`` holds on tier 1 and where somebody was named. ``despite`` is the reason for
-    going against ``objections``.
+    going against ``objections``. ``to_version`` is the version that is to serve, empty where none
+    was named; ``sends`` is what goes out once it stands, and is approved with it.
     """
 
     id: str
@@ -145,6 +202,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     despite: str = ""
     objections: tuple[str, ...] = ()
     incident: str = ""
+    to_version: str = ""
+    sends: tuple[PlannedSend, ...] = ()
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
@@ -158,6 +217,13 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     closed_by: str = ""
     closed_at: float | None = None
     outcome: str = ""
+    sent: tuple[SentOn, ...] = ()
+
+    @property
+    def unsent(self) -> tuple[PlannedSend, ...]:
+        """Return what was planned and has not been seen to arrive."""
+        arrived = {each.sink for each in self.sent if each.arrived}
+        return tuple(each for each in self.decision.sends if each.sink not in arrived)
 
     @property
     def pending(self) -> bool:

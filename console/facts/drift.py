@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class DriftReference:
+class DriftReference(Struct, frozen=True):
     """A frozen distribution that drift is measured against.
 
     ``edges`` are the ascending upper edges of the bins; what lies above the last one belongs to

@@ -47,6 +47,11 @@ ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
 ConfirmClass = Literal["", "C0", "C1", "C2", "C3"]
 
 
+def number_of(kept: object) -> float | None:
+    """Return what an entry keeps as a number, None where it is none."""
+    return float(kept) if isinstance(kept, int | float) and not isinstance(kept, bool) else None
+
+
 class Who(Struct, frozen=True, kw_only=True):
     """Who stood behind an entry: the declared name, and what the host says by itself.
 

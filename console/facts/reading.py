@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 
 class ReadingState(IntEnum):
@@ -28,8 +29,7 @@ class ReadingState(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A value with where it comes from.
 
     ``value`` is set for ``OK`` and ``STALE`` only. ``at`` is Unix seconds of the measurement,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 
 class Severity(IntEnum):
@@ -64,8 +65,7 @@ _BREAKER_VERBS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaShare:
+class ReplicaShare(Struct, frozen=True):
     """How many of a breaker's replicas are in the state that is shown; breakers live per process.
 
     The two open states count as one, because either refuses. ``noun`` names what is counted: in
@@ -83,8 +83,7 @@ class ReplicaShare:
         return f"{self.alike} of {self.replicas} {self.noun} {verb}"
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True):
     """A breaker as last seen, its worst replica where there are several.
 
     ``since`` is Unix seconds of the first sight of this state.
@@ -111,8 +110,7 @@ def _refuses(state: BreakerState) -> bool:
     return state in (BreakerState.OPEN, BreakerState.FORCED_OPEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Where a model's traffic goes; empty ``target`` is not known, level "L0" is normal."""
 
     target: str = ""
@@ -125,8 +123,7 @@ class Route:
         return bool(self.target)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One rule that holds for a row: its stable id, level, sentence, and since when."""
 
     rule: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +14,7 @@ Unit = Literal["1", "s", "1/s", "USD", "USD/h", "x", "count", "bool"]
 Group = Literal["traffic", "latency", "saturation", "confidence", "review", "drift", "cost", "burn"]
 
 
-@dataclass(frozen=True, slots=True)
-class SignalFact:
+class SignalFact(Struct, frozen=True):
     """One signal: its name, unit, and the sentence that ``?`` shows for it.
 
     ``derived`` signals are computed by the console from other readings; the rest are asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.record import NO_RECORD, Record
@@ -82,6 +82,18 @@ class Dependency:
     since: float | None = None
 
 
+ChangeKind = Literal[
+    "world",  # a deploy, a version, a configuration: somebody's doing
+    "written",  # the same, as somebody wrote it into the journal
+    "breaker",
+    "route",
+    "dependency",  # one turned bad or well
+    "source",
+    "override",
+    "level",  # a row's severity
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that changed in the world, as one sentence at a time (Unix seconds)."""
@@ -89,6 +101,7 @@ class Change:
     at: float
     subject: str
     text: str
+    kind: ChangeKind = "world"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +112,8 @@ class Snapshot:
     ``severities`` holds `Severity` codes. ``findings`` has an entry only for rows with any.
     ``planned`` marks rows whose trouble an owned, unexpired override explains.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
-    ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them.
+    ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them;
+    ``changes`` are the newest first, ``change_sources`` the places beside metrics that tell them.
     ``overrides`` are in force as ``record``, the journal, tells them, the oldest first; ``care``
     is what people did about each incident, by its id, and ``decisions`` are all that still count.
     """
@@ -123,6 +137,7 @@ class Snapshot:
     index: Mapping[str, int] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
     alert_sources: tuple[SourceStatus, ...] = ()
+    change_sources: tuple[SourceStatus, ...] = ()
     overrides: tuple[Override, ...] = ()
     record: Record = NO_RECORD
     care: Mapping[str, Care] = field(default_factory=dict)
@@ -144,6 +159,11 @@ class Snapshot:
     def route(self, row: int) -> Route:
         """Return where a row's traffic goes."""
         return self.routes.get(row, UNKNOWN_ROUTE)
+
+    @property
+    def places(self) -> tuple[SourceStatus, ...]:
+        """Return everything that is read beside the sources: for alerts, and for changes."""
+        return (*self.alert_places, *self.change_sources)
 
     @property
     def alert_places(self) -> tuple[SourceStatus, ...]:

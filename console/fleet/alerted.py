@@ -1,4 +1,4 @@
-"""Which rows the alerts of other systems name."""
+"""Which rows the alerts of other systems name, and which of them somebody holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from console.facts.alert import Alert, Incident
+    from console.facts.care import Hold
     from console.fleet.statics import Statics
 
 
@@ -29,10 +30,27 @@ def firing_by_row(incidents: Iterable[Incident], statics: Statics) -> dict[int, 
     }
 
 
-def acknowledged_rows(alerts: Mapping[int, tuple[Alert, ...]]) -> tuple[int, ...]:
-    """Return the rows of which every firing alert is acknowledged."""
+def holds_by_row(holds: Iterable[Hold], statics: Statics) -> dict[int, tuple[Hold, ...]]:
+    """Return, for each row, the holds on incidents that touch it, in the order given."""
+    found: dict[int, tuple[Hold, ...]] = {}
+    for hold in holds:
+        for model in hold.models:
+            row = statics.index.get(model)
+            if row is not None:
+                found[row] = (*found.get(row, ()), hold)
+    return found
+
+
+def acknowledged_rows(
+    alerts: Mapping[int, tuple[Alert, ...]], holds: Mapping[int, tuple[Hold, ...]]
+) -> tuple[int, ...]:
+    """Return the rows of which every firing alert is acknowledged.
+
+    A row without any is acknowledged while somebody holds an incident that touches it.
+    """
     return tuple(
         row
-        for row, firing in alerts.items()
-        if firing and all(alert.acknowledgement is not None for alert in firing)
+        for row in (alerts.keys() | holds.keys())
+        if all(alert.acknowledgement is not None for alert in alerts.get(row, ()))
+        and (alerts.get(row) or row in holds)
     )

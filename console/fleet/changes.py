@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from console.facts.severity import Finding, Route
     from console.facts.snapshot import Dependency
     from console.fleet.evidence import Evidence
-    from console.fleet.labels import Fold
+    from console.fleet.labels import Fold, Identity
+    from console.fleet.observed import LabelledValue, Observed
     from console.fleet.routes import RouteFacts
+    from console.fleet.statics import Statics
 
     Codes = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
@@ -60,9 +62,11 @@ def source_changes(
         if was is None or was == source.state:
             continue
         if source.state == "down":
-            found.append(Change(now, source.name, f"source {name(source.name)} is down"))
+            text = f"source {name(source.name)} is down"
+            found.append(Change(now, source.name, text, "source"))
         elif source.state == "up" and was in ("down", "stale"):
-            found.append(Change(now, source.name, f"source {name(source.name)} answers again"))
+            text = f"source {name(source.name)} answers again"
+            found.append(Change(now, source.name, text, "source"))
     return found
 
 
@@ -80,7 +84,7 @@ def breaker_changes(evidence: Evidence, before: Codes, no_answer: Mask) -> list[
             refused = a_minute(evidence.value("bad_rate", row))
             whom = "them" if share.alike < share.replicas else "it"
             text += f"; nothing answers for {whom}; {refused} requests a minute fail"
-        found.append(Change(evidence.now, model, text))
+        found.append(Change(evidence.now, model, text, "breaker"))
     return _few(found, "breakers of models moved")
 
 
@@ -104,14 +108,15 @@ def dependency_changes(
         moved = was is not None and was[0] is not state and state is not BreakerState.UNKNOWN
         if moved:
             text = f"{shown_name}'s breaker {_moved(dependency.breaker)}"
-            found.append(Change(now, dependency.name, text))
+            found.append(Change(now, dependency.name, text, "breaker"))
         only_breaker = not (dependency.error_ratio.value or 0.0) > CULPRIT_ERROR_RATIO
         if dependency.since is not None and dependency.name not in bad_before:
             if moved and only_breaker:
                 continue
-            found.append(Change(now, dependency.name, dependency.text))
+            found.append(Change(now, dependency.name, dependency.text, "dependency"))
         elif dependency.since is None and dependency.name in bad_before:
-            found.append(Change(now, dependency.name, f"{shown_name} is no longer failing"))
+            text = f"{shown_name} is no longer failing"
+            found.append(Change(now, dependency.name, text, "dependency"))
     return _few(found, "dependencies changed")
 
 
@@ -128,7 +133,7 @@ def route_changes(
         was = before.result.by_row.get(old_row) if old_row is not None else None
         if was is not None and was != route:
             text = f"{name(model)} went from {_place(was)} to {_place(route)}"
-            found.append(Change(now, model, text))
+            found.append(Change(now, model, text, "route"))
     return _few(found, "routes of models changed")
 
 
@@ -146,14 +151,15 @@ def override_changes(
     for op_id, override in held.items():
         was = before.get(op_id)
         if was is None:
-            found.append(Change(override.began_at, _subject(override), _began(override)))
+            text = _began(override)
+            found.append(Change(override.began_at, _subject(override), text, "override"))
         elif was.ends_at != override.ends_at and override.ends_at is not None:
             text = f"{_held(override)} ends at {clock(override.ends_at)} now"
-            found.append(Change(now, _subject(override), text))
+            found.append(Change(now, _subject(override), text, "override"))
     for op_id, override in before.items():
         if op_id not in held:
             text = f"{_held(override)} is no longer in force"
-            found.append(Change(now, _subject(override), text))
+            found.append(Change(now, _subject(override), text, "override"))
     return _few(found, "overrides changed")
 
 
@@ -172,23 +178,72 @@ def _subject(override: Override) -> str:
 
 
 def identity_changes(
-    present: Mapping[str, tuple[str, str]], before: Mapping[str, tuple[str, str]], now: float
+    present: Mapping[str, Identity], before: Mapping[str, Identity], now: float
 ) -> tuple[list[Change], frozenset[str]]:
-    """Tell whose version or code changed, and return those models.
+    """Tell whose version, code or training data changed, and return those models.
 
     A version that was not known before is learned, not changed.
     """
     found = []
-    for model, (version, code) in present.items():
-        old_version, old_code = before.get(model, ("", ""))
-        if version != old_version and version and old_version:
-            text = f"{name(model)} went from {name(old_version)} to {name(version)}"
-            found.append(Change(now, model, text))
-        elif code != old_code and code and old_code:
-            text = f"{name(model)} runs other code: {name(old_code)} to {name(code)}"
+    for model, identity in present.items():
+        text = _became(model, before.get(model), identity)
+        if text:
             found.append(Change(now, model, text))
     models = frozenset(change.subject for change in found)
-    return _few(found, "models changed version or code"), models
+    return _few(found, "models changed version, code or data"), models
+
+
+_MADE_OF = (
+    ("version", "went from {} to {}"),
+    ("code", "runs other code: {} to {}"),
+    ("data_snapshot", "learned from other data: {} to {}"),
+    ("trained_at", "was trained anew: {} to {}"),
+)
+
+
+def _became(model: str, before: Identity | None, now: Identity) -> str:
+    """Return the first thing that differs in words, from the version down; empty for nothing."""
+    for part, words in _MADE_OF if before is not None else ():
+        old, new = getattr(before, part), getattr(now, part)
+        if old and new and old != new:
+            return f"{name(model)} {words.format(name(old), name(new))}"
+    return ""
+
+
+def told_changes(
+    observed: Observed, statics: Statics, earlier: Sequence[Change], now: float
+) -> list[Change]:
+    """Return what others tell of the last day and was not told yet, at the time they give.
+
+    These are no differences from an evaluation before, so that a console that has just begun
+    knows them too.
+    """
+    known = {(one.at, one.subject, one.text) for one in earlier}
+    starts = process_starts(observed.labelled.get("process_start", ()), statics, now)
+    found = (*observed.told, *starts)
+    return [
+        one
+        for one in found
+        if now - one.at <= KEPT_SECONDS and (one.at, one.subject, one.text) not in known
+    ]
+
+
+def process_starts(began: Iterable[LabelledValue], statics: Statics, now: float) -> list[Change]:
+    """Tell whose newest process began within the last day: a deploy, or a crash.
+
+    ``began`` holds Unix seconds; processes that serve many models are told once a moment.
+    """
+    by_start: dict[float, list[str]] = {}
+    for item in began:
+        if item.labels[0] in statics.index and 0.0 <= now - item.value <= KEPT_SECONDS:
+            by_start.setdefault(item.value, []).append(item.labels[0])
+    found = []
+    for at, models in by_start.items():
+        if len(models) > TOLD_AT_ONCE:
+            found.append(Change(at, "", f"a process that serves {len(models)} models started"))
+            continue
+        found += [Change(at, model, f"a process of {name(model)} started") for model in models]
+    return found
 
 
 def level_changes(
@@ -212,15 +267,16 @@ def level_changes(
         if model in told:
             continue
         worst = findings[row][0]
-        found.append(
-            Change(evidence.now, model, f"{name(model)} {worst.level.label}: {worst.text}")
-        )
+        text = f"{name(model)} {worst.level.label}: {worst.text}"
+        found.append(Change(evidence.now, model, text, "level"))
         if len(found) > TOLD_AT_ONCE:
-            return [Change(evidence.now, "", f"{int(risen.sum())} models rose to S1 or S2 at once")]
+            text = f"{int(risen.sum())} models rose to S1 or S2 at once"
+            return [Change(evidence.now, "", text, "level")]
     back = []
     for row in np.flatnonzero(left).tolist():
         model = evidence.statics.rows[row].model
-        back.append(Change(evidence.now, model, _left_text(model, Severity(int(severities[row])))))
+        text = _left_text(model, Severity(int(severities[row])))
+        back.append(Change(evidence.now, model, text, "level"))
     return found + _few(back, "models are no longer at S1 or S2")
 
 
@@ -235,4 +291,4 @@ def _left_text(model: str, level: Severity) -> str:
 def _few(found: list[Change], summary: str) -> list[Change]:
     if len(found) <= TOLD_AT_ONCE:
         return found
-    return [Change(found[0].at, "", f"{len(found)} {summary}")]
+    return [Change(found[0].at, "", f"{len(found)} {summary}", found[0].kind)]

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.facts.severity import Finding, Severity
 from console.facts.text import visible
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping
 
     from console.facts.decision import DecisionRecord
-    from console.facts.snapshot import Snapshot
 
 DECISION_OVERDUE = "decision_overdue"
+UNREAD = ("starting", "unreadable")
+"""States of the record in which nobody can say that nothing is overdue."""
+
 _DAY_SECONDS = 86400.0
 _HOUR_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedFacts:
+    """The decisions known, and whether the record they stand in could be read."""
+
+    records: tuple[DecisionRecord, ...] = ()
+    read: bool = True
+
+
+NOTHING_DECIDED = DecidedFacts()
+
+
+def overdue_rows(
+    records: Iterable[DecisionRecord], index: Mapping[str, int], now: float
+) -> dict[int, Finding]:
+    """Return the same findings by row; ``index`` is the row of each model."""
+    return {
+        index[model]: finding
+        for model, finding in overdue_findings(records, now).items()
+        if model in index
+    }
 
 
 def overdue_findings(records: Iterable[DecisionRecord], now: float) -> dict[str, Finding]:
@@ -33,36 +54,6 @@ def overdue_findings(records: Iterable[DecisionRecord], now: float) -> dict[str,
         if record.overdue(now):
             late.setdefault(record.decision.model, []).append(record)
     return {model: _finding(found, now) for model, found in late.items()}
-
-
-def with_overdue(snapshot: Snapshot, late: Mapping[str, Finding]) -> Snapshot:
-    """Return the Snapshot with overdue decisions among its findings, levels and order.
-
-    A row that is worse or unknown already keeps its level. Rows that become S3 stand last among
-    their new equals; all others keep their places.
-    """
-    added = {
-        number: tuple(sorted((*snapshot.findings.get(number, ()), late[row.model]), key=_level))
-        for number, row in enumerate(snapshot.rows)
-        if row.model in late
-    }
-    if not added:
-        return snapshot
-    severities = snapshot.severities.copy()
-    rows = list(added)
-    severities[rows] = np.minimum(severities[rows], np.uint8(Severity.S3))
-    by_level = np.argsort(severities[snapshot.order], kind="stable")
-    known = cast("MutableMapping[int, tuple[Finding, ...]]", snapshot.findings)
-    return replace(
-        snapshot,
-        severities=severities,
-        order=snapshot.order[by_level],
-        findings=ChainMap(added, known),
-    )
-
-
-def _level(finding: Finding) -> int:
-    return int(finding.level)
 
 
 def _finding(found: list[DecisionRecord], now: float) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +14,22 @@ from console.facts.snapshot import Snapshot
 from console.fleet import changes, culprit
 from console.fleet.alerted import acknowledged_rows
 from console.fleet.breakers import times_of
+from console.fleet.decisions import UNREAD, DecidedFacts
 from console.fleet.look import Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
 from console.fleet.rank import rank
 from console.fleet.rules.presence import absent_too_briefly
 from console.fleet.rules.registry import POSITION, RULES
 from console.fleet.views import BreakerView, FindingsView, Raised
+from console.fleet.written import written_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from console.facts.care import Care
+    from console.facts.decision import DecisionRecord
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
@@ -67,17 +72,32 @@ def evaluate(
     remembers: bool = True,
     overrides: Sequence[Override] = (),
     record: Record = NO_RECORD,
+    care: Mapping[str, Care] = MappingProxyType({}),
+    decisions: Sequence[DecisionRecord] = (),
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
     ``rows`` are in name order and every column of ``observed`` has their length. Without
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
-    force as ``record`` tells them.
+    force and ``decisions`` were taken as ``record`` tells them, ``care`` is what people did about
+    incidents, by their ids.
     """
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
-        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), overrides)
+        decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
+        seen = look(
+            tuple(rows),
+            observed,
+            sources,
+            past,
+            now,
+            settings,
+            len(RULES),
+            overrides,
+            care,
+            decided,
+        )
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
@@ -100,6 +120,8 @@ def evaluate(
         shared = _dependencies(seen, severities, settings)
         news = _news(seen, sources, shared, severities, findings)
         news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
+        news += written_changes(record, environment, seen.memory.changes, now)
+        news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,
@@ -123,9 +145,12 @@ def evaluate(
             pending=pending,
             incidents=observed.incidents,
             alert_sources=observed.alert_sources,
+            change_sources=observed.change_sources,
             index=seen.evidence.statics.index,
             overrides=tuple(overrides),
             record=record,
+            care=care,
+            decisions=tuple(decisions),
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
 
@@ -184,7 +209,7 @@ def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[n
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
         severities=severities,
-        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts)),
+        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts, evidence.holds)),
         tier=evidence.statics.tier,
         bad_rate=np.where(np.isfinite(bad), bad, reckoned),
         budget_left=evidence.derived.columns["budget_left"].values,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.facts.alert import Alert
+    from console.facts.care import Hold
+    from console.facts.severity import Finding
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.derive import Asked, Derived
     from console.fleet.held import HeldFacts
@@ -46,8 +48,11 @@ class Evidence:
     """What is known at ``now`` (Unix seconds) and, of the time before, what memory kept.
 
     ``absent_since`` is when a row was first seen without data (NaN while it has some),
-    ``changed_at`` when its version or code last changed (NaN not seen). ``alerts`` has the alerts
+    ``changed_at`` when version, code or data last changed (NaN not seen). ``alerts`` has the alerts
     that fire for a row, worst first; only with ``alerts_whole`` does an absent one mean none.
+    ``holds`` are the incidents of a row that somebody holds, the oldest first.
+    ``overdue`` is what decisions nobody reviewed in time say of a row; only with ``record_read``
+    does an absent one mean none.
     """
 
     now: float
@@ -67,6 +72,9 @@ class Evidence:
     source_states: Mapping[str, str] = field(default_factory=dict)
     alerts: Mapping[int, tuple[Alert, ...]] = field(default_factory=dict)
     alerts_whole: bool = False
+    holds: Mapping[int, tuple[Hold, ...]] = field(default_factory=dict)
+    overdue: Mapping[int, Finding] = field(default_factory=dict)
+    record_read: bool = True
     _values: dict[str, Floats] = field(default_factory=dict)
     _truths: dict[str, Truth] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -75,13 +75,23 @@ def several_versions(labelled: Labelled, statics: Statics) -> Mapping[int, tuple
     return {row: tuple(sorted(names)) for row, names in seen.items() if len(names) > 1}
 
 
-def identities(labelled: Labelled, statics: Statics) -> Mapping[int, tuple[str, str]]:
-    """Return each row's (version, code): of its only ``info`` series, else as discovered.
+class Identity(NamedTuple):
+    """What a model is made of, as its service tells; empty where it does not."""
+
+    version: str = ""
+    code: str = ""
+    data_snapshot: str = ""
+    trained_at: str = ""
+
+
+def identities(labelled: Labelled, statics: Statics) -> Mapping[int, Identity]:
+    """Return each row's identity: of its only ``info`` series, else as discovered.
 
     ``info`` is labelled (model, version, region, data_snapshot, code, trained_at, framework).
     """
     found = {
-        row: (model.version, model.info.get("code", "")) for row, model in enumerate(statics.rows)
+        row: Identity(model.version, *(model.info.get(label, "") for label in Identity._fields[1:]))
+        for row, model in enumerate(statics.rows)
     }
     several: dict[int, int] = {}
     for item in labelled:
@@ -90,7 +100,8 @@ def identities(labelled: Labelled, statics: Statics) -> Mapping[int, tuple[str, 
             continue
         several[row] = several.get(row, 0) + 1
         if several[row] == 1 and len(item.labels) > _CODE_LABEL:
-            found[row] = (item.labels[1], item.labels[_CODE_LABEL])
+            version, _region, data_snapshot, code, trained_at = (*item.labels[1:6], "")[:5]
+            found[row] = Identity(version, code, data_snapshot, trained_at)
     return {row: pair for row, pair in found.items() if several.get(row, 1) == 1}
 
 

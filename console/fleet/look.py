@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.facts.care import holds_of
 from console.fleet import changes, culprit
-from console.fleet.alerted import firing_by_row
+from console.fleet.alerted import firing_by_row, holds_by_row
 from console.fleet.breakers import breaker_facts, shared_breakers
+from console.fleet.decisions import NOTHING_DECIDED, DecidedFacts, overdue_rows
 from console.fleet.derive import Asked, derive
 from console.fleet.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.fleet.held import held_facts
@@ -28,10 +31,12 @@ from console.fleet.statics import Statics, statics_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from console.facts.care import Care
     from console.facts.model import ModelRow
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change
+    from console.fleet.labels import Identity
     from console.fleet.observed import Observed
     from console.settings.schema import Settings
 
@@ -46,7 +51,7 @@ class Seen:
     folds: Folds
     streaks: Streaks
     before: RowsBefore
-    identities: Mapping[str, tuple[str, str]]
+    identities: Mapping[str, Identity]
     identity_changes: tuple[Change, ...]
     score_drift: ScoreDrift | None = None
 
@@ -60,6 +65,8 @@ def look(
     settings: Settings,
     rules: int,
     overrides: Sequence[Override] = (),
+    care: Mapping[str, Care] = MappingProxyType({}),
+    decided: DecidedFacts = NOTHING_DECIDED,
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -95,6 +102,9 @@ def look(
         source_states={source.name: source.state for source in sources},
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
+        holds=holds_by_row(holds_of(care), statics),
+        overdue=overdue_rows(decided.records, statics.index, now),
+        record_read=decided.read,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
 
@@ -147,8 +157,8 @@ def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
 
 def _identities(
     folds: Folds, statics: Statics, memory: Memory, now: float
-) -> tuple[Mapping[str, tuple[str, str]], tuple[Change, ...], frozenset[str]]:
-    """Return the (version, code) last known of each model, and what changed of them."""
+) -> tuple[Mapping[str, Identity], tuple[Change, ...], frozenset[str]]:
+    """Return the identity last known of each model, and what changed of them."""
     if memory.folds is not None and memory.folds.identities is folds.identities:
         return memory.identities, (), frozenset()
     present = {statics.rows[row].model: pair for row, pair in folds.identities.result.items()}

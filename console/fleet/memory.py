@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Change
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.evidence import Evidence
-    from console.fleet.labels import CallPlaces, Fold
+    from console.fleet.labels import CallPlaces, Fold, Identity
     from console.fleet.routes import RouteFacts
     from console.fleet.score_drift import ScoreDrift
     from console.fleet.statics import Statics
@@ -68,7 +68,7 @@ class Folds:
     shared_breakers: Fold[Mapping[str, Judged]]
     routes: Fold[RouteFacts]
     versions: Fold[Mapping[int, tuple[str, ...]]]
-    identities: Fold[Mapping[int, tuple[str, str]]]
+    identities: Fold[Mapping[int, Identity]]
     calls: Fold[CallPlaces]
 
 
@@ -76,7 +76,7 @@ class Folds:
 class Memory:
     """Opaque between evaluations; `Memory()` starts anew.
 
-    ``identities`` are (version, code) by model, ``bad_dependencies`` Unix seconds since when,
+    ``identities`` are what each model is made of, ``bad_dependencies`` Unix seconds since when,
     ``held`` the overrides in force by operation (None unknown), ``held_texts`` the last sentence
     of rules that are raised but do not hold at the moment.
     """
@@ -86,7 +86,7 @@ class Memory:
     before: RowsBefore | None = None
     evidence: Evidence | None = None
     folds: Folds | None = None
-    identities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
     held_texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     held: Mapping[str, Override] | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from console.facts.alert import Incident
     from console.facts.samples import SourceStatus
+    from console.facts.snapshot import Change
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -65,6 +66,7 @@ class Observed:
     Every array of a column has one entry a row, in the order of the rows given to `evaluate`.
     A column nobody asks for is absent, which reads as no_data. ``alerts_whole`` tells whether
     every place for alerts has just answered in full, so that no alert means that none fires.
+    ``told`` are changes of the last day that other systems tell of, by way of ``change_sources``.
     """
 
     columns: Mapping[str, SignalColumn] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class Observed:
     flood: bool = False
     alert_sources: tuple[SourceStatus, ...] = ()
     alerts_whole: bool = False
+    told: tuple[Change, ...] = ()
+    change_sources: tuple[SourceStatus, ...] = ()
 
 
 def empty_column(rows: int) -> SignalColumn:

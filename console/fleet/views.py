@@ -89,6 +89,37 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def places(self, level: Severity) -> list[tuple[int, str, Severity, float]]:
+        """Return row, rule, level and since of all findings of ``level`` or worse, without texts.
+
+        Only rules that open an incident count.
+        """
+        opens = np.array([rule.opens_incident for rule in self._rules], dtype=np.bool_)
+        mask = self._acute(level) & opens
+        rows, columns = np.nonzero(mask)
+        levels = self._raised.levels[rows, columns].tolist()
+        since = self._raised.since[rows, columns].tolist()
+        return [
+            (row, self._rules[column].id, Severity(code), began)
+            for row, column, code, began in zip(
+                rows.tolist(), columns.tolist(), levels, since, strict=True
+            )
+        ]
+
+    def rows_beyond(self, other: FindingsView | None, level: Severity) -> list[int]:
+        """Return the rows with a finding of ``level`` or worse that ``other`` may not have.
+
+        Where the two are not about the same rows, all that have one.
+        """
+        mask = self._acute(level)
+        if other is not None and other._evidence.statics is self._evidence.statics:
+            mask = mask & ~other._acute(level)
+        found: list[int] = np.flatnonzero(mask.any(axis=1)).tolist()
+        return found
+
+    def _acute(self, level: Severity) -> Mask:
+        return self._raised.mask & (self._raised.levels <= int(level))
+
     def _make(self, row: int) -> tuple[Finding, ...]:
         model = self._evidence.statics.rows[row].model
         findings = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
@@ -20,20 +20,13 @@ from console.incidents.reading import (
     foreign,
     seconds,
 )
+from console.wire.alertmanager import ACK_PREFIX, API, NOT_FOUND, PREFIXES, ApiSilence
 from console.wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from console.wire.client import Wire
-
-ACK_PREFIX: Final = "ACK!"
-"""karma and kthxbye read a silence whose comment starts so as an acknowledgement."""
-
-PREFIXES: Final = ("", "/alertmanager", "/api/alertmanager/grafana")
-"""Where API v2 stands below the declared address: Alertmanager, Mimir and Cortex, Grafana."""
-
-NOT_FOUND: Final = 404
 
 
 class _Status(Struct):
@@ -52,21 +45,9 @@ class _Alert(Struct):
     status: _Status = field(default_factory=_Status)
 
 
-class _SilenceStatus(Struct):
-    state: str = ""
-
-
-class _Silence(Struct):
-    id: str
-    ends_at: datetime | None = field(name="endsAt", default=None)
-    created_by: str = field(name="createdBy", default="")
-    comment: str = ""
-    status: _SilenceStatus = field(default_factory=_SilenceStatus)
-
-
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ALERT = msgspec.json.Decoder(_Alert)
-_SILENCE = msgspec.json.Decoder(_Silence)
+_SILENCE = msgspec.json.Decoder(ApiSilence)
 
 
 class AlertmanagerReader:
@@ -107,7 +88,7 @@ class AlertmanagerReader:
         first: WireError | None = None
         for prefix in prefixes:
             try:
-                answer = await self._wire.get(f"{prefix}/api/v2/alerts")
+                answer = await self._wire.get(f"{prefix}{API}/alerts")
             except WireError as error:
                 if error.status != NOT_FOUND:
                     raise
@@ -120,7 +101,7 @@ class AlertmanagerReader:
 
     async def _silences(self) -> tuple[dict[str, Silence], list[str]]:
         try:
-            answer = await self._wire.get(f"{self._prefix or ''}/api/v2/silences")
+            answer = await self._wire.get(f"{self._prefix or ''}{API}/silences")
         except WireError as error:
             return {}, [f"silences cannot be read, so nobody knows whose they are: {error}"]
         faults = Faults("silences")
@@ -129,7 +110,7 @@ class AlertmanagerReader:
         except msgspec.MsgspecError:
             return {}, ["silences cannot be read: the answer is not a list of silences"]
         found = decode_each(raws, _SILENCE, faults)
-        active = {one.id: _silence(one) for one in found if one.status.state != "expired"}
+        active = {one.id: _silence(one) for one in found if not one.over}
         return active, list(faults.sentences())
 
     def _alert(
@@ -177,7 +158,7 @@ def _state(status: _Status, silences: tuple[Silence, ...]) -> AlertState:
     return "suppressed" if silences or status.state == "suppressed" else "firing"
 
 
-def _silence(raw: _Silence) -> Silence:
+def _silence(raw: ApiSilence) -> Silence:
     return Silence(
         id=visible(raw.id, 60),
         by=visible(raw.created_by, 60),

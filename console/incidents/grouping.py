@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from console.facts.alert import OWN_SOURCE
 from console.facts.text import visible
 from console.incidents.making import Group, Member, incident_of
 
@@ -25,7 +26,7 @@ FLOOD_ALERTS: Final = 10
 FLOOD_SECONDS: Final = 600.0
 """More than so many alerts that began within so many seconds are a flood."""
 
-_ORDER = {"firing": 0, "pending": 1, "suppressed": 2, "resolved": 3}
+STATE_ORDER: Final = {"firing": 0, "pending": 1, "suppressed": 2, "resolved": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def group(sources: Sequence[SourceTracks], around: Surroundings, now: float) -> 
     incidents = [
         incident_of(_about(key, found, around, flood), found, now) for key, found in groups.items()
     ]
-    return Grouped(tuple(sorted(incidents, key=_urgency)), flood)
+    return Grouped(tuple(sorted(incidents, key=urgency)), flood)
 
 
 def _distinct(sources: Sequence[SourceTracks], now: float) -> list[Member]:
@@ -109,10 +110,16 @@ def _placed(member: Member, around: Surroundings) -> Member:
 
 
 def _floods(members: Sequence[Member], now: float) -> bool:
-    recent = sum(
-        any(0.0 <= now - at <= FLOOD_SECONDS for at in member.starts) for member in members
-    )
-    return recent > FLOOD_ALERTS
+    """Count what began; all that the own rules call of one model is one, or none beside others'."""
+    recent = [
+        member
+        for member in members
+        if any(0.0 <= now - at <= FLOOD_SECONDS for at in member.starts)
+    ]
+    others = [member for member in recent if member.alert.source != OWN_SOURCE]
+    told = {member.alert.model for member in others}
+    own = {member.alert.model for member in recent if member.alert.source == OWN_SOURCE}
+    return len(others) + len(own - told) > FLOOD_ALERTS
 
 
 def _failing(members: Sequence[Member]) -> frozenset[str]:
@@ -170,9 +177,10 @@ def _about(key: _Key, members: Sequence[Member], around: Surroundings, flood: bo
     return Group(key.id, f"{name}{on}", flood=flood)
 
 
-def _urgency(incident: Incident) -> tuple[int, int, bool, float, str]:
+def urgency(incident: Incident) -> tuple[int, int, bool, float, str]:
+    """Return what incidents are sorted by: state, level, unacknowledged first, oldest, id."""
     return (
-        _ORDER[incident.state],
+        STATE_ORDER[incident.state],
         int(incident.severity),
         bool(incident.acked_by),
         incident.since,

@@ -58,6 +58,8 @@ class Tracks:
 
 
 def _met(before: Track | None, alert: Alert, now: float) -> Track:
+    if before is not None and before.alert is alert and not _outlived(before.starts, now):
+        return before
     starts = () if before is None else _recent(before.starts, now)
     if alert.state == "pending":
         return Track(alert, starts)
@@ -83,6 +85,10 @@ def _missed(track: Track, now: float) -> Track | None:
         return None
     over = replace(track.alert, state="resolved", ends=now, silences=())
     return Track(over, _recent(track.starts, now), now)
+
+
+def _outlived(starts: tuple[float, ...], now: float) -> bool:
+    return bool(starts) and now - min(starts) > REMEMBERED_SECONDS
 
 
 def _recent(starts: tuple[float, ...], now: float) -> tuple[float, ...]:

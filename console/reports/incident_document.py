@@ -104,7 +104,7 @@ def incidents_document(snapshot: Snapshot) -> IncidentsDocument:
 
 def incident_reports(snapshot: Snapshot) -> tuple[IncidentReport, ...]:
     """Return all incidents of a Snapshot, the most urgent first."""
-    return tuple(map(_incident, snapshot.incidents))
+    return tuple(map(incident_report, snapshot.incidents))
 
 
 def incidents_of(snapshot: Snapshot, model: str) -> tuple[str, ...]:
@@ -114,7 +114,8 @@ def incidents_of(snapshot: Snapshot, model: str) -> tuple[str, ...]:
     )
 
 
-def _incident(known: Incident) -> IncidentReport:
+def incident_report(known: Incident) -> IncidentReport:
+    """Return one incident as scripts read it."""
     return IncidentReport(
         id=known.id,
         title=known.title,
@@ -178,6 +179,23 @@ def _when(at: float | None) -> str | None:
 def unwell(places: Sequence[SourceStatus]) -> tuple[SourceStatus, ...]:
     """Return the places that did not just answer in full; what is not read is not waited for."""
     return tuple(one for one in read_places(places) if one.state != "up" or one.warnings)
+
+
+def listeners(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
+    """Return everything that incidents come from: sources for the rules, and places for alerts.
+
+    A server that is asked for both is one of them.
+    """
+    places = {one.name: one for one in read_places(snapshot.alert_sources)}
+    sources = {one.name: one for one in snapshot.sources}
+    return tuple((sources | places).values())
+
+
+def deaf(snapshot: Snapshot) -> tuple[SourceStatus, ...]:
+    """Return what did not just answer, so that an incident may be missing."""
+    away = [one for one in snapshot.sources if one.state != "up"]
+    named = {one.name for one in away}
+    return (*away, *(one for one in unwell(snapshot.alert_sources) if one.name not in named))
 
 
 def read_places(places: Sequence[SourceStatus]) -> tuple[SourceStatus, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import Severity
 from console.facts.text import visible
-from console.reports.incident_document import read_places, unwell
+from console.reports.incident_document import deaf, listeners
 from console.reports.status import EXIT_OK, EXIT_S1, EXIT_S2, EXIT_UNKNOWN
 from console.reports.times import timestamp
 from console.signals.units import format_age
@@ -27,17 +27,16 @@ _NAMED_MODELS = 8
 def incidents_exit_code(snapshot: Snapshot) -> int:
     """Return 2 for a firing S1, else 1 for a firing S2, else 3 for what is not known, else 0.
 
-    Not known is a place for alerts that is away or answered in part, no such place at all, and a
-    firing alert whose severity is no word that is understood. What is silenced or inhibited does
-    not count; what is acknowledged does.
+    Not known is a source or a place for alerts that is away or answered in part, none of them at
+    all, and a firing alert whose severity is no word that is understood. What is silenced or
+    inhibited does not count; what is acknowledged does.
     """
     levels = {one.severity for one in snapshot.incidents if one.open}
     if Severity.S1 in levels:
         return EXIT_S1
     if Severity.S2 in levels:
         return EXIT_S2
-    places = snapshot.alert_sources
-    blind = not read_places(places) or bool(unwell(places))
+    blind = not listeners(snapshot) or bool(deaf(snapshot))
     return EXIT_UNKNOWN if blind or Severity.UNKNOWN in levels else EXIT_OK
 
 
@@ -76,16 +75,14 @@ def _headline(snapshot: Snapshot) -> str:
 
 
 def _nothing(snapshot: Snapshot) -> str:
-    """Say none only where every place has just said so."""
-    places = read_places(snapshot.alert_sources)
-    if not places:
-        return "not known, no place for alerts is read"
-    away = unwell(snapshot.alert_sources)
+    """Say none only where every source and every place for alerts has just said so."""
+    heard = listeners(snapshot)
+    if not heard:
+        return "not known, nothing is read"
+    away = deaf(snapshot)
     if not away:
         return "none"
-    return (
-        f"none is known, and {len(away)} of {len(places)} places for alerts did not answer in full"
-    )
+    return f"none is known, and {len(away)} of {len(heard)} sources did not answer in full"
 
 
 def _floods(incidents: Sequence[Incident]) -> bool:
@@ -93,18 +90,23 @@ def _floods(incidents: Sequence[Incident]) -> bool:
 
 
 def _places(snapshot: Snapshot) -> list[str]:
-    lines = [
-        line for status in snapshot.alert_sources for line in _place(status, snapshot.taken_at)
-    ]
+    now = snapshot.taken_at
+    lines = [_away("source", status, now) for status in snapshot.sources if status.state != "up"]
+    lines += [line for status in snapshot.alert_sources for line in _place(status, now)]
     return list(dict.fromkeys(lines))
+
+
+def _away(what: str, status: SourceStatus, now: float) -> str:
+    name = visible(status.name, _NAME_CHARACTERS)
+    age = "" if status.answered_at is None else f" for {format_age(now - status.answered_at)}"
+    return f"{what} {name} {status.state}{age}: {visible(status.error or 'no answer')}"
 
 
 def _place(status: SourceStatus, now: float) -> list[str]:
     name = visible(status.name, _NAME_CHARACTERS)
     lines = []
     if status.state != "up" and not status.infos:
-        age = "" if status.answered_at is None else f" for {format_age(now - status.answered_at)}"
-        lines.append(f"alerts {name} {status.state}{age}: {visible(status.error or 'no answer')}")
+        lines.append(_away("alerts", status, now))
     lines += [f"alerts {name}: {visible(note)}" for note in (*status.warnings, *status.infos)]
     return lines
 

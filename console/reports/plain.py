@@ -142,7 +142,7 @@ def _headline(snapshot: Snapshot) -> str:
 def _source_lines(snapshot: Snapshot) -> list[str]:
     """Say why a source is away, what sources remark, and why there may be no model."""
     lines = []
-    for status in (*snapshot.sources, *snapshot.alert_places):
+    for status in (*snapshot.sources, *snapshot.places):
         start = f"source {visible(status.name)}"
         if status.error:
             lines.append(f"{start} {status.state}: {visible(status.error)}")

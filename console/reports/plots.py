@@ -73,6 +73,25 @@ def chart(
         return _text().translate(_IN_ASCII) if ascii_only else _text()
 
 
+def with_marks(drawn: str, start: float, end: float, marks: Sequence[tuple[float, str]]) -> str:
+    """Return a chart of ``start`` to ``end`` (Unix seconds) with letters under their moments.
+
+    Each mark is one character; of several in one column the last is shown. What lies outside the
+    span, and a chart that is empty, get none.
+    """
+    lines = drawn.splitlines()
+    frame = next((line for line in reversed(lines) if line.strip()[:1] in ("└", "+")), "")
+    inside = [(at, mark) for at, mark in marks if start <= at <= end]
+    if not frame or not inside or end <= start:
+        return drawn
+    left = len(frame) - len(frame.lstrip()) + 1
+    room = len(frame.rstrip()) - 1 - left
+    cells = [" "] * room
+    for at, mark in inside:
+        cells[min(room - 1, int(room * (at - start) / (end - start)))] = mark[:1]
+    return "\n".join([*lines, f"{' ' * left}{''.join(cells)}".rstrip()]) + "\n"
+
+
 def distribution(
     title: str,
     labels: Sequence[str],

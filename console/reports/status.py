@@ -61,8 +61,7 @@ def document(snapshot: Snapshot, rows: Sequence[int] | None = None) -> StatusDoc
         environment=snapshot.environment,
         taken_at=timestamp(snapshot.taken_at),
         sources=tuple(
-            _source(status, snapshot.taken_at)
-            for status in (*snapshot.sources, *snapshot.alert_places)
+            _source(status, snapshot.taken_at) for status in (*snapshot.sources, *snapshot.places)
         ),
         models=tuple(_model(snapshot, row) for row in chosen),
         dependencies=tuple(map(_dependency, snapshot.dependencies)),

@@ -142,7 +142,7 @@ class ActingDesk:
             return
         op, target, verb, why = words.target, "", "restore", words.reason
         if purpose == "undo" and not op:
-            last = self._session.sent.last_undoable()
+            last = self._session.sent.last_undoable(self._session.clock())
             if last is None:
                 screen.say("this console has done nothing to undo; :undo OP names another's", "s3")
                 return
@@ -181,11 +181,14 @@ class ActingDesk:
         first = decision.actions[0][0].op_id
         together = first if len(decision.actions) > 1 else ""
         for prepared, confirmation in decision.actions:
-            self._send(prepared, confirmation, together)
+            self.send(prepared, confirmation, together)
         if screen is not None:
             screen.show_snapshot()
 
-    def _send(self, prepared: PreparedAction, confirmation: Confirmation, together: str) -> None:
+    def send(
+        self, prepared: PreparedAction, confirmation: Confirmation, together: str = ""
+    ) -> None:
+        """Send what a person has confirmed, and follow it on the SENT line."""
         engine = self._session.engine
         if engine is None:
             return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from console.facts.care import INCIDENT_PREFIX
 from console.facts.severity import BreakerState
 from console.facts.text import visible
 from console.screens.runs import Piece, join_that_fit, piece
@@ -16,6 +17,7 @@ from widgets.lines import Run
 if TYPE_CHECKING:
     from console.engine.handle import Refused
     from console.facts.action import Outcome, PreparedAction
+    from console.facts.care import CareWish
     from console.facts.snapshot import Snapshot
     from themes.glyphs import Glyphs
 
@@ -30,11 +32,16 @@ WHOLE_WAY_FROM_COLUMNS = 100
 _REFUSING = (BreakerState.OPEN, BreakerState.FORCED_OPEN)
 
 
+CARE_UNDONE = ("ack", "snooze", "severity", "merge")
+"""What people do about an incident that can be taken back, while it is fresh."""
+
+
 class Sent(Struct):
     """One operation on its way: its stages so far, and its effect as the metrics show it.
 
     ``bad_before`` and ``bad_now`` are bad requests a minute, None not known. ``effect`` is
     empty while it is awaited. ``together`` names the set it was sent with, empty for one alone.
+    ``cares``: it was done about an incident, which changes no number.
     """
 
     op_id: str
@@ -51,6 +58,7 @@ class Sent(Struct):
     sentence: str = ""
     effect: str = ""
     undone: bool = False
+    cares: bool = False
     together: str = ""
 
     @property
@@ -61,7 +69,12 @@ class Sent(Struct):
     @property
     def changed(self) -> bool:
         """Whether it is, or may be, in force, so that it can be undone."""
-        return self.kind in ("applied", "partial", "unverified")
+        taken_back = not self.cares or self.verb in CARE_UNDONE
+        return taken_back and self.kind in ("applied", "partial", "unverified")
+
+    def old(self, now: float) -> bool:
+        """Tell whether it was done longer ago than going back is offered for."""
+        return self.done_at is not None and now - self.done_at > UNDO_SECONDS
 
 
 class ActionLog:
@@ -88,6 +101,7 @@ class ActionLog:
             request.to,
             now,
             bad_before=bad_per_minute(snapshot, request.target),
+            effect="read back: it is there" if request.decision else "",
             together=together,
         )
         self.entries = [*self.entries[-49:], sent]
@@ -95,6 +109,24 @@ class ActionLog:
             for one in self.entries:
                 one.undone = one.undone or one.op_id == request.ends_op
         return sent
+
+    def begin_care(self, key: str, title: str, wish: CareWish, now: float) -> Sent:
+        """Note that something was asked for about an incident; ``key`` stands for its operation."""
+        sent = Sent(key, title, wish.verb, f"{INCIDENT_PREFIX}{wish.incident}", "", now, cares=True)
+        self.entries = [*self.entries[-49:], sent]
+        if wish.verb == "undo":
+            for one in self.entries:
+                one.undone = one.undone or one.op_id == wish.op_id
+        return sent
+
+    def finish_care(self, key: str, answer: Outcome | Refused, now: float) -> None:
+        """Note what became of it; from now on it goes by its operation's id, where it has one."""
+        sent = self.find(key)
+        if sent is None:
+            return
+        self.finish(key, answer, now)
+        sent.op_id = getattr(answer, "op_id", key) or key
+        sent.effect = sent.sentence or sent.kind
 
     def find(self, op_id: str) -> Sent | None:
         """Return an operation by its id."""
@@ -127,9 +159,16 @@ class ActionLog:
         """Return the operation on its way to ``target``, None when there is none."""
         return next((one for one in self.entries if one.in_flight and one.target == target), None)
 
-    def last_undoable(self) -> Sent | None:
-        """Return the newest operation that can be undone."""
-        return next((one for one in reversed(self.entries) if one.changed and not one.undone), None)
+    def last_undoable(self, now: float) -> Sent | None:
+        """Return the newest operation that can be undone; what was done to the record, 30 s."""
+        return next(
+            (
+                one
+                for one in reversed(self.entries)
+                if one.changed and not one.undone and not (one.cares and one.old(now))
+            ),
+            None,
+        )
 
     def sent_with(self, one: Sent) -> list[Sent]:
         """Return everything that was sent together with ``one``, itself included."""
@@ -173,7 +212,8 @@ class ActionLog:
         if one.changed and not one.undone:
             left = UNDO_SECONDS - (now - (one.done_at or now))
             offer = f"u undoes, {age_text(left)}" if left > 0 else "u undoes"
-            pieces.append(piece(offer, "key" if left > 0 else "dim", 3))
+            if left > 0 or not one.cares:
+                pieces.append(piece(offer, "key" if left > 0 else "dim", 3))
         waiting = sum(1 for each in self.entries[:-1] if each.in_flight)
         if waiting:
             pieces.append(piece(f"{waiting} more on the way", "s3", 2))
@@ -226,6 +266,8 @@ def _outcome(one: Sent, glyphs: Glyphs) -> list[Piece]:
 def _title(prepared: PreparedAction, arrow: str = "->") -> str:
     """Return the operation in the words of its command: short enough for one line."""
     request = prepared.request
+    if request.decision:
+        return visible(prepared.title, 80)
     words = f"{request.verb} {visible(request.target, 60)}"
     if request.to:
         words += f" {arrow} {visible(request.to, 40)}"

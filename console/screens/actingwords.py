@@ -40,10 +40,10 @@ def read_words(
     command line's own form; ``:threshold 0.7`` and ``:threshold MODEL 0.7`` alike.
     ``--ttl shift-end`` is ``shift_end_seconds`` from now.
     """
-    parted = _parted(argument)
-    if isinstance(parted, str):
-        return parted
-    plain, flags = parted
+    found = parted(argument, _FLAGS)
+    if isinstance(found, str):
+        return found
+    plain, flags = found
     ttl_seconds: float | None = None
     if flags.get("--ttl") == SHIFT_END:
         ttl_seconds = shift_end_seconds
@@ -72,8 +72,11 @@ def read_words(
     )
 
 
-def _parted(argument: str) -> tuple[list[str], dict[str, str]] | str:
-    """Return plain words and flags, or what is wrong with them."""
+def parted(argument: str, known: Sequence[str]) -> tuple[list[str], dict[str, str]] | str:
+    """Return plain words and flags, or what is wrong with them; ``known`` are the flags there are.
+
+    Quotation marks hold words together, as in a shell.
+    """
     try:
         parts = iter(shlex.split(argument))
     except ValueError:
@@ -84,8 +87,8 @@ def _parted(argument: str) -> tuple[list[str], dict[str, str]] | str:
         name, given, value = part.partition("=")
         if not part.startswith("--"):
             plain.append(part)
-        elif name not in _FLAGS:
-            return f"{visible(name, 40)} is not known here; there are {', '.join(_FLAGS)}"
+        elif name not in known:
+            return f"{visible(name, 40)} is not known here; there are {', '.join(known)}"
         else:
             flags[name] = value if given else next(parts, "")
     return plain, flags

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from msgspec.structs import replace
 from textual.binding import Binding
@@ -14,6 +14,7 @@ from console.actions.registry import ACTIONS, BY_ID
 from console.actions.spec import ActionContext, Place
 from console.facts.text import visible
 from console.screens.footer import footer_line
+from console.screens.incidentwords import Listed, incidents_of
 from console.screens.layout import SMALLEST
 from console.screens.messages import ActionAsked
 from console.screens.session import Session
@@ -22,14 +23,18 @@ from widgets.lines import Lines, Run
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
 
     from console.actions.keymap import Keymap
     from console.actions.spec import ActionSpec
+    from console.facts.incident_view import CloseCheck
+    from console.facts.snapshot import Snapshot
 
 COMMAND_HINT = "a command; Tab completes, :help lists them"
+
+AnyScreen = TypeVar("AnyScreen", bound="ConsoleScreen")
 
 SAID_SECONDS = 6.0
 """How long an answer to a key stands in the bottom line."""
@@ -52,6 +57,13 @@ def bindings_for(place: Place, keys: Keymap) -> list[Binding]:
     ]
 
 
+def keyed(screen: type[AnyScreen], keys: Keymap) -> type[AnyScreen]:
+    """Return the screen's class with the bindings of the keymap in force."""
+    bindings = bindings_for(screen.PLACE, keys)
+    made = type(screen.__name__, (screen,), {"BINDINGS": bindings}, inherit_bindings=False)
+    return cast("type[AnyScreen]", made)
+
+
 class ConsoleScreen(Screen[None], inherit_bindings=False):
     """A screen that asks the registry what a key does and does what concerns itself alone."""
 
@@ -63,6 +75,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self._said = ""
         self._said_role = "text"
         self._said_until = 0.0
+        self._asking: tuple[str, Callable[[str], None]] | None = None
 
     @property
     def ready(self) -> bool:
@@ -84,6 +97,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """The column that ``?`` explains where it is no signal, empty when none is chosen."""
         return ""
 
+    @property
+    def close_checks(self) -> Sequence[CloseCheck]:
+        """The checklist to read before an incident is closed, where this screen knows it."""
+        return ()
+
     def action_ask(self, action_id: str) -> None:
         """Run an action of the registry by its id, as a key does."""
         self.ask(BY_ID[action_id])
@@ -99,6 +117,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def reason_against(self, spec: ActionSpec, argument: str = "") -> str | None:
         """Return why an action cannot run here and now, None when it can."""
         context = replace(self.context, argument=argument)
+        if not spec.in_place(context.place) and spec.in_place("fleet"):
+            # What is done to models can be asked for by its command from every screen.
+            context = replace(context, place="fleet") if spec.writes else context
         reason = refusal(spec, self.session.mode, context)
         if reason is not None and spec.writes and self.session.mode == "read_only":
             key = self.session.keys.first_key("arm") or ":arm"
@@ -116,6 +137,26 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             unwritable="" if has_engine else "the engine is still starting",
             unarmable="" if writing is None else writing.unarmable,
             unable=session.unable(model),
+        )
+
+    def with_incident(self, context: ActionContext, listed: Listed | None) -> ActionContext:
+        """Return a context with the one incident that is meant, and its runbook."""
+        if listed is None:
+            return context
+        book = "" if listed.incident is None else listed.incident.runbook
+        return replace(context, incident=listed.id, incident_count=1, runbook=book)
+
+    def with_row(self, context: ActionContext, snapshot: Snapshot | None) -> ActionContext:
+        """Return a context with the incidents and the runbook of the row it is about."""
+        found = incidents_of(snapshot, context.model)
+        row = None if snapshot is None else snapshot.index.get(context.model)
+        told = [one.incident.runbook for one in found if one.incident is not None]
+        own = "" if snapshot is None or row is None else snapshot.rows[row].runbook
+        return replace(
+            context,
+            incident=found[0].id if len(found) == 1 else "",
+            incident_count=len(found),
+            runbook=own or next((one for one in told if one), ""),
         )
 
     def show_sent(self) -> None:
@@ -168,7 +209,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         roles = self.session.roles
         for lines in self.query(Lines):
             lines.show_roles(roles)
-        self.query_one(Grid).show_roles(roles)
+        for grid in self.query(Grid):
+            grid.show_roles(roles)
         self.query_one(Prompt).show_roles(roles)
 
     def show_footer(self) -> None:
@@ -229,8 +271,16 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         message.stop()
         if message.label == ":":
             self.ask_line(message.text)
+        elif self._asking is not None and message.label == self._asking[0]:
+            (_, then), self._asking = self._asking, None
+            then(message.text.strip())
         else:
             self.take_text(message.label, message.text)
+
+    def ask_text(self, label: str, hint: str, then: Callable[[str], None], text: str = "") -> None:
+        """Ask for a line of text in the prompt and hand it on; Escape hands on nothing."""
+        self._asking = (label, then)
+        self.query_one(Prompt).open(label, text, hint)
 
     def take_text(self, label: str, text: str) -> None:
         """Use a text typed into the prompt that this screen opened with ``label``."""

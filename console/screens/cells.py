@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from console.facts.reading import Reading, ReadingState
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.screens.incidentwords import incidents_of
 from console.screens.rowview import OPEN_STATES, WITH_VALUE, RowView, off_primary
 from console.screens.values import (
     NO_DATA_TEXT,
@@ -258,7 +259,12 @@ def kv_cache(view: RowView, _glyphs: Glyphs) -> Cell:
 
 
 def who(view: RowView, _glyphs: Glyphs) -> Cell:
-    """Return who answers for the model; ``--`` when an S1 has nobody."""
+    """Return who has its incident, ``--`` for nobody; without one, who answers for the model."""
+    found = [one for one in incidents_of(view.snapshot, view.model.model) if one.group < 2]
+    if found:
+        # While one of several is nobody's, the row is.
+        holder = next((one.who for one in found), "") if all(one.held for one in found) else ""
+        return Cell(holder[:12] or "--", "text" if holder else view.role)
     named = view.model.oncall.primary or view.model.owner
     if named:
         return Cell(visible(named, 12), view.role_of("who"))

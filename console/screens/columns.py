@@ -152,7 +152,10 @@ COLUMNS: tuple[FleetColumn, ...] = (
         "costh", "$/h", 5, "right", cells.per_hour, ("cost_per_hour",), 9999, spare=True,
         meaning="USD an hour",
     ),
-    FleetColumn("who", "WHO", 4, "left", cells.who, meaning="who answers for it"),
+    FleetColumn(
+        "who", "WHO", 4, "left", cells.who,
+        meaning="who has its incident, -- for nobody; without one, who answers for it",
+    ),
     FleetColumn("age", "AGE", 3, "right", cells.age, meaning="how long it has been this bad"),
 )  # fmt: skip
 

@@ -75,7 +75,7 @@ def question(
         refused = {name: one.sentences[0] for name, one in form.refused.items()}
         facts = many_lines(form.prepared, refused, width, glyphs)
         return [*facts[: max(2, height - len(below))], *below]
-    objections = guard_lines(form.first, width, glyphs)
+    objections = guard_lines(form.first.guards, width, glyphs)
     room = height - len(below) - len(objections)
     facts = fitting(fact_rows(form.first, width), max(2, room))
     # A refusal is read first; otherwise first what happens, then what speaks against it.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
-    from console.facts.action import PreparedAction
+    from console.facts.action import Guard, PreparedAction
     from console.screens.runs import RunLine
     from themes.glyphs import Glyphs
 
@@ -65,10 +65,10 @@ def refused_lines(sentences: Sequence[str], width: int, glyphs: Glyphs) -> list[
     return [*lines, [], [Run("nothing was sent", "text")]]
 
 
-def guard_lines(prepared: PreparedAction, width: int, glyphs: Glyphs) -> list[RunLine]:
+def guard_lines(guards: Sequence[Guard], width: int, glyphs: Glyphs) -> list[RunLine]:
     """Return every objection with its reason, the gravest first."""
     lines: list[RunLine] = []
-    for guard in prepared.guards:
+    for guard in guards:
         glyph, role = _MARKS[guard.level]
         mark = glyphs.cross if glyph else "!"
         refused = "refused: " if guard.level == "forbid" else ""

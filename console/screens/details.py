@@ -8,6 +8,7 @@ from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
 from console.fleet.force import count, force
 from console.screens.cells import last_answer
+from console.screens.incidentwords import held_since, incidents_of
 from console.screens.rowview import OPEN_STATES, ROLE_OF, RowView, off_primary
 from console.screens.runs import RunLine, fitted, twins, width_of
 from console.screens.values import age_text, clock_text, percent_text, when_text
@@ -23,7 +24,11 @@ LABEL_WIDTH = 7
 DETAIL_LINES = 9
 """Title, WHY, CHANGE, CHAIN, OWNER, NEXT, FORCE, SENT and SAY: always as many, nothing jumps."""
 
+TALL_LINES = DETAIL_LINES + 1
+"""With the runbook, where there is room for it."""
+
 SHORT_LINES, LEAST_LINES = 6, 3
+_RUN_LINE = 6
 
 _LEVEL_WORDS = {
     Severity.S1: "act now",
@@ -45,6 +50,7 @@ def detail_lines(
     *,
     next_moves: Sequence[Run] = (),
     sent: Sequence[Run] = (),
+    runbook: Sequence[Run] = (),
 ) -> list[RunLine]:
     """Return the lines about the row under the cursor; without a row SENT and SAY have words."""
     row = None if view is None else view.row
@@ -57,7 +63,7 @@ def detail_lines(
     ]
     if view is None or snapshot is None:
         rule: RunLine = [Run(glyphs.rule * width, "dim")]
-        empty: list[RunLine] = [[] for _ in range(DETAIL_LINES - 4)]
+        empty: list[RunLine] = [[] for _ in range(TALL_LINES - 4)]
         return twins([rule, *empty, *last], glyphs)
     lines = [
         title_line(view, now, width, glyphs),
@@ -66,6 +72,7 @@ def detail_lines(
         _labelled("CHAIN", chain_runs(view, glyphs), width, glyphs),
         _labelled("OWNER", owner_runs(view, glyphs), width, glyphs),
         _labelled("NEXT", next_moves, width, glyphs),
+        _labelled("RUN", runbook, width, glyphs),
         *last,
     ]
     return twins(lines, glyphs)
@@ -75,10 +82,13 @@ def shortened(lines: Sequence[RunLine], room: int, *, held: bool, sent: bool) ->
     """Return the lines that matter most where ``room`` is short.
 
     With something ``held`` its line takes that of CHANGE, with something ``sent`` that of SAY.
-    CHAIN and OWNER are one key away.
+    CHAIN, OWNER and RUN are one key away.
     """
-    if room >= DETAIL_LINES:
+    if room >= TALL_LINES:
         return list(lines)
+    lines = [line for number, line in enumerate(lines) if number != _RUN_LINE]
+    if room >= DETAIL_LINES:
+        return lines
     if room >= SHORT_LINES:
         return [lines[number] for number in (0, 1, 6 if held else 2, 5, 7, 8)]
     return [lines[0], lines[1], lines[-2] if sent else lines[-1]]
@@ -177,16 +187,18 @@ def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
 
 def change_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
     """Return what changed lately for this model and what it depends on, newest first."""
-    subjects = {view.model.model, *(one.name for one in view.dependencies())}
+    whole_fleet = ""
+    subjects = {view.model.model, whole_fleet, *(one.name for one in view.dependencies())}
     found = _newest(view.snapshot.changes, subjects)
-    if not found:
+    blind = [one for one in view.snapshot.change_sources if one.state != "up"]
+    if not found and not blind:
         return [Run("none seen for this model or what it depends on", "dim")]
-    runs: list[Run] = []
+    runs = [Run(f"not known from {visible(one.name, 24)}, {one.state} ", "s2") for one in blind]
     for change in found[:4]:
         runs.append(Run(f"{when_text(change.at, now)} ", "dim"))
         runs.append(Run(visible(change.text, 160), "text"))
         runs.append(Run(f" {glyphs.dot} ", "dim"))
-    return runs[:-1]
+    return runs[:-1] if found else runs
 
 
 def _newest(changes: Sequence[Change], subjects: set[str] | None = None) -> list[Change]:
@@ -239,7 +251,7 @@ def dependency_runs(dependency: Dependency, glyphs: Glyphs) -> list[Run]:
 def owner_runs(view: RowView, glyphs: Glyphs) -> list[Run]:
     """Return who owns the model, who is called in which order, and the runbook."""
     row = view.model
-    runs: list[Run] = []
+    runs = _holders(view, glyphs)
     people = [
         f"{visible(name, 24)} ({word})"
         for name, word in ((row.oncall.primary, "pri"), (row.oncall.secondary, "sec"))
@@ -259,6 +271,29 @@ def owner_runs(view: RowView, glyphs: Glyphs) -> list[Run]:
     elif row.configured:
         runs.append(Run("   no runbook", "dim"))
     return runs
+
+
+def _holders(view: RowView, glyphs: Glyphs) -> list[Run]:
+    """Return who has the row's incidents: that is not who answers for the model."""
+    found = [one for one in incidents_of(view.snapshot, view.model.model) if one.group < 2]
+    if not found:
+        return []
+    now = view.snapshot.taken_at
+    held = [f"{one.who} {held_since(one, now)}".strip() for one in found if one.held]
+    nobodys = len(found) - len(held)
+    runs = [Run(f"held by {', '.join(held)}", "text")] if held else []
+    if nobodys:
+        said = "nobody has its incident" if not held else f", {nobodys} unheld"
+        runs.append(Run(said, view.role))
+    return [*runs, Run(f" {glyphs.dot} ", "dim")]
+
+
+def run_runs(runbook: str, key: str, glyphs: Glyphs) -> list[Run]:
+    """Return the runbook of a row, and the key that opens it."""
+    if not runbook:
+        return [Run("no runbook is declared, and no alert names one", "dim")]
+    opens = f"{key} opens and copies it" if key else ":runbook opens it"
+    return [Run(visible(runbook, 200), "text"), Run(f" {glyphs.dot} {opens}", "dim")]
 
 
 def _say(snapshot: Snapshot | None, now: float, width: int, glyphs: Glyphs) -> RunLine:

@@ -12,15 +12,8 @@ from console.screens.base import ConsoleScreen
 from console.screens.columns import BY_KEY, choose, filled
 from console.screens.fleetacting import FleetActing
 from console.screens.fleetgrid import FleetGrid, with_sort_mark
+from console.screens.fleetheader import FleetHeader
 from console.screens.fleetkeys import FleetKeys
-from console.screens.header import (
-    HeaderState,
-    counts_line,
-    header_lines,
-    held_notes,
-    marked_notes,
-    order_notes,
-)
 from console.screens.layout import HEADER_LINES, Layout, plan
 from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
 from console.screens.rows import FleetRows
@@ -38,7 +31,6 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Snapshot
     from console.screens.messages import SeriesArrived
     from console.screens.paneset import PaneSet
-    from console.screens.runs import RunLine
     from console.screens.session import Session
 
 SORT_MARKS = {False: "▾", True: "▴"}
@@ -67,10 +59,10 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._held = HeldOrder()
         self._filled: frozenset[str] = frozenset()
         self._rows: FleetRows | None = None
-        self._counts: tuple[tuple[object, ...], RunLine] | None = None
         self._panes: PaneSet | None = None
         self._size_shown: Size | None = None
         self._acting = FleetActing(self)
+        self._fleet_header = FleetHeader(self)
 
     # Parts
 
@@ -123,7 +115,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._show_all()
 
     def _lay_out(self) -> None:
-        room = self._plan(len(self._rows or ()))
+        room = self._plan(self.shown_count)
         self.show_part("#middle", room.table_lines)
         self.show_part("#panes", room.pane_lines)
         self.show_part("#detail", room.detail_lines)
@@ -259,43 +251,16 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self.show_footer()
 
     def _show_header(self) -> None:
-        if self.too_small:
-            return
-        state = self._header_state()
-        # The header lives on while the table is frozen.
-        snapshot = self.session.snapshot
-        if snapshot is None:
-            lines = header_lines(None, state, self.session.glyphs)
-        else:
-            made_for = (id(snapshot), state.width, state.notes)
-            if self._counts is None or self._counts[0] != made_for:
-                self._counts = (made_for, counts_line(snapshot, state, self.session.glyphs))
-            lines = header_lines(snapshot, state, self.session.glyphs, self._counts[1])
-        self.query_one("#header", Lines).show_lines(lines)
+        if not self.too_small:
+            self._fleet_header.show(self.query_one("#header", Lines))
 
-    def _header_state(self) -> HeaderState:
-        now, keys = self.session.clock(), self.session.keys
-        frozen = None if self.frozen_at is None else now - self.frozen_at
-        shown = 0 if self._rows is None else len(self._rows)
-        return HeaderState(
-            now=now,
-            zone=self.session.zone,
-            width=self.size.width,
-            environment=self.session.environment,
-            title=self.session.title,
-            problem=self.session.problem,
-            notes=(
-                *marked_notes(self.session.marked),
-                *held_notes(self.session.snapshot, now),
-                *order_notes(
-                    self.arrangement, frozen, self.pending, keys.first_key("order.apply"), shown
-                ),
-            ),
-            writes=self.session.write_words,
-        )
+    @property
+    def shown_count(self) -> int:
+        """How many rows are shown."""
+        return 0 if self._rows is None else len(self._rows)
 
     def _show_side(self) -> None:
-        side, room = self.query_one("#side", Lines), self._plan(len(self._rows or ()))
+        side, room = self.query_one("#side", Lines), self._plan(self.shown_count)
         if self.shown is not None and side.display:
             now, glyphs = self.session.clock(), self.session.glyphs
             side.show_lines(
@@ -325,13 +290,14 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         context = ActionContext(
             place=self.PLACE,
             model=self.grid.cursor_key or "",
-            row_count=len(self._rows) if self._rows is not None else 0,
+            row_count=self.shown_count,
             pending_moves=self.pending,
             filtered=bool(self.arrangement.words),
             column=self._keys_of_screen.column,
             columns=self.size.width,
             lines=self.size.height,
         )
+        context = self.with_row(context, self.shown)
         return self.in_session(context, self.grid.cursor_key or "")
 
     @property
@@ -399,7 +365,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
 
         Where no pane has room it gets the middle at once.
         """
-        room = self._plan(len(self._rows or ()), maximised=False)
+        room = self._plan(self.shown_count, maximised=False)
         visible_now = room.pane_lines > 0 and name in room.panes
         if self.maximised:
             self.maximised = name != self.pane

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.screens.details import LABEL_WIDTH, detail_lines, shortened
+from console.screens.details import LABEL_WIDTH, detail_lines, run_runs, shortened
 from console.screens.messages import OutlooksArrived
 from console.screens.nextline import next_runs
 
@@ -54,6 +54,7 @@ class FleetActing:
             width,
             glyphs,
             next_moves=next_runs(view, found, session.keys, glyphs),
+            runbook=run_runs(screen.context.runbook, session.keys.first_key("runbook"), glyphs),
             sent=session.sent.line(now, width - LABEL_WIDTH, glyphs, session.idle_words),
         )
         held = screen.shown is not None and bool(screen.shown.overrides)

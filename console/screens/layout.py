@@ -5,12 +5,13 @@ from __future__ import annotations
 from msgspec import Struct
 
 from console.actions.registry import PANES
-from console.screens.details import DETAIL_LINES, LEAST_LINES, SHORT_LINES
+from console.screens.details import DETAIL_LINES, LEAST_LINES, SHORT_LINES, TALL_LINES
 
 SMALLEST = (60, 16)
 HEADER_LINES = 3
 FOOTER_LINES = 1
 PANES_FROM_LINES = 30
+TALL_FROM_LINES = 40
 PAIR_FROM_COLUMNS = 110
 FOUR_FROM_COLUMNS = 148
 SIDE_FROM_COLUMNS = 150
@@ -54,6 +55,7 @@ def plan(
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
         return Layout(True, 0, 0, (), 0, 0)
     details = DETAIL_LINES if lines >= 24 else SHORT_LINES if lines >= 20 else LEAST_LINES
+    details = TALL_LINES if lines >= TALL_FROM_LINES else details
     middle = lines - HEADER_LINES - FOOTER_LINES - details
     if maximised and pane:
         return Layout(False, 0, middle, (pane,), 0, details)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from console.actions.care_keys import INCIDENT_PLACES
+from console.actions.gate import refusal
 from console.actions.registry import BY_ID
 from console.actions.spec import ActionContext, Place
 from console.facts.text import visible
@@ -12,7 +14,7 @@ from console.screens.fleetgrid import FleetGrid
 from console.screens.footer import key_text
 from console.screens.header import HeaderState, header_lines
 from console.screens.layout import FOOTER_LINES, HEADER_LINES
-from console.screens.runs import RunLine, join_that_fit, piece, twins
+from console.screens.runs import Piece, RunLine, join_that_fit, twins
 from widgets.lines import Lines, Run
 from widgets.prompt import Prompt
 
@@ -26,15 +28,23 @@ if TYPE_CHECKING:
     from widgets.gridrows import Column, Rows
 
 
+_EVERY_LIST = ("cursor.up", "back", "command", "help", "quit")
+_LAST_RANKS = {"help": 0, "back": 1}
+"""Whoever is lost needs these on the narrowest screen too."""
+
+
 class ListScreen(ConsoleScreen, inherit_bindings=False):
     """Header, table, details, keys; what is listed is the subclass's.
 
-    ``LOCAL_KEYS`` are keys that mean something here alone: key, what it does, title. ``ALSO`` are
-    actions of the registry worth a place among them.
+    ``LOCAL_KEYS`` are keys that mean something here alone: key, what it does, title. ``FIRST``
+    and ``ALSO`` are actions of the registry worth a place before and after them, ``TITLES``
+    what some of them are called here.
     """
 
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    FIRST: ClassVar[tuple[str, ...]] = ()
     ALSO: ClassVar[tuple[str, ...]] = ()
+    TITLES: ClassVar[Mapping[str, str]] = {}
     DETAILS: ClassVar[int] = 6
     AUTO_FOCUS = "FleetGrid"
 
@@ -150,16 +160,20 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
         if said is not None:
             self.query_one("#footer", Lines).show_lines([[Run(*said)]])
             return
-        keys = self.session.keys
-        shown = [(key_text(key), title) for key, _, title in self.LOCAL_KEYS]
-        for action in (*self.ALSO, "cursor.up", "back", "command", "help", "quit"):
-            spec = BY_ID[action]
-            key = keys.first_key(action)
-            if key:
-                shown.append((key_text(key), spec.footer_title or spec.title.lower()))
+        context, mode, keys = self.context, self.session.mode, self.session.keys
+        local = [(key_text(key), title, "key") for key, _, title in self.LOCAL_KEYS]
+        shown: list[tuple[str, str, str]] = []
+        for action in (*self.FIRST, "", *self.ALSO, *_EVERY_LIST):
+            if not action:
+                shown += local
+            elif key := keys.first_key(action):
+                spec = BY_ID[action]
+                off = action in self.FIRST and refusal(spec, mode, context) is not None
+                title = self.TITLES.get(action) or spec.footer_title or spec.title.lower()
+                shown.append((key_text(key), title, "dim" if off else "key"))
         pieces = [
-            piece("", rank=number)._replace(runs=(Run(key, "key"), Run(f" {title}", "dim")))
-            for number, (key, title) in enumerate(shown)
+            Piece((Run(key, role), Run(f" {title}", "dim")), _LAST_RANKS.get(title, number))
+            for number, (key, title, role) in enumerate(shown)
         ]
         line = join_that_fit(pieces, self.size.width, Run("  ", ""))
         self.query_one("#footer", Lines).show_lines(twins([line], self.session.glyphs))
@@ -186,7 +200,7 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
     def context(self) -> ActionContext:
         """What actions are judged by: as on the fleet screen, with the row's model."""
         context = ActionContext(
-            place="fleet",
+            place=self.PLACE if self.PLACE in INCIDENT_PLACES else "fleet",
             model=self.chosen_model,
             row_count=self.row_count,
             columns=self.size.width,

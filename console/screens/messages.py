@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from console.actions.decisions import PreparedDecision
     from console.actions.outlook import Outlook
     from console.actions.spec import ActionSpec
     from console.engine.handle import EngineHandle, Refused, ReloadOutcome, SeriesSet
     from console.facts.action import Outcome
+    from console.facts.care import CareWish
+    from console.facts.decision import DecisionRecord
+    from console.facts.incident_view import IncidentView
     from console.facts.snapshot import Snapshot
 
 
@@ -100,10 +104,48 @@ class ActionCame(Message):
         super().__init__()
 
 
+class CareCame(Message):
+    """The engine said what became of a wish about an incident; ``key`` names it in the log."""
+
+    def __init__(self, key: str, wish: CareWish, answer: Outcome | Refused) -> None:
+        self.key = key
+        self.wish = wish
+        self.answer = answer
+        super().__init__()
+
+
+class IncidentArrived(Message):
+    """The engine gathered one incident as a whole, or said why it could not."""
+
+    def __init__(self, incident: str, answer: IncidentView | Refused) -> None:
+        self.incident = incident
+        self.answer = answer
+        super().__init__()
+
+
+class CopyAsked(Message):
+    """A screen wants a text on the clipboard; ``show`` also puts it in a box titled ``what``."""
+
+    def __init__(self, text: str, what: str, *, show: bool = False) -> None:
+        self.text = text
+        self.what = what
+        self.show = show
+        super().__init__()
+
+
 class OutlooksArrived(Message):
     """The engine said what could be done to a model."""
 
     def __init__(self, model: str, found: tuple[Outlook, ...]) -> None:
         self.model = model
         self.found = found
+        super().__init__()
+
+
+class DecisionCame(Message):
+    """The engine wrote a decision, or did not."""
+
+    def __init__(self, prepared: PreparedDecision, answer: DecisionRecord | Refused) -> None:
+        self.prepared = prepared
+        self.answer = answer
         super().__init__()

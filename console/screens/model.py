@@ -297,6 +297,7 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             columns=self.size.width,
             lines=self.size.height,
         )
+        context = self.with_row(context, self.session.snapshot)
         return self.in_session(context, self.model)
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState
 from console.facts.text import visible
+from console.screens.decisionlines import decision_block
 from console.screens.details import dependency_runs, owner_runs, why_runs
 from console.screens.rowview import OPEN_STATES, ROLE_OF, off_primary
 from console.screens.runs import RunLine, fitted, twins, width_of
@@ -61,6 +62,7 @@ def lineage_blocks(view: RowView, now: float, width: int, glyphs: Glyphs) -> lis
         [_title("PEOPLE", width, glyphs), *_people(view, width, glyphs)],
         [_title("DEPENDENCIES", width, glyphs), *_dependencies(view, glyphs)],
         [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
+        [_title("DECISIONS", width, glyphs), *_decisions(view, now, width, glyphs)],
         [_title("INTERVENTION CRITERIA", width, glyphs), *_criteria(view, width, glyphs)],
     ]
     return [
@@ -72,8 +74,8 @@ def lineage_in_two(view: RowView, now: float, width: int, glyphs: Glyphs) -> lis
     """Return the same in two columns, for a low and wide part of the screen."""
     left_width = (width - 3) // 2
     blocks = lineage_blocks(view, now, left_width, glyphs)
-    left = [line for block in (blocks[1], blocks[2], blocks[4]) for line in block]
-    right = [line for block in (blocks[0], blocks[3]) for line in block]
+    left = [line for block in (blocks[1], blocks[2], blocks[5]) for line in block]
+    right = [line for block in (blocks[0], blocks[3], blocks[4]) for line in block]
     lines: list[RunLine] = []
     for place in range(max(len(left), len(right))):
         first = list(left[place]) if place < len(left) else []
@@ -187,6 +189,11 @@ def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
                    "text" if row.consent else "dim")  # fmt: skip
         if row.drift_reference:
             yield _row("reference", visible(row.drift_reference, 60))
+
+
+def _decisions(view: RowView, now: float, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
+    about = [each for each in view.snapshot.decisions if each.decision.model == view.model.model]
+    return decision_block(about, now, width, glyphs)
 
 
 def _origin(view: RowView, width: int) -> tuple[str, int, str]:

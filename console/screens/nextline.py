@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState, Severity
 from console.facts.text import visible
+from console.screens.incidentwords import incidents_of
 from console.screens.rowview import off_primary
 from widgets.lines import Run
 
@@ -31,16 +32,30 @@ def next_runs(
     if view is None:
         return []
     if found is None:
-        return [Run("looking at what can be done", "dim")]
+        return [Run("looking at what can be done", "dim"), *_ack(view, keys, glyphs)]
     runs: list[Run] = []
     for outlook in list(suggested(view, found))[:MOST]:
         if runs:
             runs.append(Run(f" {glyphs.dot} ", "dim"))
         runs += _said(outlook, keys, glyphs)
-    if runs:
-        return runs
+    ack = _ack(view, keys, glyphs)
+    if runs or ack:
+        return [*runs, *(ack if runs else ack[1:])]
     quiet = view.severity in (Severity.OK, Severity.S4)
     return [Run("nothing suggests itself" if not quiet else "nothing needs doing", "dim")]
+
+
+def _ack(view: RowView, keys: Keymap, glyphs: Glyphs) -> list[Run]:
+    """Return the key that takes the row's incident, while nobody has it and it is bad."""
+    if view.severity not in (Severity.S1, Severity.S2):
+        return []
+    found = incidents_of(view.snapshot, view.model.model)
+    unheld = [one for one in found if not one.held and one.incident and one.incident.open]
+    if not unheld:
+        return []
+    key = keys.first_key("care.ack" if len(found) == 1 else "incident.open")
+    word = "ack" if len(found) == 1 else f"{len(found)} incidents, {len(unheld)} unheld"
+    return [Run(f" {glyphs.dot} ", "dim"), Run(key or ":ack", "key"), Run(f" {word}", "text")]
 
 
 def suggested(view: RowView, found: Sequence[Outlook]) -> Iterator[Outlook]:

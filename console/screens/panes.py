@@ -95,10 +95,16 @@ def _chart(
 def _marks(view: RowView, frame: PaneFrame) -> tuple[tuple[float, str], ...]:
     subjects = {view.model.model, *(one.name for one in view.dependencies())}
     start = frame.now - frame.seconds
+    changed = [(one.at, "↑") for one in view.snapshot.changes if one.subject in subjects]
+    decided = [
+        (one.decision.taken_at, "D")
+        for one in view.snapshot.decisions
+        if one.decision.model == view.model.model
+    ]
     return tuple(
-        ((change.at - start) / frame.seconds, "↑")
-        for change in view.snapshot.changes
-        if change.subject in subjects and start <= change.at <= frame.now
+        ((at - start) / frame.seconds, mark)
+        for at, mark in (*changed, *decided)
+        if start <= at <= frame.now
     )
 
 

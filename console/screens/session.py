@@ -55,6 +55,12 @@ class Session(Struct, eq=False):
     outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
     leaving_without: frozenset[str] = frozenset()
 
+    def take_mode(self) -> None:
+        """Take over what the engine's gate says; an arming runs out by itself."""
+        if self.engine is not None:
+            self.writing = self.engine.writing
+            self.mode = self.writing.mode
+
     @property
     def range_seconds(self) -> float:
         """The time range of charts, in seconds."""

@@ -1,4 +1,4 @@
-"""The right-hand column of wide screens: what is in force, dependencies, sources, changes."""
+"""The right-hand column of wide screens: incidents, in force, dependencies, sources, changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from console.facts.severity import BreakerState
 from console.facts.text import visible
 from console.screens.heldlines import force_block
+from console.screens.incidentside import incident_block
 from console.screens.rowview import ROLE_OF
 from console.screens.runs import RunLine, fitted, twins, width_of
 from console.screens.values import age_text, clock_text, percent_text
@@ -26,6 +27,8 @@ def side_lines(
     """Return the lines of the column, each beginning with the bar that parts it from the table."""
     inner = max(0, width - 2)
     lines: list[RunLine] = []
+    if snapshot.incidents or snapshot.alert_sources:
+        lines += [*incident_block(snapshot, now, inner, max(4, height // 3), glyphs), []]
     if snapshot.overrides or snapshot.record.state != "off":
         lines += [*force_block(snapshot, now, inner, max(3, height // 4)), []]
     lines.append(_ends("DEPENDENCIES", "attempts/req", inner, "title"))

@@ -25,7 +25,7 @@ def source_lines(snapshot: Snapshot | None, now: float, glyphs: Glyphs) -> list[
     if not snapshot.sources:
         return ["no source is configured: add one with --prometheus URL or --scrape URL"]
     lines: list[BoxLine] = []
-    for source in (*snapshot.sources, *snapshot.alert_places):
+    for source in (*snapshot.sources, *snapshot.places):
         lines += _block(source, now)
         lines.append("")
     return in_glyphs(lines[:-1], glyphs)

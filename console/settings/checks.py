@@ -5,7 +5,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.settings.convert import Conversion
-from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
+from console.settings.endpoints import (
+    AlertSettings,
+    AuthSettings,
+    Served,
+    SourceSettings,
+)
 from console.settings.schema import AnchorSettings, ModelSettings, Settings
 from console.settings.spots import Spot
 
@@ -25,6 +30,10 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
         spot = _named(document, "alerts", alert.name)
         _check_alert(alert, spot, conversion)
         _check_auth(alert.auth, spot.child("auth"), conversion)
+    for told in settings.changes:
+        spot = _named(document, "changes", told.name)
+        _check_one_url(told.url, told.urls, spot, conversion)
+        _check_auth(told.auth, spot.child("auth"), conversion)
     for name, model in settings.models.items():
         _check_model(name, model, root.child("models").child(name), conversion)
     for name, control in settings.controls.items():
@@ -162,7 +171,7 @@ def _anchor_warnings(settings: Settings) -> Iterator[str]:
 
 
 def _plaintext_warnings(settings: Settings) -> Iterator[str]:
-    declared: list[SourceSettings | AlertSettings] = [*settings.sources, *settings.alerts]
+    declared: list[Served] = [*settings.sources, *settings.alerts, *settings.changes]
     for source in declared:
         proof = source.auth is not None and source.auth.type not in ("none", "mtls")
         targets = source.targets if isinstance(source, SourceSettings) else ()

@@ -8,6 +8,7 @@ from console.settings.marks import Key
 
 SourceKind = Literal["prometheus", "scrape"]
 AlertKind = Literal["alertmanager", "prometheus", "pagerduty"]
+ChangeKind = Literal["grafana"]
 AuthType = Literal["none", "basic", "bearer", "header", "mtls"]
 
 DEFAULT_TIMEOUT_SECONDS = 8.0
@@ -73,7 +74,7 @@ class SourceSettings(Struct, frozen=True):
 
 
 class AlertSettings(Struct, frozen=True):
-    """A place alerts come from; it is only ever read."""
+    """A place alerts come from; an Alertmanager is told who has an incident, and no more."""
 
     name: Annotated[str, Key("Unique name.", "name")]
     kind: Annotated[AlertKind, Key("Which API is read.")]
@@ -101,3 +102,63 @@ class AlertSettings(Struct, frozen=True):
             keys=("model", "dependency", "service", "severity"),
         ),
     ] = field(default_factory=dict)
+    writes: Annotated[
+        bool, Key("Whether an acknowledgement is told to an Alertmanager, as a short silence.")
+    ] = True
+    ack_silence_seconds: Annotated[
+        float,
+        Key(
+            "How long such a silence is; it is renewed while somebody holds the incident.",
+            "duration",
+            low=5,
+            high=3600,
+        ),
+    ] = field(name="ack_silence", default=600.0)
+
+
+class ChangeSettings(Struct, frozen=True):
+    """A place that tells of deploys and configuration changes; it is only ever read."""
+
+    name: Annotated[str, Key("Unique name.", "name")]
+    kind: Annotated[ChangeKind, Key("Which API is read: Grafana's annotations.")]
+    url: Annotated[str | None, Key("Base URL of the server.", "base_url")] = None
+    urls: Annotated[
+        tuple[str, ...],
+        Key("Base URLs of replicas of ONE server, instead of `url`.", "base_url"),
+    ] = ()
+    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
+    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
+    timeout_seconds: Annotated[
+        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
+    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
+    proxy: Annotated[str | None, Key("HTTP proxy for this server.", "proxy_url")] = None
+    ca_file: Annotated[
+        str | None, Key("PEM file with the authority that signs the server.", "path")
+    ] = None
+    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
+        default_factory=dict
+    )
+    tags: Annotated[
+        tuple[str, ...], Key("Only annotations that carry all of these tags; empty: every one.")
+    ] = ()
+
+
+Served = SourceSettings | AlertSettings | ChangeSettings
+"""Everything that is asked of a server at a base URL."""
+
+
+class RegistrySettings(Struct, frozen=True):
+    """Where the versions of a model are registered: an MLflow registry, only ever read."""
+
+    url: Annotated[str, Key("Base URL of the MLflow server.", "base_url")]
+    name: Annotated[str | None, Key("The registered model; default: the model's name.")] = None
+    alias: Annotated[
+        str | None, Key("The alias that servers load by; default: the version that serves.")
+    ] = None
+    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
+    timeout_seconds: Annotated[
+        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
+    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
+    ca_file: Annotated[
+        str | None, Key("PEM file with the authority that signs the server.", "path")
+    ] = None

@@ -1,8 +1,6 @@
 """Values that must not be seen: a wrapper that never shows itself, and redaction by value."""
 
-import json
 import re
-from base64 import b64encode
 from collections.abc import Iterable
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
@@ -80,6 +78,10 @@ def _spellings(secrets: Iterable[SecretValue]) -> list[str]:
 
     A secret inside another must not leave the other's ends behind.
     """
+    # Most starts have no secret to hide and wait for neither.
+    import json
+    from base64 import b64encode
+
     found: set[str] = set()
     for secret in secrets:
         value = secret.reveal()

@@ -1,7 +1,6 @@
 """The layers over the file: environment variables, then flags, each leaving its name on a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +18,7 @@ _TEXT_VARIABLES = {
 }
 
 
-@dataclass(frozen=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """The global flags of the command line, as given; None and () mean not given."""
 
     config: Path | None = None

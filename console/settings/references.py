@@ -1,7 +1,6 @@
 """References to secrets: where a value is to be found, never the value itself."""
 
 import re
-import shlex
 from typing import Literal
 
 from msgspec import Struct
@@ -35,6 +34,8 @@ class SecretReference(Struct, frozen=True):
     @property
     def argv(self) -> tuple[str, ...]:
         """Program and arguments of a ``cmd:`` reference, split as a shell splits words."""
+        import shlex
+
         return tuple(shlex.split(self.body))
 
     @property
@@ -71,6 +72,8 @@ def parse_reference(text: str) -> SecretReference:
 
 
 def _check_command(body: str) -> None:
+    import shlex
+
     try:
         argv = shlex.split(body)
     except ValueError as error:

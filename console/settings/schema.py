@@ -13,7 +13,13 @@ from msgspec import Struct, field
 from console.facts.drift import DriftReference
 from console.facts.shift import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
 from console.settings.controls import ControlSettings
-from console.settings.endpoints import AlertSettings, AuthSettings, SourceSettings
+from console.settings.endpoints import (
+    AlertSettings,
+    AuthSettings,
+    ChangeSettings,
+    RegistrySettings,
+    SourceSettings,
+)
 from console.settings.marks import Key
 
 WritesMode = Literal["never", "armed", "open"]
@@ -23,6 +29,8 @@ Level = Literal["L1", "L2", "L3", "L4", "L5"]
 
 MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human")
 DEPENDENCY_CONTROL_ROLES = ("breaker",)
+DECISION_SINKS = ("tags", "alias", "annotate", "retrain")
+LINEAGE_LINKS = ("version", "data_snapshot", "code", "trained_at", "approver")
 
 DEFAULT_REFRESH_SECONDS = 5.0
 DEFAULT_JOURNAL_KEEP_SECONDS = 183 * 86400.0
@@ -34,6 +42,7 @@ __all__ = [
     "AlertSettings",
     "AnchorSettings",
     "AuthSettings",
+    "ChangeSettings",
     "ConfidenceSettings",
     "ControlSettings",
     "CostSettings",
@@ -46,6 +55,7 @@ __all__ = [
     "ModelSettings",
     "OncallSettings",
     "OperatorSettings",
+    "RegistrySettings",
     "ReviewSettings",
     "Settings",
     "ShiftSettings",
@@ -246,6 +256,23 @@ class ModelSettings(Struct, frozen=True):
             keys=MODEL_CONTROL_ROLES,
         ),
     ] = field(default_factory=dict)
+    decisions: Annotated[
+        dict[str, str],
+        Key(
+            "Which control a decision is sent on to: registry tags and alias, an annotation, the "
+            "start of the retraining.",
+            "reference",
+            refers_to=("controls",),
+            keys=DECISION_SINKS,
+        ),
+    ] = field(default_factory=dict)
+    registry: Annotated[
+        RegistrySettings | None, Key("Where its versions are registered; only read.")
+    ] = None
+    lineage: Annotated[
+        dict[str, str],
+        Key("Links of the lineage known by hand, for what nothing else says.", keys=LINEAGE_LINKS),
+    ] = field(default_factory=dict)
     fallbacks: Annotated[tuple[FallbackSettings, ...], Key("The ladder, best first.")] = ()
 
 
@@ -295,6 +322,9 @@ class Settings(Struct, frozen=True):
         tuple[SourceSettings, ...], Key("Where numbers come from; the first has precedence.")
     ] = ()
     alerts: Annotated[tuple[AlertSettings, ...], Key("Where alerts come from.")] = ()
+    changes: Annotated[
+        tuple[ChangeSettings, ...], Key("Where deploys and configuration changes are told.")
+    ] = ()
     shift: Annotated[ShiftSettings, Key("When shifts end.")] = ShiftSettings()
     journal: Annotated[JournalSettings, Key("Where the record is kept.")] = JournalSettings()
     models: Annotated[dict[str, ModelSettings], Key("What is known about each model.")] = field(

@@ -15,6 +15,8 @@ import numpy as np
 from console.facts.samples import Answer
 from console.signals import growth
 from console.signals.expressions import (
+    PROCESS,
+    PROCESS_START,
     Either,
     Expression,
     Gauge,
@@ -30,6 +32,7 @@ from console.signals.expressions import (
     ShareAbove,
     ShareBelow,
     Slope,
+    Started,
     Sum,
 )
 from console.signals.grouping import Groupings, Keys, Matching
@@ -262,6 +265,24 @@ def _either(node: Either, ask: _Ask) -> Vector:
     return first
 
 
+def _started(node: Started, ask: _Ask) -> Vector:
+    """Return the newest start of the processes behind each group."""
+    groupings = ask.memory.groupings
+    began = ask.store.latest(PROCESS_START, (), ask.end)
+    processes = groupings.of(began.labels, PROCESS)
+    labels = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end).labels
+    served = groupings.of(labels, PROCESS)
+    pairs = groupings.matching(served.keys, processes.keys)
+    starts = np.full(len(served.keys), np.nan)
+    starts[pairs.left] = processes.aggregate("max", began.values)[pairs.right]
+    values = starts[served.group]
+    known = np.isfinite(values)
+    if not known.all():
+        labels = groupings.subset(labels, known)
+    groups = groupings.of(labels, ask.scope.by)
+    return Vector(groups.keys, groups.aggregate("max", values[known]))
+
+
 def _first_of(left: Vector, right: Vector, ask: _Ask) -> Vector:
     """Return PromQL's ``or``: all of the left, and of the right what the left has not."""
     union = ask.memory.groupings.union(left.keys, right.keys)
@@ -295,4 +316,5 @@ _EVALUATORS: dict[type[Node], Callable[..., Vector]] = {
     Sum: _sum,
     Scaled: _scaled,
     Either: _either,
+    Started: _started,
 }

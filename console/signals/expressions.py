@@ -28,6 +28,10 @@ from console.signals.scope import Scope, duration, number
 __all__ = ["Expression", "Scope", "duration", "number"]
 
 Aggregation = Literal["sum", "max", "min", "avg", "count"]
+PROCESS_START = "process_start_time_seconds"
+PROCESS = ("instance", "job")
+"""The labels that tell one scraped process from another."""
+
 Where: TypeAlias = dict[str, str | tuple[str, ...]]
 
 
@@ -297,6 +301,25 @@ class Either(Node, frozen=True, tag="either"):
         return self.options
 
 
+class Started(Node, frozen=True, tag="started"):
+    """When the newest process that exports a metric began, in Unix seconds."""
+
+    metric: str
+    where: Where = msgspec.field(default_factory=dict)
+
+    def promql(self, scope: Scope) -> str:
+        """Return the newest ``process_start_time_seconds`` of the instances behind each group."""
+        series = scope.instant(self.metric, conditions(self.where))
+        served = f"group {scope.grouping(*PROCESS)} ({series})"
+        on = ", ".join(PROCESS)
+        began = f"max by ({on}) ({scope.bare(PROCESS_START)})"
+        return f"max {scope.grouping()} (0 * {served} + on ({on}) group_left () {began})"
+
+    def metrics(self) -> frozenset[str]:
+        """Return the metric and the processes' start."""
+        return frozenset({self.metric, PROCESS_START})
+
+
 class Raw(Node, frozen=True, tag="raw"):
     """PromQL that the algebra cannot say, with ``$by``, ``$match``, ``$window``, ``$offset``.
 
@@ -332,6 +355,7 @@ Expression: TypeAlias = (
     | Sum
     | Scaled
     | Either
+    | Started
     | Raw
 )
 
@@ -340,7 +364,7 @@ def is_windowed(expression: Expression) -> bool:
     """Tell whether the measurement looks at a span of time rather than at the last values."""
     if isinstance(expression, Raw):
         return "window" in placeholders(expression.text)
-    if isinstance(expression, Gauge):
+    if isinstance(expression, (Gauge, Started)):
         return False
     parts = expression.parts()
     return not parts or any(map(is_windowed, parts))
@@ -370,6 +394,7 @@ _METHODS: dict[type[Node], str] = {
     Ratio: "ratio",
     OrZero: "rate",
     Sum: "sum",
+    Started: "newest process",
     Raw: "PromQL",
 }
 

@@ -34,6 +34,9 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "slow_ratio": "share of requests above the latency objective's bucket edge",
         "drift_samples": "current rows behind the drift measure",
         "review_capacity": "reviews a second that people can do",
+        "refused_rate": "requests a second that were turned away; counts an incident's harm",
+        "failed_rate": "requests a second that were taken and failed; counts an incident's harm",
+        "served_rate": "requests a second that were answered; counts what a lower rung served",
     }
 )
 """Measurements beside the public signals that a profile may define, with their meaning."""
@@ -43,6 +46,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "breaker_state": "breaker state, Resilience4j numbering, by model, dependency and instance",
         "route": "the active route of a model: target, level, region",
         "info": "constant labels of a model: region, data snapshot, code",
+        "process_start": "when the newest process that serves a model began, in Unix seconds",
         "versions": "requests a second by model and version",
         "dependency_error_ratio": "failed share of a dependency's calls",
         "dependency_timeout_ratio": "share of a dependency's calls that timed out",

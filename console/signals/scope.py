@@ -33,6 +33,10 @@ class Scope:
         """Return an instant selector."""
         return selector(metric, (*where, *self.matchers)) + self.offset
 
+    def bare(self, metric: str) -> str:
+        """Return an instant selector without the scope's matchers: of what others export."""
+        return selector(metric, ()) + self.offset
+
     def ranged(self, metric: str, where: tuple[Matcher, ...]) -> str:
         """Return a range selector over the window."""
         text = selector(metric, (*where, *self.matchers))

@@ -77,6 +77,15 @@ def format_age(seconds: float | None) -> str:
     return f"{math.floor(size / _DAY)}d"
 
 
+def format_clock(at: float | None, *, seconds: bool = False) -> str:
+    """Return Unix seconds as HH:MM in UTC, or with ``seconds`` as HH:MM:SS; None gives ``?``."""
+    if at is None or math.isnan(at):
+        return UNKNOWN_TEXT
+    day_seconds = int(at % _DAY)
+    minutes = f"{day_seconds // 3600:02d}:{day_seconds // 60 % 60:02d}"
+    return f"{minutes}:{day_seconds % 60:02d}" if seconds else minutes
+
+
 def _decimal(size: float, places: int) -> str:
     text = f"{size:.{places}f}"
     return text[1:] if text.startswith("0.") else text

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 from console.facts.text import visible
 from console.settings.endpoints import (
     DEFAULT_TIMEOUT_SECONDS,
-    AlertSettings,
     AuthSettings,
+    Served,
     SourceSettings,
 )
 
@@ -32,7 +32,7 @@ class Endpoint:
         return proof or self.tenant is not None or bool(self.headers)
 
 
-def endpoint_of(declared: SourceSettings | AlertSettings) -> Endpoint:
+def endpoint_of(declared: Served) -> Endpoint:
     """Return the endpoint of a server declared in the configuration (``url`` or ``urls``)."""
     return Endpoint(
         urls=declared.urls or ((declared.url,) if declared.url else ()),

@@ -10,7 +10,7 @@ from console.actions.registry import ACTIONS, BY_ID
 from console.actions.spec import Place
 from console.facts.text import visible
 
-PLACES: tuple[Place, ...] = ("fleet", "model")
+PLACES: tuple[Place, ...] = ("fleet", "model", "incidents", "incident")
 
 
 def test_the_registry_has_no_conflicts() -> None:
@@ -23,11 +23,11 @@ def test_the_registry_has_no_conflicts() -> None:
 
 
 def test_an_override_replaces_the_keys() -> None:
-    own = keymap({"sort.reverse": "r, f9"})
-    assert own.find("fleet", "r") is BY_ID["sort.reverse"]
+    own = keymap({"sort.reverse": "Z, f9"})
+    assert own.find("fleet", "Z") is BY_ID["sort.reverse"]
     assert own.find("fleet", "f9") is BY_ID["sort.reverse"]
     assert own.find("fleet", "=") is None
-    assert own.first_key("sort.reverse") == "r"
+    assert own.first_key("sort.reverse") == "Z"
 
 
 def test_quit_cannot_be_unbound() -> None:

@@ -4,17 +4,21 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
+from console.actions.care_keys import CARE_WRITES
 from console.actions.gate import ARMED_SECONDS, Arming, allowed, refusal
+from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.keys_doc import document
 from console.actions.registry import ACTIONS, BY_ID, GROUPS
 from console.actions.spec import ActionContext, ActionSpec, Danger
 from console.actions.verbs import VERBS
 from console.actions.writes import WRITES
 from console.cli.commands import COMMANDS
+from console.facts.care import CareVerb
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +40,8 @@ def test_every_action_says_what_it_does(spec: ActionSpec) -> None:
 
 
 def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() -> None:
-    assert [spec for spec in ACTIONS if spec.writes] == list(WRITES)
-    assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo"}
+    assert [spec for spec in ACTIONS if spec.writes] == [*WRITES, *CARE_WRITES, WRITE, ACCEPT]
+    assert {spec.command for spec in WRITES} == {*VERBS, "end", "renew", "undo", "decide"}
     for spec in WRITES:
         # Taking a breaker out of use altogether is nothing for a script.
         assert spec.command in {*COMMANDS, "disable", "watch"}
@@ -49,9 +53,32 @@ def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() ->
 def test_capitals_are_for_writes_and_their_records() -> None:
     for spec in ACTIONS:
         if any(len(key) == 1 and key.isupper() for key in spec.keys):
-            assert spec.writes or spec.id in ("overrides", "journal")
+            assert spec.writes or spec.id in ("overrides", "journal", "incidents")
     destructive = {spec.command for spec in WRITES if spec.keys and spec.keys[0].islower()}
     assert destructive == {"undo"}
+
+
+def test_what_people_do_about_an_incident_is_class_c0_and_passes_the_gate() -> None:
+    assert {spec.danger for spec in CARE_WRITES} == {"C0"}
+    verbs = {verb for verb in get_args(CareVerb) if verb not in ("undo", "change")}
+    assert {spec.command for spec in CARE_WRITES} == verbs
+    for spec in CARE_WRITES:
+        said = str(refusal(spec, "read_only", ActionContext(incident="4b1c", incident_count=1)))
+        assert said == f"{spec.title} changes the record and this session is read-only"
+        here = ActionContext(place=min(spec.places), incident="4b1c", incident_count=1)
+        assert refusal(spec, "armed", here) is None
+
+
+def test_without_an_incident_the_reason_says_what_to_do() -> None:
+    ack = BY_ID["care.ack"]
+    row = ActionContext(model="fraud-scorer", row_count=9)
+    assert refusal(ack, "armed", row) == "no incident touches fraud-scorer; I lists all"
+    two = replace(row, incident_count=2)
+    assert "2 incidents touch fraud-scorer: i lists them" in str(refusal(ack, "armed", two))
+    assert refusal(BY_ID["incident.open"], "read_only", two) is None
+    assert refusal(ack, "armed", replace(row, argument="4b1c")) is None
+    assert refusal(ack, "armed", ActionContext(place="incidents")) == "no incident is listed"
+    assert "set runbook" in str(refusal(BY_ID["runbook"], "read_only", row))
 
 
 def test_an_arming_runs_out_by_itself() -> None:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_verb_stands_behind_the_gate() -> None:
     assert set(VERBS) <= set(WRITES_BY_VERB)
-    assert {spec.command for spec in WRITES} - set(VERBS) == {"end", "renew", "undo"}
+    assert {spec.command for spec in WRITES} - set(VERBS) == {"end", "renew", "undo", "decide"}
     assert all(spec.writes for spec in WRITES)
     assert {spec.danger for spec in WRITES} == {"C1", "C2"}
 

@@ -18,6 +18,8 @@ from tests.journal.writers import run_together, seconds_of
 
 _WRITERS = 8
 _ENTRIES = 240  # in all, whoever writes them
+_SLOWEST_SECONDS = 1 / 20
+_TIMES_ONE_WRITER = 4.0
 _SLOW_SECONDS = 0.1 * _WRITERS  # they pause at the same time, so this is 0.1 s an entry
 
 
@@ -45,7 +47,8 @@ def _measured(store: str, one: str, many: str, slowed: bool) -> list[Row]:
             f"{1 / together:.0f}/s",
             ">=20/s",
             together / alone,
-            4.0,
+            # Where the disk is slow for one writer too, the promise itself is the gate.
+            min(_TIMES_ONE_WRITER, _SLOWEST_SECONDS / alone),
             "one writer on a journal of its own",
         ),
         Row(

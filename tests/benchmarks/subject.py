@@ -6,13 +6,10 @@ longest gaps of a 1 ms heartbeat on the loop that answers keys, a line each: sec
 what was spent in the queue for a processor, and seconds in all.
 """
 
-import asyncio
 import os
 import sys
 import time
 from pathlib import Path
-
-from tests.benchmarks.waits import ProcessorWaits
 
 SLOWED_BY_SECONDS = 0.1
 _BEAT_SECONDS = 0.001
@@ -21,6 +18,10 @@ _WORTH_NOTING_SECONDS = 0.002
 
 
 async def _heartbeat(out: Path) -> None:
+    import asyncio
+
+    from tests.benchmarks.waits import ProcessorWaits
+
     waits = ProcessorWaits()
     stalls: list[tuple[float, float]] = []
     started = time.perf_counter()
@@ -44,6 +45,8 @@ async def _heartbeat(out: Path) -> None:
 
 
 def _watch(stalls: Path) -> None:
+    import asyncio
+
     from console.app import MidwatchApp
 
     original = MidwatchApp.on_mount

@@ -63,13 +63,14 @@ def wire_and_memory(slowed: bool) -> list[Row]:
         command = subject(arguments=("--prometheus", url))
         with PtySession(command, env={"MIDWATCH_REFRESH": "2s"}) as terminal:
             terminal.wait_for(b"model-0", 30.0)
-            first_screen = terminal.settle(0.6, 5.0)
-            terminal.drain(8.0)
+            terminal.drain(10.0)
             a_tick = terminal.drain(2.0 * _TICKS) / _TICKS
             memory = terminal.resident_mib()
         with PtySession(command, env={"MIDWATCH_REFRESH": "10m"}) as terminal:
             terminal.wait_for(b"model-0", 30.0)
             terminal.drain(8.0)
+            # With one tick only: how many more fall into a settling depends on the machine.
+            first_screen = len(terminal.output)
             at_rest = terminal.drain(10.0) / 10.0
     rows.append(Row("first settled screen, 160x45", f"{first_screen / 1000:.1f} KB", "<=12 KB"))
     rows.append(

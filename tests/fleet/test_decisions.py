@@ -5,31 +5,18 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from console.facts.decision import Decision, DecisionRecord, Evidence, Lineage
+from console.facts.model import ModelRow
+from console.facts.record import Record
 from console.facts.severity import Severity
-from console.fleet.decisions import DECISION_OVERDUE, overdue_findings, with_overdue
-from tests.support.snapshots import sample_snapshot
+from console.fleet.decisions import DECISION_OVERDUE, overdue_findings
+from console.settings.schema import Settings
+from tests.fleet.scenes import CALM, Watch, rules_of, text_of
+from tests.support.columns import Entry
+from tests.support.decisions import DAY, record
+from tests.support.snapshots import SAMPLE_NOW
 
-NOW = 1_795_402_033.0
-DAY = 86400.0
-
-
-def record(**changes: object) -> DecisionRecord:
-    decision = Decision(
-        id="01KB2DECISION0000000000000",
-        model="fraud-scorer",
-        kind="HOLD",
-        tier=2,
-        environment="test",
-        taken_at=NOW - 30 * DAY,
-        review_by=NOW,
-        author="ana",
-        reason="labels are late",
-        trigger="drift_alone",
-        evidence=Evidence(),
-        lineage=Lineage(model="fraud-scorer"),
-    )
-    return DecisionRecord(decision=replace(decision, **changes), digest="d", account="ana@ops-1")
+NOW = SAMPLE_NOW
+OPEN = Record("open", read_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,28 +60,46 @@ def test_an_overdue_review_is_s3_once_a_model_since_the_earliest() -> None:
     assert finding.text == "RETRAIN by li␛[2J was to be reviewed 3d ago, and 1 more"
 
 
+def watched(*rows: ModelRow) -> tuple[Watch, dict[str, dict[str, Entry]]]:
+    return Watch(rows, Settings(), now=NOW), {row.model: dict(CALM) for row in rows}
+
+
 def test_an_overdue_decision_raises_what_was_well_and_hides_nothing_worse() -> None:
-    before = sample_snapshot()
-    names = [row.model for row in before.rows]
-    by_level = {level: [names[n] for n in range(len(names)) if before.severity(n) is level]
-                for level in Severity}  # fmt: skip
-    worst, unknown, well = by_level[Severity.S1][0], by_level[Severity.UNKNOWN][0], "kyc-vision"
-    assert well in by_level[Severity.OK]
-    late = overdue_findings(
-        [record(model=name, review_by=NOW - DAY) for name in (worst, unknown, well, "gone")], NOW
-    )
-    after = with_overdue(before, late)
-    assert after.severity(names.index(worst)) is Severity.S1
-    assert after.severity(names.index(unknown)) is Severity.UNKNOWN
-    assert after.severity(names.index(well)) is Severity.S3
-    assert before.severity(names.index(well)) is Severity.OK
-    rules = [each.rule for each in after.findings[names.index(worst)]]
-    assert rules[-1] == DECISION_OVERDUE
-    assert len(rules) == 1 + len(before.findings[names.index(worst)])
-    assert sorted(after.order.tolist()) == list(range(len(names)))
-    levels = [int(after.severities[row]) for row in after.order]
-    assert levels == sorted(levels)
-    others = [name for name in names if name != well]
-    places = [[names[row] for row in one.order if names[row] in others] for one in (before, after)]
-    assert places[0] == places[1]
-    assert with_overdue(before, {}) is before
+    watch, told = watched(ModelRow("fraud-scorer"), ModelRow("kyc-vision"), ModelRow("toxicity"))
+    told["fraud-scorer"]["drift_psi"] = told["toxicity"]["drift_psi"] = 0.0
+    told["toxicity"] |= {"error_ratio@1h": 1.0, "error_ratio@5m": 1.0, "requests_count@1h": 9e4}
+    late = [
+        record(model=name, review_by=NOW - DAY) for name in ("fraud-scorer", "toxicity", "gone")
+    ]
+    watch.see(told, decisions=late, record=OPEN)
+    seen = watch.see(told, decisions=late, record=OPEN)
+    assert seen.severity(0) is Severity.S3
+    assert seen.severity(1) is Severity.OK
+    assert seen.severity(2) is Severity.S1
+    assert DECISION_OVERDUE in rules_of(seen, 0) & rules_of(seen, 2)
+    assert text_of(seen, DECISION_OVERDUE) == "HOLD by ana was to be reviewed 1d ago"
+    assert [seen.rows[row].model for row in seen.order] == [
+        "toxicity",
+        "fraud-scorer",
+        "kyc-vision",
+    ]
+    assert seen.decisions == tuple(late)
+    closed = [replace(each, closed_at=watch.now) for each in late]
+    for _ in range(3):
+        seen = watch.see(told, decisions=closed, record=OPEN)
+    assert seen.severity(0) is Severity.OK
+
+
+def test_one_look_proves_it_and_a_record_nobody_can_read_does_not_clear_it() -> None:
+    watch, told = watched(ModelRow("fraud-scorer"))
+    late = [record(review_by=NOW - DAY)]
+    once = watch.see(told, decisions=late, record=OPEN, remembers=False)
+    assert DECISION_OVERDUE in rules_of(once)
+    watch.see(told, decisions=late, record=OPEN)
+    watch.see(told, decisions=late, record=OPEN)
+    for _ in range(4):
+        away = watch.see(told, record=Record("unreadable"))
+    assert DECISION_OVERDUE in rules_of(away)
+    for _ in range(3):
+        read = watch.see(told, record=OPEN)
+    assert DECISION_OVERDUE not in rules_of(read)

@@ -15,7 +15,8 @@ PROMISED = {
     Severity.S2: "burn_degraded off_primary dependency_breaker retry_storm low_confidence"
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
-    Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner",
+    Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner ack_old"
+    " decision_overdue",
     Severity.S4: "drift_watch canary changed",
 }
 
@@ -34,7 +35,7 @@ def test_ids_and_levels_are_kept() -> None:
 
 def test_rules_are_made_of_signals_that_exist() -> None:
     labelled = {"breaker_state", "route", "versions", "info", "dependency_breaker"}
-    labelled |= {"alerts", "overrides"}
+    labelled |= {"alerts", "overrides", "incidents", "decisions"}
     inputs = {"slow_ratio", "requests_count", "cost_increase", "review_capacity", "drift_samples"}
     for rule in RULES:
         for need in rule.needs:

@@ -78,7 +78,7 @@ def test_what_went_wrong_stands_in_the_line(kind: OutcomeKind) -> None:
     text = said(log, SAMPLE_NOW)
     assert kind.upper() in text
     assert "\x1b" not in text
-    assert (log.last_undoable() is not None) == (kind == "unverified")
+    assert (log.last_undoable(SAMPLE_NOW) is not None) == (kind == "unverified")
 
 
 def test_a_refusal_and_a_fault_are_not_the_same() -> None:

@@ -344,11 +344,11 @@ async def test_ascii_only_means_ascii_only() -> None:
 
 
 async def test_own_keys() -> None:
-    settings = Settings(environment="prod", keymap={"sort.reverse": "r"})
+    settings = Settings(environment="prod", keymap={"sort.reverse": "Z"})
     app, _ = make_app(settings=settings)
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        await pilot.press("r")
+        await pilot.press("Z")
         assert names(app)[0] == "lead-score"
 
 

@@ -14,6 +14,7 @@ from console.facts.options import ConsoleOptions
 from console.facts.override import Override
 from console.facts.record import BrokenEntry, Record, RecordPage
 from console.facts.snapshot import Snapshot
+from console.screens.base import keyed
 from console.screens.entrylines import matches
 from console.screens.journal import JournalScreen
 from console.screens.listscreen import ListScreen
@@ -49,7 +50,7 @@ async def shown(pilot: Pilot[None], screen: type[ListScreen], *, panes: bool = F
     app = pilot.app
     assert isinstance(app, MidwatchApp)
     await settle(pilot, panes=panes)
-    made = app._keyed(screen)(app.session)
+    made = keyed(screen, app.session.keys)(app.session)
     await app.push_screen(made)
     await pilot.pause()
     return made
@@ -374,7 +375,7 @@ async def test_before_the_first_answer() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         for screen in (OverridesScreen, JournalScreen):
             app.session.snapshot = None
-            await app.push_screen(app._keyed(screen)(app.session))
+            await app.push_screen(keyed(screen, app.session.keys)(app.session))
             await pilot.pause()
             assert "waiting for the first answer" in part(app, "#header") or app.session.snapshot
         app.post_message(SnapshotArrived(night(held())))

@@ -332,6 +332,7 @@ def test_list_finds_every_reference_with_its_key(tmp_path: Path) -> None:
         ("sources.prom-eu.auth.secret", "keyring:midwatch/prom-eu"),
         ("alerts.am.auth.secret", "env:ALERTMANAGER_PASSWORD"),
         ("alerts.pd.auth.secret", "file:/home/ana/.config/midwatch/pagerduty.token"),
+        ("changes.grafana.auth.secret", "env:GRAFANA_TOKEN"),
         ("journal.anchor.secret", "env:WITNESS_TOKEN"),
         ("controls.fs-breaker.auth.secret", "cmd:pass show midwatch/features"),
     ]

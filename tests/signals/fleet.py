@@ -62,6 +62,12 @@ class Maker:
     def gauge(self, name: str, labels: Mapping[str, str], values: float | Sequence[float]) -> None:
         self.write(name, labels, np.broadcast_to(values, self.times.shape))
 
+    def process(self, began: float) -> None:
+        """Write the start of the process itself, which no model label says anything of."""
+        labels = {name: self.base[name] for name in ("instance", "job")}
+        values = [began] * len(self.times)
+        self.store.add("process_start_time_seconds", labels, self.times.tolist(), values)
+
     def histogram(
         self, name: str, labels: Mapping[str, str], edges: Sequence[str], rate: float
     ) -> None:
@@ -102,6 +108,7 @@ def midwatch_store(seed: int = 1) -> ListStore:
 
 
 def _service(make: Maker, rate: float, *, spelled_otherwise: bool = False) -> None:
+    make.process(NOW - SPAN - 100.0 * make.random.integers(1, 90))
     for outcome, share in (("success", 0.9), ("error", 0.06), ("refused", 0.03)):
         make.counter("model_requests_total", {"outcome": outcome}, rate * share, born=1.0)
     edges = OTHER_SPELLING if spelled_otherwise else DURATION_EDGES

@@ -20,6 +20,7 @@ from console.signals.expressions import (
     ShareAbove,
     ShareBelow,
     Slope,
+    Started,
     Sum,
 )
 from console.signals.plan import plan
@@ -109,6 +110,8 @@ EXPRESSIONS = {
     "max": Gauge("model_drift", "max"),
     "count": Gauge("model_drift", "count", above=0.05),
     "slope": Slope("model_review_queue_depth"),
+    "newest process": Started(C),
+    "newest process of no metric": Started("nothing_total"),
     "renamed": Either((Rate("model_new_total"), Rate(C))),
     "renamed for some": Either((Rate("model_review_total"), Rate(C))),
     "sum with absent": Sum((Rate(C), Rate("model_review_total"), Rate("nothing_total"))),

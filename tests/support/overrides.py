@@ -34,11 +34,12 @@ def held(target: str = "toxicity", verb: str = "trip", **changes: object) -> Ove
 
 def fallback(target: str = "doc-extract", to: str = "doc-small", **changes: object) -> Override:
     """A fallback by ana for an hour, ended by the keeper."""
-    return held(
-        target, "fallback", op_id="01K84D0Q7V0000000000000002", seq=42, to=to, wanted=to,
-        by="ana", reason="timeouts", ends_at=SAMPLE_NOW + 3900.5, enforced_by="keeper",
-        end=(Step("route", "restore"),), **changes,
-    )  # fmt: skip
+    made: dict[str, object] = {
+        "op_id": "01K84D0Q7V0000000000000002", "seq": 42, "to": to, "wanted": to, "by": "ana",
+        "reason": "timeouts", "ends_at": SAMPLE_NOW + 3900.5, "enforced_by": "keeper",
+        "end": (Step("route", "restore"),),
+    }  # fmt: skip
+    return held(target, "fallback", **(made | changes))
 
 
 def entry(seq: int, kind: str = "note", **changes: object) -> Entry:

@@ -14,6 +14,7 @@ from console.facts.options import ConsoleOptions
 from console.facts.snapshot import Snapshot
 from console.settings.load import Loaded
 from console.settings.schema import Settings
+from tests.support.incident_nights import hostile_night, incident_night, many_incidents
 from tests.support.snapshots import big_snapshot, hostile_snapshot, sample_snapshot
 from tests.support.stub_engine import StubEngine
 
@@ -23,6 +24,12 @@ def snapshot_of(kind: str, now: float) -> Snapshot:
         return hostile_snapshot(now)
     if kind.startswith("big"):
         return big_snapshot(int(kind[3:] or "1000"), now=now)
+    if kind == "night":
+        return incident_night(now)
+    if kind == "hostile-night":
+        return hostile_night(now)
+    if kind.startswith("flood"):
+        return many_incidents(int(kind[5:] or "300"), now)
     return sample_snapshot(now)
 
 
@@ -47,6 +54,7 @@ def main() -> int:
     parser.add_argument("--theme", default="dark")
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--title", default="")
+    parser.add_argument("--open", action="store_true", help="writes need no arming")
     parser.add_argument("--fault", default="", choices=["", "busy", "crash"])
     chosen = parser.parse_args()
     from console.app import run
@@ -57,10 +65,11 @@ def main() -> int:
         colour=not os.environ.get("NO_COLOR"),
         title=chosen.title,
     )
-    loaded = Loaded(Settings(environment="prod"), {}, Path("unused.toml"))
+    settings = Settings(environment="prod", writes="open" if chosen.open else "never")
+    loaded = Loaded(settings, {}, Path("unused.toml"))
 
     def make() -> StubEngine:
-        engine = FaultyEngine(snapshot_of(chosen.kind, time.time()))
+        engine = FaultyEngine(snapshot_of(chosen.kind, time.time()), settings=settings)
         engine.fault = chosen.fault
         return engine
 

@@ -4,16 +4,21 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from console.actions.decisions import DecisionWish, PreparedDecision
 from console.actions.gate import Arming
 from console.actions.outlook import Outlook
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.facts.care import CareWish
+from console.facts.decision import DecisionRecord
 from console.facts.drift import Distribution
+from console.facts.incident_view import IncidentView
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
 from console.facts.signals import SIGNALS
 from console.facts.snapshot import Snapshot
 from console.settings.schema import Settings
+from tests.support.incident_views import sample_incident_view
 
 SAMPLE_DISTRIBUTION = Distribution(
     model="fraud-scorer",
@@ -55,7 +60,21 @@ class StubEngine:
             lambda request, together: Refused(("the stub prepares nothing",))
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
+        self.cared: list[CareWish] = []
+        self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
+            f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
+        )
+        self.decisions_asked: list[tuple[DecisionWish, Sequence[str] | None]] = []
+        self.decisions_written: list[PreparedDecision] = []
+        self.answer_decision: Callable[
+            [DecisionWish, Sequence[str] | None], PreparedDecision | Refused | None
+        ] = lambda wish, sinks: Refused(("the stub decides nothing",))
+        self.answer_write: Callable[[PreparedDecision], DecisionRecord | Refused] = lambda one: (
+            DecisionRecord(decision=one.decision, digest=one.digest, account="ana@ops-1")
+        )
         self.found: tuple[Outlook, ...] = ()
+        self.views_asked: list[str] = []
+        self.answer_view: Callable[[str], IncidentView | Refused] = self._sample_view
         self.approve: Callable[[str | Refused], None] = lambda answer: None
         self.finish: Callable[[Outcome | Refused], None] = lambda answer: None
 
@@ -184,6 +203,23 @@ class StubEngine:
         if answer is not None:
             deliver(answer)
 
+    def prepare_decision(
+        self,
+        wish: DecisionWish,
+        deliver: Callable[[PreparedDecision | Refused], None],
+        sinks: Sequence[str] | None = None,
+    ) -> None:
+        self.decisions_asked.append((wish, sinks))
+        answer = self.answer_decision(wish, sinks)
+        if answer is not None:
+            deliver(answer)
+
+    def write_decision(
+        self, prepared: PreparedDecision, deliver: Callable[[DecisionRecord | Refused], None]
+    ) -> None:
+        self.decisions_written.append(prepared)
+        deliver(self.answer_write(prepared))
+
     def request_approval(
         self, actions: Sequence[PreparedAction], deliver: Callable[[str | Refused], None]
     ) -> None:
@@ -193,7 +229,23 @@ class StubEngine:
     def forget_approval(self, op_id: str) -> None:
         self.forgotten.append(op_id)
 
+    def perform_care(self, wish: CareWish, deliver: Callable[[Outcome | Refused], None]) -> None:
+        self.cared.append(wish)
+        answer = self.answer_care(wish)
+        if answer is not None:
+            deliver(answer)
+
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         deliver(model, self.found)
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        self.views_asked.append(incident_id)
+        deliver(self.answer_view(incident_id))
+
+    def _sample_view(self, incident_id: str) -> IncidentView | Refused:
+        """The sample incident, whatever is asked for; ``answer_view`` replaces it."""
+        return sample_incident_view(0.0 if self.latest is None else self.latest.taken_at)

@@ -1,5 +1,4 @@
-from dataclasses import fields
-
+from msgspec.structs import fields
 from rich.cells import cell_len
 
 from themes.glyphs import ASCII, UNICODE, glyphs, to_ascii

@@ -66,6 +66,7 @@ RULES = (
         _page,
         _page_text,
         spans=True,
+        opens_incident=False,
     ),
     Rule(
         "alert_warning",
@@ -76,5 +77,6 @@ RULES = (
         _warning,
         _warning_text,
         spans=True,
+        opens_incident=False,
     ),
 )

@@ -66,6 +66,7 @@ RULES = (
         _overdue_text,
         spans=True,
         keeps_level=True,
+        opens_incident=False,
     ),
     Rule(
         "override_ending",
@@ -77,5 +78,6 @@ RULES = (
         _ending_text,
         spans=True,
         keeps_level=True,
+        opens_incident=False,
     ),
 )

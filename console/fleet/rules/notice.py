@@ -34,7 +34,7 @@ def _changed(evidence: Evidence) -> Truth:
 
 
 def _changed_text(evidence: Evidence, row: int) -> str:
-    return f"version or code changed at {clock(float(evidence.changed_at[row]))}"
+    return f"version, code or data changed at {clock(float(evidence.changed_at[row]))}"
 
 
 RULES = (
@@ -49,7 +49,7 @@ RULES = (
     Rule(
         "changed",
         Severity.S4,
-        "version or code changed within the last hour",
+        "version, code or data changed within the last hour",
         ("info",),
         _changed,
         _changed_text,

@@ -40,6 +40,8 @@ first?" is answered by one rule's id. Ids are never renamed. This page is made f
 - A rule that a worse one implies is not listed while that one is raised (*unless* below).
 - Rules marked *one run* are proven by the source's own windows: `midwatch status --instant`
   raises them at once. It lists what the others found as pending.
+- An S1 or S2 opens an incident by itself ([incidents.md](incidents.md)), but for the rules marked
+  *no incident*: they repeat another system's alert or remind of what is held.
 - A model without a declared objective is held to 99% availability and to its own latency of the
   last 6 hours; such findings carry `~`.
 - Models of one level stand in this order: unacknowledged first, tier, bad requests a minute,
@@ -79,7 +81,12 @@ def _needs(needs: tuple[str, ...]) -> str:
 
 
 def _marks(rule: Rule) -> str:
-    marks = (("one run", rule.spans), ("kept", rule.keeps_level))
+    acute = rule.level in (Severity.S1, Severity.S2)
+    marks = (
+        ("one run", rule.spans),
+        ("kept", rule.keeps_level),
+        ("no incident", acute and not rule.opens_incident),
+    )
     words = [word for word, on in marks if on]
     return ", ".join([*words, *(f"unless `{worse}`" for worse in rule.implied_by)])
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from console.fleet.rules import (
+    acks,
     alerts,
     burn,
+    decided,
     held,
     notice,
     presence,
@@ -23,6 +25,8 @@ RULES = tuple(
             *quality.RULES,
             *spend.RULES,
             *alerts.RULES,
+            *acks.RULES,
+            *decided.RULES,
             *notice.RULES,
         ),
         key=lambda rule: int(rule.level),

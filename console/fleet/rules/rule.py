@@ -21,7 +21,8 @@ class Rule:
     sentence of one row. ``spans`` says that the source's own windows prove the condition, so
     that a single evaluation can decide it. ``keeps_level`` rules are not lowered for tier 3.
     ``immediate`` rules are raised by one hit and cleared by one clean evaluation. While a rule
-    of ``implied_by`` is raised this one goes without saying.
+    of ``implied_by`` is raised this one goes without saying. ``opens_incident`` is False for an
+    S1 or S2 that is no incident: it repeats another system's alert, or reminds of what is held.
     """
 
     id: str
@@ -34,3 +35,4 @@ class Rule:
     keeps_level: bool = False
     immediate: bool = False
     implied_by: tuple[str, ...] = ()
+    opens_incident: bool = True

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.cli.asking import iso
 from console.facts.text import visible
+from console.reports.times import timestamp
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ def listed(record: DecisionRecord, now: float) -> str:
     decision = record.decision
     state = record.state(now).replace("_", " ")
     if record.closed_at is not None:
-        when = f"closed {iso(record.closed_at)[:10]}"
+        when = f"closed {timestamp(record.closed_at)[:10]}"
     else:
         waits = " unapproved" if record.pending and state == "overdue" else ""
-        when = f"review {iso(decision.review_by)[:10]} ({_distance(decision.review_by - now)})"
+        when = (
+            f"review {timestamp(decision.review_by)[:10]} ({_distance(decision.review_by - now)})"
+        )
         state = f"{state.upper() if state == 'overdue' else state}{waits}"
     line = (
         f"{visible(decision.id, 40)}  {decision.kind:<21} {visible(decision.model, 60):<20} "
@@ -59,8 +61,10 @@ def told(decision: Decision) -> Iterator[tuple[str, str]]:
     yield "options", " · ".join(decision.options) or "none written"
     yield "expect", decision.expected or "nothing written"
     yield "checked", decision.checked_by or "nothing written"
+    if decision.to_version:
+        yield "to", f"version {decision.to_version}"
     yield "reverse", decision.reverse_if or "nothing written"
-    yield "review", iso(decision.review_by)
+    yield "review", timestamp(decision.review_by)
     yield "author", decision.author
     yield "approver", _approver(decision)
     yield "region", _region(decision)
@@ -68,6 +72,10 @@ def told(decision: Decision) -> Iterator[tuple[str, str]]:
     yield "lineage", _lineage(decision)
     if lineage.gaps:
         yield "gaps", ", ".join(lineage.gaps)
+    for conflict in lineage.conflicts:
+        yield "conflict", conflict
+    for planned in decision.sends:
+        yield "send", f"{planned.sink}: {planned.before or '?'} → {planned.wanted}"
     if decision.incident:
         yield "incident", decision.incident
     if decision.despite:
@@ -103,18 +111,18 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
     if evidence.taken_at is None:
         yield f"none: {evidence.doubt or 'no source was asked'}"
         return
-    yield f"frozen {iso(evidence.taken_at)}, level {evidence.severity}" + (
+    yield f"frozen {timestamp(evidence.taken_at)}, level {evidence.severity}" + (
         f"; {evidence.doubt}" if evidence.doubt else ""
     )
     for finding in evidence.findings:
-        yield f"{finding.level} {finding.rule}: {finding.text} (since {iso(finding.since)})"
+        yield f"{finding.level} {finding.rule}: {finding.text} (since {timestamp(finding.since)})"
     for finding in evidence.pending:
         yield f"{finding.level} {finding.rule}, not proven by one look: {finding.text}"
     if evidence.reference is not None:
         reference = evidence.reference
         yield (
             f"reference {reference.name}, {reference.what}, n={reference.n:.0f}, "
-            f"taken {iso(reference.taken_at)}, sha256 {reference.sha256[:12]}"
+            f"taken {timestamp(reference.taken_at)}, sha256 {reference.sha256[:12]}"
         )
     else:
         yield f"reference {evidence.reference_name or 'none declared'}"
@@ -164,10 +172,21 @@ def document(record: DecisionRecord, now: float) -> dict[str, object]:
         "digest": record.digest,
         "account": record.account,
         "approved_by": record.approved_by or None,
-        "approved_at": None if record.approved_at is None else iso(record.approved_at),
+        "approved_at": None if record.approved_at is None else timestamp(record.approved_at),
         "closed_by": record.closed_by or None,
-        "closed_at": None if record.closed_at is None else iso(record.closed_at),
+        "closed_at": None if record.closed_at is None else timestamp(record.closed_at),
         "outcome": record.outcome or None,
+        "sent": [
+            {
+                "sink": each.sink,
+                "op": each.op_id,
+                "by": each.by,
+                "at": timestamp(each.at),
+                "outcome": each.outcome or None,
+                "text": each.text,
+            }
+            for each in record.sent
+        ],
     }
 
 
@@ -177,7 +196,7 @@ def _timed(name: str, value: object) -> object:
         return {inner: _timed(inner, each) for inner, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_timed("", each) for each in value]
-    return iso(value) if name in _TIMES and isinstance(value, (int, float)) else value
+    return timestamp(value) if name in _TIMES and isinstance(value, (int, float)) else value
 
 
 def does_it(decision: Decision) -> str:

@@ -1,0 +1,309 @@
+"""``midwatch handover``: what this shift leaves to the next, written, listed, accepted by name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.actions.handover_keys import ACCEPT, WRITE
+from console.actions.handovers import (
+    accept_handover,
+    handovers_in,
+    require_writes,
+    to_accept,
+    write_handover,
+)
+from console.cli.acting import (
+    DONE,
+    NOTHING_CHANGED,
+    SUPERSEDED,
+    Session,
+    has_terminal,
+    opened,
+    run_async,
+    told,
+)
+from console.cli.editing import edited
+from console.cli.exits import UsageError
+from console.cli.loading import prepare
+from console.cli.moments import parse_moment
+from console.cli.parsing import Parser, add_shared, flags
+from console.cli.writing import refuse_existing, write_whole
+from console.engine.handing import wish_of
+from console.facts.text import visible
+from console.journal import JournalError, TargetTouchedError
+from console.reports.times import timestamp
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.actions.handovers import HandoverRecord
+    from console.cli.loading import Prepared
+    from console.reports.handover_document import HandoverDocument
+    from console.reports.handover_facts import ShiftFacts
+
+LIST_SCHEMA = "midwatch.handovers/1"
+_LONGEST_SECONDS = 14 * 86400.0
+_LOOK_SECONDS = 30.0
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Print a handover and write it where that is confirmed; or list them, or accept one."""
+    chosen = parser().parse_all(arguments)
+    if chosen.accept is not None:
+        return run_async(_accept(shared, chosen))
+    if chosen.list:
+        return run_async(_list(shared, chosen))
+    if chosen.json and chosen.edit:
+        raise UsageError("--edit is for the text, --json for scripts; choose one")
+    if chosen.edit and not has_terminal():
+        raise UsageError("there is no terminal to edit on; leave --edit out")
+    if chosen.output is not None:
+        refuse_existing(Path(chosen.output), force=chosen.force)
+    return run_async(_handover(shared, chosen))
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch handover", "What this shift leaves to the next.")
+    made.epilog = (
+        "Exit code: 0 printed, written or accepted; 1 cancelled, or the journal cannot be used; "
+        "6 superseded, 7 refused, 8 writes not allowed; 64 bad usage."
+    )
+    made.add_argument("--since", default="12h", metavar="T", help="12h (default), or a UTC time")
+    made.add_argument("--to", default="", metavar="NAME", help="who comes next")
+    made.add_argument("-o", "--output", metavar="FILE", help="write the document there")
+    made.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as text, which is the default")
+    form.add_argument("--json", action="store_true", help="a document, see docs/handover.md")
+    made.add_argument("--edit", action="store_true", help="open it in $EDITOR first")
+    made.add_argument("--yes", action="store_true", help="write it into the journal, do not ask")
+    made.add_argument("--dry-run", action="store_true", help="only print, write nothing")
+    made.add_argument("--instant", action="store_true", help="one look at the numbers, no second")
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list the handovers on the record")
+    what.add_argument(
+        "--accept", nargs="?", const="", metavar="ID", help="accept the newest one, or this one"
+    )
+    add_shared(made)
+    return made
+
+
+# Writing
+
+
+async def _handover(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    now = time.time()
+    since = parse_moment(chosen.since, "--since", now)
+    if not 0.0 < now - since <= _LONGEST_SECONDS:
+        raise UsageError("--since is a time in the last 14 days, such as 12h")
+    async with contextlib.AsyncExitStack() as stack:
+        session = None
+        try:
+            session = await stack.enter_async_context(opened(shared))
+        except JournalError as fault:
+            told("note", f"the journal cannot be used: {fault.sentence}")
+        prepared = (
+            prepare(flags(shared), needs_source=False) if session is None else (session.prepared)
+        )
+        document = await _document(prepared, session, chosen, since)
+        return await _told_and_written(prepared, session, chosen, document)
+
+
+async def _document(
+    prepared: Prepared, session: Session | None, chosen: argparse.Namespace, since: float
+) -> HandoverDocument:
+    from console.journal import declared_name, gather_who
+    from console.reports.cleaning import cleaned
+    from console.reports.handover import handover
+    from console.reports.handover_facts import Shift
+
+    facts = await _facts(prepared, since, instant=chosen.instant)
+    settings = prepared.loaded.settings
+    who = (
+        session.bench.who
+        if session is not None
+        else gather_who(*declared_name(settings, os.environ), os.environ)
+    )
+    shift = Shift(since, time.time(), who.name, f"{who.person}@{who.host}", to=chosen.to.strip())
+    return cleaned(handover(facts, shift), prepared.resolver.known())
+
+
+async def _facts(prepared: Prepared, since: float, *, instant: bool) -> ShiftFacts:
+    """Look at the fleet twice, a refresh apart, as `status` does, and gather the shift."""
+    engine = prepared.engine()
+    engine.on_problem = lambda sentence: told("note", sentence)
+    try:
+        await engine.once(remembers=not instant, limit_seconds=_LOOK_SECONDS)
+        if engine.settings.sources and not instant:
+            await asyncio.sleep(engine.settings.refresh_seconds)
+            await engine.once(limit_seconds=_LOOK_SECONDS)
+        return await engine.shift_facts(since)
+    finally:
+        await engine.close()
+
+
+async def _told_and_written(
+    prepared: Prepared,
+    session: Session | None,
+    chosen: argparse.Namespace,
+    document: HandoverDocument,
+) -> int:
+    from console.reports.handover_text import handover_blocks
+    from console.reports.markdown import markdown
+    from console.reports.status import as_json
+
+    text = markdown(handover_blocks(document))
+    if chosen.edit:
+        text = edited(text, os.environ, "handover.md")
+        if not text:
+            sys.stderr.write("cancelled: the text was emptied, nothing was written\n")
+            return NOTHING_CHANGED
+    shown = f"{as_json(document)}\n" if chosen.json else text
+    if chosen.output is not None:
+        write_whole(Path(chosen.output), shown.encode(), force=chosen.force)
+    else:
+        sys.stdout.write(shown)
+        sys.stdout.flush()
+    if session is None:
+        sys.stderr.write("it is not in the journal: the journal cannot be used\n")
+        return NOTHING_CHANGED
+    return await _written(session, chosen, document, text)
+
+
+async def _written(
+    session: Session, chosen: argparse.Namespace, document: HandoverDocument, text: str
+) -> int:
+    if chosen.dry_run:
+        return DONE
+    if chosen.yes:
+        require_writes(WRITE, session.actor.mode)
+    elif not has_terminal():
+        sys.stderr.write("only printed; --yes writes it into the journal, to be accepted\n")
+        return DONE
+    elif not _sure("Y writes it into the journal, Enter only prints it: "):
+        sys.stderr.write("not written into the journal\n")
+        return DONE
+    entry = await asyncio.to_thread(
+        write_handover,
+        session.bench.journal,
+        wish_of(text, document),
+        session.actor.mode,
+        session.bench.clock(),
+    )
+    told("written", f"as {entry.op_id}, entry {entry.seq}")
+    told(
+        "next",
+        f"from their own login, the next person runs: midwatch handover --accept {entry.op_id}",
+    )
+    return DONE
+
+
+# Accepting
+
+
+async def _accept(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    async with opened(shared) as session:
+        bench = session.bench
+        if not chosen.dry_run:
+            require_writes(ACCEPT, session.actor.mode)
+        records = await asyncio.to_thread(handovers_in, bench.journal)
+        found = to_accept(records, bench.who, chosen.accept)
+        sys.stderr.write(f"{_listed(found)}\n\n{_shown(found)}\n")
+        if chosen.dry_run:
+            print("dry run: nothing was written")
+            return DONE
+        if not chosen.yes and not _asked():
+            sys.stderr.write("not accepted\n")
+            return NOTHING_CHANGED
+        try:
+            entry = await asyncio.to_thread(
+                accept_handover,
+                bench.journal,
+                found,
+                bench.who,
+                session.actor.mode,
+                bench.clock(),
+            )
+        except TargetTouchedError as fault:
+            print(f"superseded: {visible(fault.sentence, 600)}")
+            return SUPERSEDED
+        if chosen.json:
+            made = {"schema": "midwatch.acceptance/1", "handover": found.id, "entry": entry.seq}
+            print(json.dumps(made))
+        else:
+            print(f"accepted: the handover of {visible(found.who.name, 60)} ({found.id})")
+        for hold in found.holds:
+            told("held", f"{hold.title or hold.incident}: midwatch ack {hold.incident}")
+        return DONE
+
+
+def _asked() -> bool:
+    if not has_terminal():
+        raise UsageError("there is no terminal to ask on; --yes goes ahead without asking")
+    return _sure("Y accepts it, Enter cancels: ")
+
+
+def _sure(question: str) -> bool:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == "Y"
+
+
+def _shown(record: HandoverRecord) -> str:
+    return "\n".join(visible(line, 4000) for line in record.text.splitlines())
+
+
+# Listing
+
+
+async def _list(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    async with opened(shared) as session:
+        records = await asyncio.to_thread(handovers_in, session.bench.journal)
+        if chosen.json:
+            listed = [_document_of(each) for each in records]
+            print(json.dumps({"schema": LIST_SCHEMA, "handovers": listed}, indent=2))
+            return DONE
+        for each in records:
+            print(_listed(each))
+        if not records:
+            sys.stderr.write("no handover is on the record\n")
+        return DONE
+
+
+def _listed(record: HandoverRecord) -> str:
+    by = f"{visible(record.who.name, 40)} ({visible(record.account, 80)})"
+    to = f" to {visible(record.to, 40)}" if record.to else ""
+    if record.accepted_at is None:
+        state = "waits for somebody to accept it"
+    else:
+        state = f"accepted {timestamp(record.accepted_at)} by {visible(record.accepted_by, 40)}"
+    broken = "" if record.intact else "  TEXT IS NOT WHAT ITS DIGEST SAYS"
+    return f"{record.id}  {timestamp(record.written_at)}  {by}{to}  {state}{broken}"
+
+
+def _document_of(record: HandoverRecord) -> dict[str, object]:
+    accepted = record.accepted_at
+    return {
+        "id": record.id,
+        "entry": record.seq,
+        "written_at": timestamp(record.written_at),
+        "since": None if record.since is None else timestamp(record.since),
+        "by": record.who.name,
+        "account": record.account,
+        "to": record.to or None,
+        "digest": record.digest,
+        "intact": record.intact,
+        "accepted_by": record.accepted_by or None,
+        "accepted_account": record.accepted_account or None,
+        "accepted_at": None if accepted is None else timestamp(accepted),
+        "text": record.text,
+    }

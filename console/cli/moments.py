@@ -1,0 +1,23 @@
+"""Moments as somebody types them: how long ago, or a date and time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from console.cli.exits import UsageError
+from console.settings.durations import DurationError, parse_duration
+
+
+def parse_moment(text: str, flag: str, now: float) -> float:
+    """Return Unix seconds of ``10m`` (that long before ``now``), or of a moment in ISO 8601.
+
+    A moment that names no zone is UTC. Raises `UsageError`, which names ``flag``.
+    """
+    try:
+        return now - parse_duration(text)
+    except DurationError as fault:
+        try:
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            raise UsageError(f"{flag}: {fault}, or a time such as 2026-11-23T02:00:00Z") from fault

@@ -1,0 +1,139 @@
+"""``midwatch postmortem ID``: one incident after the fact, from the journal and the ranges."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.actions.decided import decisions_in
+from console.cli import exits
+from console.cli.acting import opened, run_async, told
+from console.cli.exits import CommandError
+from console.cli.parsing import Parser, add_shared
+from console.cli.writing import refuse_existing, write_whole
+from console.engine.handle import Refused
+from console.facts.text import visible
+from console.journal import Question
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from console.cli.loading import Prepared
+    from console.engine.service import Engine
+    from console.facts.decision import DecisionRecord
+    from console.facts.entry import Entry
+    from console.facts.incident_view import IncidentView
+    from console.facts.samples import Series
+    from console.journal import Journal
+    from console.reports.postmortem_document import PostmortemDocument
+
+_LIMIT_SECONDS = 60.0
+_CELLS = 150
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Print or write the postmortem; exit 1 where nobody knows the incident."""
+    chosen = parser().parse_all(arguments)
+    if chosen.output is not None:
+        refuse_existing(Path(chosen.output), force=chosen.force)
+    return run_async(_postmortem(shared, chosen))
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch postmortem", "One incident after the fact, told without blame.")
+    made.epilog = "Exit code: 0 written, 1 no such incident is known, 64 bad usage."
+    made.add_argument("incident", metavar="ID", help="as midwatch incidents lists it")
+    made.add_argument("-o", "--output", metavar="FILE", help="write it there")
+    made.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    made.add_argument("--json", action="store_true", help="a document, see docs/handover.md")
+    made.add_argument("--names", action="store_true", help="people's names instead of roles")
+    add_shared(made)
+    return made
+
+
+async def _postmortem(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    async with opened(shared) as session:
+        document = await _document(session.prepared, session.bench.journal, chosen)
+    from console.reports.markdown import markdown
+    from console.reports.postmortem_text import postmortem_blocks
+    from console.reports.status import as_json
+
+    text = f"{as_json(document)}\n" if chosen.json else markdown(postmortem_blocks(document))
+    if chosen.output is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(Path(chosen.output), text.encode(), force=chosen.force)
+    return exits.OK
+
+
+async def _document(
+    prepared: Prepared, journal: Journal, chosen: argparse.Namespace
+) -> PostmortemDocument:
+    from console.reports.cleaning import cleaned
+    from console.reports.postmortem import PostmortemFacts, postmortem
+
+    incident = chosen.incident.strip()
+    entries, decisions = await asyncio.to_thread(_read, journal, incident)
+    engine = prepared.engine()
+    engine.on_problem = lambda sentence: told("note", sentence)
+    try:
+        view = await _view(engine, incident)
+        series = await _series(engine, view)
+    finally:
+        await engine.close()
+    facts = PostmortemFacts(
+        environment=prepared.loaded.settings.environment,
+        view=view,
+        now=time.time(),
+        entries=entries,
+        decisions=decisions,
+        series=series,
+        named=chosen.names,
+    )
+    return cleaned(postmortem(facts), prepared.resolver.known())
+
+
+def _read(journal: Journal, incident: str) -> tuple[tuple[Entry, ...], tuple[DecisionRecord, ...]]:
+    return journal.entries(Question(incident=incident)), decisions_in(journal).records
+
+
+async def _view(engine: Engine, incident: str) -> IncidentView:
+    """Return the incident as a whole: as it is now, else as the journal remembers it."""
+    await engine.once(limit_seconds=_LIMIT_SECONDS)
+    if engine.settings.sources:
+        await asyncio.sleep(engine.settings.refresh_seconds)
+        await engine.once(limit_seconds=_LIMIT_SECONDS)
+    found = await engine.incident_view(incident)
+    if isinstance(found, Refused):
+        sentence = "; ".join(found.sentences)
+        raise CommandError(
+            f"{visible(sentence, 300)}: no source tells of it now and the journal never heard of "
+            "it; midwatch incidents lists those there are"
+        )
+    return found
+
+
+async def _series(engine: Engine, view: IncidentView) -> tuple[tuple[str, Series], ...]:
+    from console.reports.incident_signals import MOST_MODELS, signals_of, span_of
+
+    start, end = span_of(view, time.time())
+    models = _worst_first(engine, view.incident.models)[:MOST_MODELS]
+    found: list[tuple[str, Series]] = []
+    for model in models:
+        answer = await engine.series_between(model, signals_of(view), start, end, _CELLS)
+        found += [(model, each) for each in answer.series]
+    return tuple(found)
+
+
+def _worst_first(engine: Engine, models: Sequence[str]) -> list[str]:
+    """Return the models that are known now, the worst row first."""
+    snapshot = engine.latest
+    if snapshot is None:
+        return list(models)
+    names = [snapshot.rows[row].model for row in snapshot.order.tolist()]
+    return [name for name in names if name in models]

@@ -1,0 +1,294 @@
+"""One incident as a whole, put together from everything the engine knows and can ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from console.engine.handle import Refused
+from console.engine.impact import (
+    MOST_MODELS,
+    Part,
+    Seen,
+    Span,
+    clean_for_half_an_hour,
+    hurt_events,
+    measure_impact,
+)
+from console.facts.care import Care
+from console.facts.incident_view import IncidentView
+from console.facts.text import visible
+from console.incidents import can
+from console.incidents.checklist import CloseFacts, ModelState, close_checks
+from console.incidents.clock import clock_of, hurt_spans
+from console.incidents.log import IncidentLog, subjects_of
+from console.incidents.past import recorded_incident
+from console.incidents.timeline import CHANGE_LEAD_SECONDS, SIGN_LEAD_SECONDS, timeline
+from console.journal import JournalError, Question
+from console.signals.profile import profiles
+from console.signals.spans import OneModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from console.engine.desk import Desk
+    from console.engine.records import Records
+    from console.facts.alert import Incident
+    from console.facts.entry import Entry
+    from console.facts.incident_view import IncidentImpact, TimelineEvent
+    from console.facts.override import Override
+    from console.facts.snapshot import Snapshot
+    from console.sources.protocol import Source
+
+log = logging.getLogger(__name__)
+
+MOST_ENTRIES: Final = 2000
+FRESH_SECONDS: Final = 8.0
+"""What the sources counted is not asked for again within so long."""
+
+_MOST_KEPT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What only the sources know of an incident."""
+
+    at: float
+    impact: IncidentImpact
+    bad_ratios: tuple[Part, ...]
+
+
+class IncidentViews:
+    """Makes views of incidents on demand, for one engine; ``clock`` gives Unix seconds."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        source: Callable[[str], Source | None],
+        records: Records,
+        noted: IncidentLog,
+        clock: Callable[[], float],
+    ) -> None:
+        self._desk = desk
+        self._source = source
+        self._records = records
+        self._noted = noted
+        self._clock = clock
+        self._kept: dict[tuple[str, float], _Asked] = {}
+
+    async def view(
+        self,
+        incident_id: str,
+        snapshot: Snapshot | None,
+        entries: Sequence[Entry] | None = None,
+        now: float | None = None,
+    ) -> IncidentView | Refused:
+        """Return the incident with this id, or why there is none.
+
+        One that is not listed any more is told from the journal. ``entries`` (oldest first) stand
+        in for reading it.
+        """
+        if snapshot is None:
+            return Refused(("nothing was read yet",))
+        now = self._clock() if now is None else now
+        incident = next((one for one in snapshot.incidents if one.id == incident_id), None)
+        begin = now if incident is None else incident.since - CHANGE_LEAD_SECONDS
+        told = await self._told(incident_id, begin, snapshot) if entries is None else entries
+        incident = incident or recorded_incident(incident_id, told)
+        if incident is None:
+            return Refused((f"no incident {visible(incident_id, 40)} is known",))
+        care = snapshot.care.get(incident.id) or Care(incident.id, incident.since)
+        return await self._made(incident, care, snapshot, told, now)
+
+    async def _told(self, incident_id: str, since: float, snapshot: Snapshot) -> tuple[Entry, ...]:
+        """Return what the journal tells of an incident and of the time since, oldest first.
+
+        A journal that cannot be read leaves what was followed of it.
+        """
+        try:
+            own = await self._records.entries(Question(incident=incident_id, newest=MOST_ENTRIES))
+            around = await self._records.entries(Question(since=since, newest=MOST_ENTRIES))
+        except JournalError as fault:
+            log.warning("the journal of an incident cannot be read: %s", fault.sentence)
+            own = around = None
+        if own is None or around is None:
+            return tuple(reversed(snapshot.record.entries))
+        by_seq = {entry.seq: entry for entry in (*own, *around)}
+        return tuple(by_seq[seq] for seq in sorted(by_seq))
+
+    async def _made(
+        self,
+        incident: Incident,
+        care: Care,
+        snapshot: Snapshot,
+        entries: Sequence[Entry],
+        now: float,
+    ) -> IncidentView:
+        since = incident.since
+        until = incident.ends if incident.state == "resolved" and incident.ends else now
+        found, missing = self._models(incident, snapshot)
+        noted = await self._noted_events(incident, found, until, now)
+        events = timeline(
+            incident,
+            since=since,
+            until=now,
+            entries=entries,
+            events=noted,
+            changes=snapshot.changes,
+            care=care,
+        )
+        spans = hurt_spans(events)
+        began = min([since, *(span.began_at for span in spans)])
+        asked = await self._asked(incident, found, missing, Span(began, until, now))
+        clock = clock_of(incident, care, events, spans)
+        overrides = _overrides(incident, snapshot, since)
+        models = tuple(
+            _state(seen, bad, snapshot) for seen, bad in zip(found, asked.bad_ratios, strict=True)
+        )
+        checks = close_checks(
+            CloseFacts(
+                now,
+                care,
+                models,
+                overrides,
+                asked.impact.lower_level,
+                _decisions(incident, snapshot),
+                incident.acked_by,
+            )
+        )
+        facts = can.CanFacts(
+            now, incident, care, clock, spans, models, events, checks, overrides,
+            _cause(incident, snapshot),
+        )  # fmt: skip
+        return IncidentView(
+            incident=incident,
+            care=care,
+            at=now,
+            events=events,
+            condition=can.condition(facts),
+            actions=can.actions(facts),
+            needs=can.needs(facts),
+            impact=asked.impact,
+            clock=clock,
+            people=can.people(incident, care, events),
+            overrides=overrides,
+            checks=checks,
+        )
+
+    def _models(
+        self, incident: Incident, snapshot: Snapshot
+    ) -> tuple[list[Seen], list[tuple[str, str]]]:
+        """Return the models whose harm is counted, and those nobody can be asked about."""
+        named = dict.fromkeys(alert.model for alert in incident.alerts if alert.model)
+        if len(incident.models) <= MOST_MODELS or not named:
+            named |= dict.fromkeys(incident.models)
+        found: list[Seen] = []
+        missing: list[tuple[str, str]] = []
+        seating = self._desk.board.seating
+        seats = dict(zip((row.model for row in seating.rows), seating.seats, strict=True))
+        for name in named:
+            row, seat = snapshot.index.get(name), seats.get(name)
+            source = self._source(seat.source) if seat is not None and seat.source else None
+            profile = None if seat is None else profiles().get(seat.profile)
+            if row is None or seat is None or source is None:
+                missing.append((name, "no source has it"))
+            elif profile is None:
+                missing.append((name, "nothing is known of how its server counts"))
+            else:
+                declared = self._desk.settings.models.get(name)
+                labels = tuple((declared.match or {}).items()) if declared is not None else ()
+                model = OneModel(profile, seat.series_value, labels)
+                found.append(Seen(snapshot.rows[row], source, model, snapshot.route(row)))
+        return found, missing
+
+    async def _noted_events(
+        self, incident: Incident, found: Sequence[Seen], until: float, now: float
+    ) -> tuple[TimelineEvent, ...]:
+        """Return what the log saw; of a time before it began, the harm that sources remember."""
+        since = incident.since
+        noted = self._noted.about(subjects_of(incident), since - CHANGE_LEAD_SECONDS, now)
+        began_at = self._noted.began_at
+        if began_at is not None and began_at <= since - SIGN_LEAD_SECONDS:
+            return noted
+        known_until = min(until, now if began_at is None else began_at)
+        if any(event.kind == "impact" for event in noted) and known_until <= since:
+            return noted
+        span = Span(since - SIGN_LEAD_SECONDS, until, now)
+        asked = await asyncio.gather(*(hurt_events(seen, span) for seen in found[:MOST_MODELS]))
+        remembered = tuple(event for events in asked for event in events)
+        if not remembered:
+            return noted
+        return (*(event for event in noted if event.kind != "impact"), *remembered)
+
+    async def _asked(
+        self,
+        incident: Incident,
+        found: Sequence[Seen],
+        missing: Sequence[tuple[str, str]],
+        span: Span,
+    ) -> _Asked:
+        key = (incident.id, incident.since)
+        kept = self._kept.get(key)
+        if kept is not None and span.now - kept.at < FRESH_SECONDS:
+            return kept
+        impact, ratios = await asyncio.gather(
+            measure_impact(found, missing, span), _ratios(found, span.now)
+        )
+        made = _Asked(span.now, impact, ratios)
+        while len(self._kept) >= _MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[key] = made
+        return made
+
+
+async def _ratios(found: Sequence[Seen], now: float) -> tuple[Part, ...]:
+    counted = found[:MOST_MODELS]
+    asked = await asyncio.gather(*(clean_for_half_an_hour(seen, now) for seen in counted))
+    rest = (Part(None, f"{seen.name}: not asked") for seen in found[MOST_MODELS:])
+    return (*asked, *rest)
+
+
+def _state(seen: Seen, bad: Part, snapshot: Snapshot) -> ModelState:
+    row = snapshot.index[seen.row.model]
+    bad_rate = snapshot.reading("bad_rate", row).value
+    return ModelState(
+        seen.name,
+        bad.value,
+        bad.unknown,
+        None if bad_rate is None else bad_rate * 60.0,
+        visible(seen.route.target, 60),
+        visible(seen.route.level, 10),
+        oldest=snapshot.reading("review_oldest", row).value,
+        sla=seen.row.review_sla_seconds,
+        has_reviews=snapshot.reading("review_depth", row).value is not None,
+    )
+
+
+def _overrides(incident: Incident, snapshot: Snapshot, since: float) -> tuple[Override, ...]:
+    """Return what is in force because of it: said so, or put on what it is about since."""
+    subjects = set(subjects_of(incident))
+    return tuple(
+        one
+        for one in snapshot.overrides
+        if one.incident == incident.id
+        or (
+            not one.incident
+            and one.began_at >= since
+            and one.target.removeprefix("dep:") in subjects
+        )
+    )
+
+
+def _decisions(incident: Incident, snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(
+        one.decision.id for one in snapshot.decisions if one.decision.incident == incident.id
+    )
+
+
+def _cause(incident: Incident, snapshot: Snapshot) -> str:
+    if not incident.dependency:
+        return ""
+    found = (one.text for one in snapshot.dependencies if one.name == incident.dependency)
+    return next(found, "")

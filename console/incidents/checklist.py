@@ -1,0 +1,176 @@
+"""What has to be so before an incident is closed, as far as anybody can know it; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from console.facts.action import Measure
+from console.facts.incident_view import CloseCheck
+from console.facts.text import visible
+from console.incidents.log import HURT_RATIO
+from console.signals.units import format_age, format_value
+
+if TYPE_CHECKING:
+    from console.facts.care import Care
+    from console.facts.override import Override
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How one model of an incident stands now; ``model`` is harmless to show.
+
+    ``bad_ratio`` is the share (0-1) of bad requests within the last 30 minutes; where it is None
+    ``bad_unknown`` says why; ``bad_per_minute`` is how many there are now. ``level`` is the rung in
+    force, empty where nobody tells; ``oldest`` is the age of the oldest waiting review, ``sla``
+    how old it may get, both in seconds.
+    """
+
+    model: str
+    bad_ratio: float | None = None
+    bad_unknown: str = "not measured"
+    bad_per_minute: float | None = None
+    route: str = ""
+    level: str = ""
+    oldest: float | None = None
+    sla: float | None = None
+    has_reviews: bool = False
+
+    @property
+    def off_primary(self) -> bool:
+        """Tell whether a rung below normal is known to be in force."""
+        return self.level not in ("", "L0")
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFacts:
+    """What the checklist rests on; ``now`` is Unix seconds.
+
+    ``lower_level`` counts requests served by L2 or L3. ``decisions`` are ids of decisions that
+    name the incident. ``acked_by`` is who holds it in an alert server.
+    """
+
+    now: float
+    care: Care
+    models: tuple[ModelState, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    lower_level: Measure = field(default_factory=Measure)
+    decisions: tuple[str, ...] = ()
+    acked_by: str = ""
+
+
+def close_checks(facts: CloseFacts) -> tuple[CloseCheck, ...]:
+    """Return the checklist in the order in which it is gone through; unknown is never done."""
+    return (
+        _clean(facts),
+        _routes(facts),
+        _overrides(facts),
+        _reviews(facts),
+        _lower(facts),
+        _owner(facts),
+        _verdict(facts),
+        _decision(facts),
+    )
+
+
+def _clean(facts: CloseFacts) -> CloseCheck:
+    text = f"bad requests under {format_value(HURT_RATIO, '%')} for 30 min"
+    bad = [
+        f"{one.model} {format_value(one.bad_ratio, '%')}"
+        for one in facts.models
+        if one.bad_ratio is not None and one.bad_ratio >= HURT_RATIO
+    ]
+    if bad:
+        return CloseCheck("clean", text, False, f"over 30 min: {_few(bad)}")
+    unknown = [one.bad_unknown for one in facts.models if one.bad_ratio is None]
+    if unknown or not facts.models:
+        return CloseCheck("clean", text, None, _few(unknown) or "no model of it is known here")
+    worst = max((one.bad_ratio or 0.0 for one in facts.models), default=0.0)
+    return CloseCheck("clean", text, True, f"{format_value(worst, '%')} over 30 min")
+
+
+def _routes(facts: CloseFacts) -> CloseCheck:
+    text = "all routes on primary"
+    off = [f"{one.model} on {one.route} ({one.level})" for one in facts.models if one.off_primary]
+    if off:
+        return CloseCheck("routes", text, False, _few(off))
+    unknown = [one.model for one in facts.models if not one.level]
+    if unknown or not facts.models:
+        return CloseCheck("routes", text, None, f"nobody tells the route of {_few(unknown) or '?'}")
+    return CloseCheck("routes", text, True)
+
+
+def _overrides(facts: CloseFacts) -> CloseCheck:
+    held = [
+        f"{visible(one.target, 60)} {visible(one.verb, 20)} {_left(one, facts.now)}"
+        for one in facts.overrides
+    ]
+    return CloseCheck("overrides", "overrides ended", not held, _few(held))
+
+
+def _left(override: Override, now: float) -> str:
+    left = override.left_seconds(now)
+    if left is None:
+        return "without an end"
+    return f"{format_age(left)} left" if left >= 0 else f"overdue {format_age(-left)}"
+
+
+def _reviews(facts: CloseFacts) -> CloseCheck:
+    text = "review queue within its SLA"
+    reviewed = [one for one in facts.models if one.has_reviews]
+    if not reviewed:
+        return CloseCheck("reviews", text, True, "no model of it has a review queue here")
+    late = [
+        f"{one.model} {format_age(one.oldest)} of {format_age(one.sla)}"
+        for one in reviewed
+        if one.oldest is not None and one.sla is not None and one.oldest > one.sla
+    ]
+    if late:
+        return CloseCheck("reviews", text, False, f"oldest: {_few(late)}")
+    unknown = [one.model for one in reviewed if one.oldest is None or one.sla is None]
+    if unknown:
+        return CloseCheck("reviews", text, None, f"no age or no SLA of {_few(unknown)}")
+    return CloseCheck("reviews", text, True)
+
+
+def _lower(facts: CloseFacts) -> CloseCheck:
+    text = "decisions made at L2 or L3 are listed"
+    count = facts.lower_level
+    if count.value is None:
+        return CloseCheck("lower", text, None, count.unknown)
+    if round(count.value) == 0:
+        return CloseCheck("lower", text, True, "nothing was served by L2 or L3")
+    said = (
+        f"{format_value(float(round(count.value)), 'count')} answers by L2 or L3 to look at again"
+    )
+    return CloseCheck("lower", text, None, said)
+
+
+def _owner(facts: CloseFacts) -> CloseCheck:
+    hold = facts.care.hold
+    by = facts.acked_by if hold is None else visible(hold.by, 60)
+    return CloseCheck("owner", "somebody holds it", bool(by), by or "nobody does")
+
+
+def _verdict(facts: CloseFacts) -> CloseCheck:
+    closing = facts.care.closing
+    if closing is None:
+        return CloseCheck("verdict", "was the page useful?", None, "asked when it is closed")
+    return CloseCheck("verdict", "was the page useful?", True, closing.verdict)
+
+
+def _decision(facts: CloseFacts) -> CloseCheck:
+    closing = facts.care.closing
+    named = [closing.decision] if closing is not None and closing.decision else []
+    found = [visible(one, 60) for one in (*named, *facts.decisions)]
+    said = _few(list(dict.fromkeys(found)))
+    return CloseCheck(
+        "decision", "retraining decided", bool(found), said or "no decision names this incident"
+    )
+
+
+def _few(found: list[str]) -> str:
+    more = len(found) - _NAMED
+    return ", ".join(found[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,45 @@
+"""What an incident did to users and money, as numbers with their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.reports.postmortem_document import ImpactReport
+from console.signals.units import format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from console.facts.action import Measure
+    from console.facts.incident_view import IncidentImpact
+
+_COUNTS = (
+    ("refused", "requests refused"),
+    ("failed", "requests failed"),
+    ("lower_level", "requests served by L2 or L3"),
+    ("reviews_added", "reviews added"),
+    ("reviews_late", "reviews late"),
+)
+
+
+def impact_reports(impact: IncidentImpact) -> Iterator[ImpactReport]:
+    """Return every number of an impact; what nobody measures keeps its reason."""
+    for kept, name in _COUNTS:
+        measure: Measure = getattr(impact, kept)
+        text = "" if measure.value is None else f"{measure.value:,.0f}"
+        yield _report(name, measure, text)
+    excess = impact.excess_usd
+    yield _report("spend above normal", excess, format_value(excess.value, "USD"))
+    budget = impact.budget_spent
+    yield _report("error budget spent", budget, format_value(budget.value, "%"))
+
+
+def _report(name: str, measure: Measure, text: str) -> ImpactReport:
+    known = measure.value is not None
+    return ImpactReport(
+        name=name,
+        value=measure.value,
+        unit=measure.unit,
+        unknown=None if known else measure.unknown,
+        text=text if known else f"not known: {measure.unknown}",
+    )

@@ -1,0 +1,209 @@
+"""One incident as a whole, for the shell: in words, and as a document for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
+
+from console.facts.text import visible
+from console.reports.incident_document import IncidentReport, incident_report
+from console.reports.times import timestamp
+from console.signals.units import format_age, format_clock, format_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from console.facts.action import Measure
+    from console.facts.incident_view import IncidentClock, IncidentView, TimelineEvent
+
+SCHEMA: Final = "midwatch.incident/1"
+
+_DONE = {True: "[x]", False: "[ ]", None: "[?]"}
+_CLOCK = (
+    ("TTD", "detected_at", "to detection"),
+    ("TTA", "acked_at", "to the first acknowledgement"),
+    ("TTM", "mitigated_at", "to mitigation"),
+    ("TTR", "resolved_at", "to the end"),
+)
+_IMPACT = (
+    ("refused", "refused", "count"),
+    ("failed", "failed", "count"),
+    ("served by L2 or L3", "lower_level", "count"),
+    ("reviews added", "reviews_added", "count"),
+    ("reviews late", "reviews_late", "count"),
+    ("excess spend", "excess_usd", "USD"),
+    ("error budget spent", "budget_spent", "%"),
+)
+_BEFORE_AFTER = 10
+
+
+class EventReport(Struct, frozen=True, kw_only=True):
+    """One line of the timeline."""
+
+    at: str
+    kind: str
+    text: str
+    by: str | None
+    source: str | None
+    op: str | None
+    before: str | None
+    after: str | None
+    effect: str | None
+
+
+class MeasureReport(Struct, frozen=True, kw_only=True):
+    """A number with its unit; ``unknown`` says what is missing of it, or why there is none."""
+
+    value: float | None
+    unit: str
+    unknown: str | None
+
+
+class CheckReport(Struct, frozen=True, kw_only=True):
+    """One line of the close checklist; ``done`` null is not known."""
+
+    id: str
+    text: str
+    done: bool | None
+    why: str
+
+
+class ViewDocument(Struct, frozen=True, kw_only=True):
+    """One incident as a whole; moments of ``clock`` are null while they are not known."""
+
+    schema: Literal["midwatch.incident/1"]
+    taken_at: str
+    incident: IncidentReport
+    condition: str
+    actions: str
+    needs: str
+    timeline: tuple[EventReport, ...]
+    impact: dict[str, MeasureReport]
+    regions: str
+    clock: dict[str, str | None]
+    seconds_from_impact: dict[str, float | None]
+    people: dict[str, str]
+    overrides: tuple[str, ...]
+    checks: tuple[CheckReport, ...]
+
+
+def view_document(view: IncidentView) -> ViewDocument:
+    """Return the document of ``midwatch incidents show --json``."""
+    clock, impact = view.clock, view.impact
+    moments = ("impact_at", *(moment for _, moment, _ in _CLOCK))
+    return ViewDocument(
+        schema=SCHEMA,
+        taken_at=timestamp(view.at),
+        incident=incident_report(view.incident),
+        condition=view.condition,
+        actions=view.actions,
+        needs=view.needs,
+        timeline=tuple(map(_event, view.events)),
+        impact={name: _measure(getattr(impact, name)) for _, name, _ in _IMPACT},
+        regions=impact.regions,
+        clock={moment: _when(getattr(clock, moment)) for moment in moments},
+        seconds_from_impact={name.lower(): _seconds(clock, moment) for name, moment, _ in _CLOCK},
+        people=dict(view.people),
+        overrides=tuple(one.op_id for one in view.overrides),
+        checks=tuple(
+            CheckReport(id=one.id, text=one.text, done=one.done, why=one.why) for one in view.checks
+        ),
+    )
+
+
+def view_text(view: IncidentView) -> str:
+    """Return the whole view as lines for people; all times are UTC."""
+    return "\n".join(_lines(view)) + "\n"
+
+
+def _lines(view: IncidentView) -> Iterator[str]:
+    incident = view.incident
+    level = (view.care.level or incident.severity).label
+    head = f"incident {incident.id} {level} {incident.state} since {timestamp(incident.since)}"
+    yield f"{head}: {incident.title}"
+    yield f"Condition  {view.condition}"
+    yield f"Actions    {view.actions}"
+    yield f"Needs      {view.needs}"
+    yield ""
+    yield f"TIMELINE, {_days(view)} UTC"
+    for event in view.events:
+        yield from _event_lines(event)
+    yield ""
+    yield "IMPACT, counted over its own span"
+    for name, attribute, unit in _IMPACT:
+        yield f"  {name:<20}{_said(getattr(view.impact, attribute), unit)}"
+    yield f"  {view.impact.regions}"
+    yield ""
+    yield "CLOCK, from the beginning of the harm"
+    for name, moment, words in _CLOCK:
+        seconds = _seconds(view.clock, moment)
+        when = "not known, or not yet" if seconds is None else format_age(seconds)
+        yield f"  {name}  {when:<8}{words}"
+    if view.people:
+        yield ""
+        yield f"PEOPLE  {'; '.join(f'{name}: {part}' for name, part in view.people)}"
+    yield ""
+    yield "BEFORE IT IS CLOSED"
+    for check in view.checks:
+        why = f": {check.why}" if check.why else ""
+        yield f"  {_DONE[check.done]} {check.text}{why}"
+
+
+def _days(view: IncidentView) -> str:
+    moments = [event.at for event in view.events] or [view.incident.since]
+    first, last = timestamp(moments[0])[:10], timestamp(moments[-1])[:10]
+    return first if first == last else f"{first} to {last}"
+
+
+def _event_lines(event: TimelineEvent) -> Iterator[str]:
+    by = f"{event.by} " if event.by else ""
+    source = f"  ({event.source})" if event.source else ""
+    at = format_clock(event.at, seconds=True)
+    yield f"  {at}  {event.kind:<8}  {by}{event.text}{source}"
+    if event.before or event.after:
+        yield f"{'':{_BEFORE_AFTER}}  before    {event.before or '?'} · after {event.after or '?'}"
+    if event.effect:
+        yield f"{'':{_BEFORE_AFTER}}  effect    {event.effect}"
+
+
+def _said(measure: Measure, unit: Literal["count", "USD", "%"] | str) -> str:
+    if measure.value is None:
+        return f"? {measure.unknown}"
+    value = float(round(measure.value)) if unit == "count" else measure.value
+    shown = format_value(value, "%" if unit == "%" else "USD" if unit == "USD" else "count")
+    missing = _missing(measure)
+    return f"{shown}  ({missing})" if missing else shown
+
+
+def _event(event: TimelineEvent) -> EventReport:
+    return EventReport(
+        at=timestamp(event.at),
+        kind=event.kind,
+        text=event.text,
+        by=event.by or None,
+        source=event.source or None,
+        op=visible(event.op_id, 40) or None,
+        before=event.before or None,
+        after=event.after or None,
+        effect=event.effect or None,
+    )
+
+
+def _measure(measure: Measure) -> MeasureReport:
+    value = None if measure.value is None else round(measure.value, 6)
+    return MeasureReport(value=value, unit=measure.unit, unknown=_missing(measure) or None)
+
+
+def _missing(measure: Measure) -> str:
+    """Return why there is no value, or whose share a value lacks."""
+    partial = measure.unknown.startswith("without ")
+    return measure.unknown if measure.value is None or partial else ""
+
+
+def _seconds(clock: IncidentClock, moment: str) -> float | None:
+    return clock.since_impact(getattr(clock, moment))
+
+
+def _when(at: float | None) -> str | None:
+    return None if at is None else timestamp(at)

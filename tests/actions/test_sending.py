@@ -1,0 +1,256 @@
+"""Decisions sent on: to a real MLflow, and to servers that answer as published ones do."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from console.actions.confirming import approve
+from console.actions.decided import decision_waiting, decisions_in, find_decision
+from console.actions.decisions import DecisionWish, prepare_decision, write_decision
+from console.actions.refusal import ActionRefused, WritesNotAllowed
+from console.actions.sending import (
+    PreparedSend,
+    line_of,
+    prepare_sends,
+    prepare_unsent,
+    with_sends,
+)
+from console.actions.sight import Sight
+from console.actions.ways_back import prepare_undo
+from console.facts.decision import PlannedSend
+from tests.actions.support import YES, actor, write_config
+from tests.model_servers import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from console.actions.decisions import PreparedDecision
+    from console.actions.pipeline import Actor
+    from console.facts.action import Outcome
+    from console.facts.decision import DecisionRecord
+
+DAY = 86400.0
+MODEL = "fraud-scorer"
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.mlflow(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
+
+
+@pytest.fixture
+def registered(mlflow: str, request: pytest.FixtureRequest) -> str:
+    """Register two versions under a name of the test's own, the alias on the first."""
+    name = str(request.node.name)
+    api = f"{mlflow}/api/2.0/mlflow"
+    servers.post(f"{api}/registered-models/create", {"name": name})
+    for source in ("s3://models/1", "s3://models/2", "s3://models/3"):
+        servers.post(f"{api}/model-versions/create", {"name": name, "source": source})
+    point(mlflow, name, "1")
+    return name
+
+
+def point(mlflow: str, name: str, version: str) -> None:
+    document = {"name": name, "alias": "champion", "version": version}
+    servers.post(f"{mlflow}/api/2.0/mlflow/registered-models/alias", document)
+
+
+def version_of(mlflow: str, name: str, version: str) -> dict[str, Any]:
+    query = f"name={name}&version={version}"
+    found = servers.get(f"{mlflow}/api/2.0/mlflow/model-versions/get?{query}")
+    model_version: dict[str, Any] = found["model_version"]
+    return model_version
+
+
+def tags_of(mlflow: str, name: str, version: str = "1") -> dict[str, str]:
+    return {
+        each["key"]: each["value"] for each in version_of(mlflow, name, version).get("tags", [])
+    }
+
+
+@pytest.fixture
+def config(mlflow: str, registered: str, tmp_path: Path) -> Path:
+    return write_config(
+        tmp_path / "midwatch.toml",
+        f"""version = 1
+environment = "test"
+[journal]
+url = "sqlite:///{tmp_path / "journal.db"}"
+[models.{MODEL}]
+tier = 2
+lineage = {{ version = "1" }}
+decisions = {{ tags = "fraud-tags", alias = "fraud-alias" }}
+[controls.fraud-tags]
+driver = "http"
+preset = "mlflow-tags"
+targets = ["{mlflow}"]
+vars = {{ name = "{registered}", version = "1" }}
+[controls.fraud-alias]
+driver = "http"
+preset = "mlflow-alias"
+targets = ["{mlflow}"]
+vars = {{ name = "{registered}", alias = "champion" }}
+""",
+    )
+
+
+def wish(kind: str = "ROLLBACK", **changes: object) -> DecisionWish:
+    given: dict[str, object] = {
+        "model": MODEL,
+        "kind": kind,
+        "reason": "version 1 fails on new merchants",
+        "review_by": time.time() + 14 * DAY,
+        "to_version": "2",
+        **changes,
+    }
+    return DecisionWish(**given)  # type: ignore[arg-type]
+
+
+async def prepared(
+    acting: Actor, made: DecisionWish, sinks: tuple[str, ...] | None = None
+) -> PreparedDecision:
+    bench = acting.bench
+    head = bench.journal.head()
+    one = prepare_decision(
+        made,
+        Sight(bench.settings, None, bench.clock()),
+        bench.who,
+        decisions_in(bench.journal).records,
+        seen_seq=0 if head is None else head.seq,
+    )
+    return with_sends(one, await prepare_sends(acting, one.decision, None, sinks))
+
+
+async def written(acting: Actor, made: DecisionWish) -> PreparedDecision:
+    one = await prepared(acting, made)
+    write_decision(acting.bench.journal, one, acting.mode, confirmed=True)
+    return one
+
+
+async def sent(acting: Actor, sends: tuple[PreparedSend, ...]) -> list[Outcome]:
+    return [await acting.perform(each.action, YES) for each in sends if each.action is not None]
+
+
+def recorded(acting: Actor, decision_id: str) -> DecisionRecord:
+    return find_decision(decisions_in(acting.bench.journal), decision_id)
+
+
+async def test_a_decision_tags_its_version_and_moves_the_alias(
+    config: Path, mlflow: str, registered: str
+) -> None:
+    with actor(config) as acting:
+        one = await written(acting, wish())
+        decision = one.decision
+        assert decision.sends == (
+            PlannedSend(
+                sink="tags",
+                control=f"fraud-tags?decision={decision.id}&kind=ROLLBACK",
+                wanted=line_of(decision),
+                before="none",
+            ),
+            PlannedSend(sink="alias", control="fraud-alias", wanted="2", before="1"),
+        )
+        assert recorded(acting, decision.id).unsent == decision.sends
+        outcomes = await sent(acting, one.sends)
+        assert [each.kind for each in outcomes] == ["applied", "applied"]
+        assert tags_of(mlflow, registered) == {
+            f"midwatch.decision.{decision.id}": line_of(decision)
+        }
+        assert version_of(mlflow, registered, "2")["aliases"] == ["champion"]
+        record = recorded(acting, decision.id)
+        assert [(each.sink, each.outcome) for each in record.sent] == [
+            ("tags", "applied"),
+            ("alias", "applied"),
+        ]
+        assert record.unsent == ()
+        assert await prepare_unsent(acting, record, None) == ()
+        # What was sent can be taken back like any other change.
+        back = await prepare_undo(acting, outcomes[1].op_id, "wrong version", None, None)
+        assert (await acting.perform(back, YES)).kind == "applied"
+        assert version_of(mlflow, registered, "1")["aliases"] == ["champion"]
+        back = await prepare_undo(acting, outcomes[0].op_id, "wrong version", None, None)
+        assert (await acting.perform(back, YES)).kind == "applied"
+        assert tags_of(mlflow, registered) == {}
+        record = recorded(acting, decision.id)
+        assert [each.outcome for each in record.sent] == ["undone", "undone"]
+        assert record.unsent == decision.sends
+
+
+async def test_an_alias_that_somebody_moved_meanwhile_is_left_alone(
+    config: Path, mlflow: str, registered: str
+) -> None:
+    with actor(config) as acting:
+        one = await written(acting, wish())
+        point(mlflow, registered, "3")
+        tags, alias = await sent(acting, one.sends)
+        assert tags.kind == "applied"
+        assert alias.kind == "superseded"
+        assert "was 1 and is 3 now" in alias.sentence
+        assert version_of(mlflow, registered, "3")["aliases"] == ["champion"]
+        record = recorded(acting, one.decision.id)
+        assert [each.sink for each in record.unsent] == ["alias"]
+        # Sending it again judges by what was seen when it was decided, not by what is there now.
+        (again,) = await prepare_unsent(acting, record, None)
+        assert again.action is not None
+        assert again.action.guards[0].id == "changed_since_decided"
+        assert (await acting.perform(again.action, YES)).kind == "superseded"
+        assert version_of(mlflow, registered, "3")["aliases"] == ["champion"]
+        # Somebody else came to the same: nothing is left to do.
+        point(mlflow, registered, "2")
+        (again,) = await prepare_unsent(acting, record, None)
+        assert again.action is not None
+        assert (await acting.perform(again.action, YES)).kind == "no_op"
+        assert recorded(acting, one.decision.id).unsent == ()
+
+
+async def test_what_waits_for_its_second_person_is_sent_after_the_approval(
+    config: Path, mlflow: str, registered: str
+) -> None:
+    config.write_text(config.read_text().replace("tier = 2", "tier = 1"))
+    with actor(config) as ana, actor(config, name="ben", account="ben") as ben:
+        one = await written(ana, wish())
+        record = recorded(ana, one.decision.id)
+        with pytest.raises(ActionRefused, match="waits for its second person"):
+            await prepare_unsent(ana, record, None)
+        journal = ben.bench.journal
+        asked = decision_waiting(journal, one.decision.id, time.time())
+        assert asked is not None
+        approve(journal, asked, ben.bench.who, "agreed", time.time())
+        record = recorded(ben, one.decision.id)
+        with pytest.raises(ActionRefused, match="annotate is not waiting"):
+            await prepare_unsent(ben, record, None, ("annotate",))
+        sends = await prepare_unsent(ben, record, None)
+        assert [each.kind for each in await sent(ben, sends)] == ["applied", "applied"]
+        assert version_of(mlflow, registered, "2")["aliases"] == ["champion"]
+        assert [each.by for each in recorded(ana, one.decision.id).sent] == ["ben", "ben"]
+
+
+async def test_what_makes_no_sense_or_is_not_there_is_said_and_not_sent(
+    config: Path, mlflow: str, registered: str
+) -> None:
+    with actor(config) as acting:
+        held = await prepared(acting, wish("HOLD", to_version=""))
+        assert [each.sink for each in held.sends] == ["tags"]
+        (asked,) = (await prepared(acting, wish("HOLD", to_version=""), ("alias",))).sends
+        assert asked.problem.startswith("the alias moves only where the decision names")
+        with pytest.raises(ActionRefused, match="retrain is not declared"):
+            await prepared(acting, wish(), ("retrain",))
+        one = await written(acting, wish(to_version="99"))
+        tags, alias = await sent(acting, one.sends)
+        assert (tags.kind, alias.kind) == ("applied", "rejected")
+        assert "version=99" in alias.sentence
+        acting.mode = "read_only"
+        with pytest.raises(WritesNotAllowed):
+            await sent(acting, one.sends)
+    config.write_text(config.read_text().replace(f'name = "{registered}"', 'name = "frawd"'))
+    with actor(config) as acting:
+        problems = [each.problem for each in (await prepared(acting, wish())).sends]
+        assert all("this is not there" in each for each in problems)
+        unsent = replace(one.decision, sends=())
+        assert unsent.sends == ()

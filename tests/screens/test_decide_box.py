@@ -1,0 +1,226 @@
+"""The box of a decision: which of the eight, what stands against it, and what a yes sends on."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from console.app import MidwatchApp
+from console.engine.handle import Refused
+from console.facts.decision import DECISION_KINDS, KIND_MEANS
+from console.screens.decidebox import DecideBox
+from tests.screens.deciding import deciding_app
+from tests.screens.support import Clock, part, picture, settle
+from tests.support.snapshots import SAMPLE_NOW
+from tests.support.stub_engine import StubEngine
+
+SIZES = [(80, 24), (120, 36), (160, 45)]
+PAST_DEAD_TIME = 0.9
+DAY = 86400.0
+
+
+def shown(app: MidwatchApp) -> str:
+    return "\n".join(picture(app))
+
+
+async def opened(pilot: Pilot[None], *keys: str) -> DecideBox:
+    await settle(pilot)
+    await pilot.press("D", *keys)
+    await pilot.pause()
+    box = pilot.app.screen
+    assert isinstance(box, DecideBox)
+    return box
+
+
+def focus(box: DecideBox) -> str:
+    return box.form.focus_on
+
+
+async def rest(pilot: Pilot[None], box: DecideBox) -> None:
+    """Go on to Cancel, where letters are keys."""
+    while box.form.in_text:
+        await pilot.press("down")
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    await pilot.press(*("space" if letter == " " else letter for letter in text))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_all_eight_are_offered_and_what_is_refused_says_why(size: tuple[int, int]) -> None:
+    app, engine = deciding_app(Clock(), broken=True)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        text = shown(app)
+        for number, kind in enumerate(DECISION_KINDS):
+            assert f"{number + 1}  {kind}" in text
+            assert KIND_MEANS[kind][:30] in text
+        assert "22.0% of input values are missing" in text
+        assert engine.decisions_asked[0][1] == ()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not engine.decisions_written
+        assert "cancelled: nothing was written" in part(app, "#footer")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_evidence_lineage_and_what_follows_are_seen_before_the_yes(
+    size: tuple[int, int],
+) -> None:
+    app, engine = deciding_app(Clock())
+    async with app.run_test(size=size) as pilot:
+        box = await opened(pilot, "2")
+        assert box.form.focus_on == "cancel"
+        text = shown(app)
+        for said in (
+            "Decide about fraud-scorer: HOLD", "burn_page_fast (S1)", "PSI .27",
+            "of 41 signals frozen", "version v41", "approver ?", "not known: when it was trained",
+            "for a second person, from another login", "once approved", "tags", "[ Cancel ]",
+            'press Y = "HOLD fraud-scorer"', "read 0s ago",
+        ):  # fmt: skip
+            assert said in text, said
+        await pilot.press("d")
+        await pilot.pause()
+        assert "trigger" in shown(app)
+        await pilot.press(*["pagedown"] * 20)
+        assert "call" in shown(app)
+        await pilot.press("d", "enter")
+        await pilot.pause()
+        assert not engine.decisions_written
+
+
+async def test_a_second_person_decides_what_is_sent_so_nothing_goes_out_yet() -> None:
+    app, engine = deciding_app(Clock())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, "2", "r")
+        await typed(pilot, "labels are late")
+        await pilot.press("shift+tab")
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("Y")
+        await pilot.pause()
+        (written,) = engine.decisions_written
+        decision = written.decision
+        assert (decision.kind, decision.reason) == ("HOLD", "labels are late")
+        assert decision.review_by == pytest.approx(SAMPLE_NOW + 14 * DAY)
+        assert [each.sink for each in decision.sends] == ["tags"]
+        assert not engine.performed
+        assert f"it waits for: midwatch approve {decision.id}" in part(app, "#footer")
+
+
+async def test_a_yes_is_looked_at_once_more_and_then_written_and_sent_on() -> None:
+    app, engine = deciding_app(Clock())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press(":", *"decide", "space", *"churn-ranker", "space", *"rollback", "enter")
+        await pilot.pause()
+        box = app.screen
+        assert isinstance(box, DecideBox)
+        await pilot.press("Y")
+        assert "too quick" in box.form.hint
+        await pilot.pause(PAST_DEAD_TIME)
+        await pilot.press("Y")
+        assert (focus(box), "say why" in box.form.hint) == ("reason", True)
+        await typed(pilot, "v42 fails on new merchants")
+        await pilot.press("tab")
+        await pilot.press("ctrl+u")
+        await typed(pilot, "someday")
+        await pilot.press("down", "down", "down", "down")
+        assert focus(box) == "to"
+        await typed(pilot, "41")
+        await pilot.press("down")
+        await pilot.pause(PAST_DEAD_TIME)
+        text = shown(app)
+        assert "alias 40 → 41" in text
+        assert "churn-ranker: the alias moves" in text
+        await rest(pilot, box)
+        await pilot.press("Y")
+        assert (focus(box), "someday" in box.form.hint) == ("review", True)
+        await pilot.press("ctrl+u")
+        await typed(pilot, "7d")
+        await rest(pilot, box)
+        await pilot.press("Y")
+        assert (focus(box), "type churn-ranker exactly" in box.form.hint) == ("typed", True)
+        await typed(pilot, "churn-ranker")
+        await pilot.press("enter")
+        await pilot.pause()
+        (written,) = engine.decisions_written
+        assert written.decision.to_version == "41"
+        assert written.decision.review_by == pytest.approx(SAMPLE_NOW + 7 * DAY)
+        sent = [(one.request.verb, confirmation.typed) for one, confirmation in engine.performed]
+        assert sent == [("tags", "tags:churn-ranker"), ("alias", "alias:churn-ranker")]
+        ids = {wish.id for wish, _ in engine.decisions_asked if wish.id}
+        assert ids == {written.decision.id}
+
+
+async def test_sending_can_be_left_out_and_a_refusal_needs_its_reason() -> None:
+    app, engine = deciding_app(Clock(), broken=True)
+    async with app.run_test(size=(120, 36)) as pilot:
+        box = await opened(pilot, "1", "s")
+        await pilot.pause(PAST_DEAD_TIME)
+        assert engine.decisions_asked[-1][1] == ()
+        await pilot.press("r")
+        await typed(pilot, "drift since spring")
+        await pilot.press("up")
+        await pilot.press("Y")
+        assert (focus(box), "go against it" in box.form.hint) == ("despite", True)
+        await typed(pilot, "logs before May are clean")
+        await pilot.press("enter")
+        await pilot.pause()
+        (written,) = engine.decisions_written
+        assert written.decision.despite == "logs before May are clean"
+        assert written.decision.sends == ()
+
+
+async def test_what_was_not_written_is_said_with_its_reason() -> None:
+    app, engine = deciding_app(Clock())
+    engine.answer_write = lambda one: Refused(("ben wrote about it meanwhile",))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await confirmed(pilot, engine)
+        assert "nothing was written: ben wrote about it meanwhile" in part(app, "#footer")
+        assert not engine.performed
+
+
+async def confirmed(pilot: Pilot[None], engine: StubEngine) -> None:
+    await opened(pilot, "2", "r")
+    await typed(pilot, "labels are late")
+    await pilot.press("up")
+    await pilot.pause(PAST_DEAD_TIME)
+    await pilot.press("Y")
+    await pilot.pause()
+    assert engine.decisions_written
+
+
+async def test_numbers_that_change_under_the_box_are_read_again_before_a_yes() -> None:
+    clock = Clock()
+    app, engine = deciding_app(clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        box = await opened(pilot, "2", "r")
+        await typed(pilot, "labels are late")
+        await pilot.press("up")
+        await pilot.pause(PAST_DEAD_TIME)
+        answer = engine.answer_decision
+        engine.answer_decision = lambda wish, sinks: answer(wish, ())
+        await pilot.press("Y")
+        await pilot.pause()
+        assert not engine.decisions_written
+        assert "something is different now" in shown(app)
+        assert box.form.phase == "asking"
+
+
+async def test_a_console_that_may_not_write_opens_no_box() -> None:
+    app, engine = deciding_app(Clock(), writes="never")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("D")
+        await pilot.pause()
+        assert not isinstance(app.screen, DecideBox)
+        assert "read-only" in part(app, "#footer")
+        assert not engine.decisions_asked
+
+
+async def test_without_colour_and_in_ascii_it_says_the_same() -> None:
+    app, _ = deciding_app(Clock(), broken=True, ascii_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        assert all(line.isascii() for line in picture(app))
+        assert "x train anew" in shown(app)
