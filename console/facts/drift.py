@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec import Struct
 
 
-class DriftReference(Struct, frozen=True):
+# Not a Struct: the settings take those for tables of the file; this is read from one of its own.
+@dataclass(frozen=True, slots=True)
+class DriftReference:
     """A frozen distribution that drift is measured against.
 
     ``edges`` are the ascending upper edges of the bins; what lies above the last one belongs to

@@ -46,10 +46,12 @@ def level_choices(now: Listed | None, glyphs: Glyphs) -> tuple[tuple[Choice, ...
         about = _LEVEL_WORDS[name]
         if name == level.label:
             about += "; it is this now"
-        elif level in tuple(Severity)[:4]:
-            about += "; raises it" if number < int(level) else "; lowers it, asks for a reason"
+        elif level.label in _LEVEL_WORDS:
+            raises = Severity[name] < level
+            about += "; raises it" if raises else "; lowers it, asks for a reason"
         choices.append(Choice(str(number), name, f"{mark} {name}", about, role))
-    return tuple(choices), int(level) - 1 if level.label in _LEVEL_WORDS else 0
+    names = list(_LEVEL_WORDS)
+    return tuple(choices), names.index(level.label) if level.label in names else 0
 
 
 def merge_choices(incident: str, snapshot: Snapshot | None, glyphs: Glyphs) -> tuple[Choice, ...]:

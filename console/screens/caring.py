@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from console.facts.care import NOTHING_TO_DECIDE, CareWish
+from console.facts.severity import Severity
 from console.facts.text import visible
 from console.screens.carequestions import (
     VERDICT_CHOICES,
@@ -142,7 +143,7 @@ class CareDesk:
             )
         elif now is not None and wish.level == now.severity.label:
             screen.say(f"{wish.incident} is {wish.level} already", "dim")
-        elif now is not None and int(wish.level[1]) > int(now.severity) and not wish.reason:
+        elif now is not None and Severity[wish.level] > now.severity and not wish.reason:
             self._ask(
                 wish, f"lower to {wish.level}", "why; lowering needs a reason", screen,
                 lambda text: self._do(replace(wish, reason=text), screen),

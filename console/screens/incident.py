@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 VIEWS = ("timeline", "facts", "checks")
 WIDE_FROM = (108, 32)
+ROOMY_FROM_COLUMNS = 150
 SIDE_COLUMNS, WIDE_SIDE_COLUMNS = 42, 58
 HEADER_LINES = 4
 ASK_EVERY_SECONDS = 5.0
@@ -102,11 +104,11 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
     @property
     def check_columns(self) -> int:
         """In how many columns the checklist stands; none on a small screen."""
-        return (3 if self.size.width >= 150 else 2) if self.wide else 0
+        return 2 if self.wide else 0
 
     @property
     def _side_columns(self) -> int:
-        return WIDE_SIDE_COLUMNS if self.check_columns > 2 else SIDE_COLUMNS
+        return WIDE_SIDE_COLUMNS if self.size.width >= ROOMY_FROM_COLUMNS else SIDE_COLUMNS
 
     def _lay_out(self) -> None:
         height = self.size.height
@@ -336,8 +338,9 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         self.post_message(CopyAsked(can_text(self.view), f"CAN of {self.incident}", show=True))
 
     def _export(self) -> None:
-        key = visible(self.incident, 20)
-        self.say(f"midwatch postmortem {key} writes it; run it from a shell")
+        key = quote(self.incident)
+        command = f"midwatch postmortem {key} -o postmortem-{key}.md"
+        self.post_message(CopyAsked(command, "The command that writes the postmortem", show=True))
 
 
 class _Deliver:

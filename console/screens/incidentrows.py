@@ -36,7 +36,7 @@ _MIDDLE = (
 )  # fmt: skip
 _NARROW = (
     Column("s", "S", 2), Column("id", "ID", 8), Column("state", "STATE", 8),
-    Column("age", "AGE", 3, "right"), Column("who", "WHO", 5), Column("check", "CHECK", 6),
+    Column("age", "AGE", 3, "right"), Column("who", "WHO", 5), Column("check", "CHECK", 8),
     Column("alerts", "AL", 3, "right"), Column("about", "ABOUT", 16),
 )  # fmt: skip
 WIDE_FROM, MIDDLE_FROM = 140, 100
@@ -115,7 +115,8 @@ class IncidentRows:
         text, role = check_word(one, self._now)
         text = text.removeprefix("check ")
         if self._narrow:
-            text = text.removeprefix("in ").replace("OVERDUE ", "-").replace("ends in ", "e ")
+            text = text.removeprefix("in ").removeprefix("ends ").replace("OVERDUE", "OVER")
+            text = text.replace("in ", "ends ")
         return Cell(text, role)
 
 

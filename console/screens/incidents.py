@@ -84,7 +84,7 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
         line: RunLine = [Run("INCIDENTS  ", "title")]
         if snapshot is None:
             return [*line, Run("waiting for the first answer", "dim")]
-        everything = listed_incidents(snapshot)
+        everything, shown = listed_incidents(snapshot), len(self._matching(snapshot))
         opened, held, quiet = counts(everything)
         known = not unwell(snapshot.alert_sources)
         doubt = "" if known else "?"
@@ -98,9 +98,9 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
         if any(one.incident is not None and one.incident.flood for one in everything):
             line += [bar, Run("FLOOD: grouped by what models share", "s1")]
         if self.model:
-            line += [bar, Run(f"touching {visible(self.model, 40)}: {self.row_count}", "title")]
+            line += [bar, Run(f"touching {visible(self.model, 40)}: {shown}", "title")]
         if self.wanted:
-            line += [bar, Run(f"/{visible(' '.join(self.wanted), 60)}: {self.row_count}", "title")]
+            line += [bar, Run(f"/{visible(' '.join(self.wanted), 60)}: {shown}", "title")]
         for text in _unwell_words(snapshot, now):
             line += [bar, Run(text, "s2")]
         return fitted(line, self.size.width, glyphs.ellipsis)

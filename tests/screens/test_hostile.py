@@ -9,7 +9,9 @@ from textual.pilot import Pilot
 from console.app import MidwatchApp
 from console.facts.options import ConsoleOptions
 from console.screens.messages import SnapshotArrived
+from console.settings.schema import Settings
 from tests.screens.support import make_app, picture, settle
+from tests.support.incident_nights import hostile_night, hostile_view
 from tests.support.snapshots import big_snapshot, hostile_snapshot, sample_snapshot
 from widgets.cutting import cells_of
 
@@ -40,13 +42,18 @@ async def walk(pilot: Pilot[None], app: MidwatchApp) -> None:
         ("f1",), ("escape",),
         ("enter",), ("tab",), ("tab",), ("tab",), ("pagedown",), ("tab",), ("tab",),
         ("question_mark",), ("pagedown",), ("escape",), ("x",), ("escape",), ("y",), ("escape",),
+        ("i",), ("I",), ("down",), ("enter",), ("tab",), ("tab",), ("pageup",), ("c",), ("escape",),
+        ("X",), ("escape",), ("E",), ("escape",), ("escape",), ("S",), ("escape",), ("escape",),
+        ("escape",), ("r",), ("escape",),
     ):  # fmt: skip
         await pilot.press(*keys)
         await pilot.pause()
         assert app.is_running
         assert_harmless(app)
         seen.add(type(app.screen).__name__)
-    assert seen == {"FleetScreen", "ModelScreen", "Textbox"}
+    assert seen == {
+        "FleetScreen", "ModelScreen", "Textbox", "IncidentsScreen", "IncidentScreen", "ChoiceBox",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -56,9 +63,15 @@ async def walk(pilot: Pilot[None], app: MidwatchApp) -> None:
 async def test_hostile_text_on_every_screen(
     size: tuple[int, int], ascii_only: bool, rows_walked: int
 ) -> None:
-    app, engine = make_app(hostile_snapshot(), options=ConsoleOptions(ascii=ascii_only))
+    app, engine = make_app(
+        hostile_night(),
+        settings=Settings(environment="prod", writes="open"),
+        options=ConsoleOptions(ascii=ascii_only),
+    )
+    engine.answer_view = lambda key: hostile_view()
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
+        app.session.take_mode()
         rows = app.screen_stack[0].query_one("#table").rows  # type: ignore[attr-defined]
         for _ in range(len(rows)):
             assert_harmless(app)

@@ -1,0 +1,303 @@
+"""One incident whole: timeline, facts and checks, at three sizes, fresh or said not to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from textual.pilot import Pilot
+
+from console.app import MidwatchApp
+from console.engine.handle import Refused
+from console.facts.action import Measure
+from console.facts.incident_view import IncidentClock, IncidentImpact, IncidentView, TimelineEvent
+from console.facts.options import ConsoleOptions
+from console.screens.incident import IncidentScreen
+from console.screens.incidentblocks import can_lines, clock_lines, impact_lines, took_text
+from console.screens.messages import SnapshotArrived
+from console.screens.timelinelines import timeline_lines
+from tests.screens.support import Clock, make_app, part, picture, settle
+from tests.support.incident_nights import LATE, hostile_night, hostile_view, incident_night
+from tests.support.incident_views import SAMPLE_INCIDENT, sample_incident_view
+from tests.support.snapshots import SAMPLE_NOW
+from tests.support.stub_engine import StubEngine
+from themes.glyphs import glyphs
+from widgets.cutting import cells_of
+from widgets.textbox import Textbox
+
+SIZES = [(80, 24), (120, 36), (160, 45)]
+PARTS = ("CAN", "IMPACT", "PEOPLE", "CLOCK", "IN FORCE BECAUSE OF THIS INCIDENT", "CLOSE CHECKLIST")
+
+
+async def shown(pilot: Pilot[None], key: str = SAMPLE_INCIDENT) -> IncidentScreen:
+    app = pilot.app
+    assert isinstance(app, MidwatchApp)
+    await settle(pilot)
+    await pilot.press("colon", *f"incident {key}", "enter")
+    await pilot.pause()
+    screen = app.screen
+    assert isinstance(screen, IncidentScreen)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_everything_has_its_place(size: tuple[int, int]) -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot)
+        lines = picture(app)
+        assert len(lines) == size[1]
+        assert all(cells_of(line) == size[0] for line in lines)
+        assert lines[1].startswith("4b1c9e07 ■1  mitigated  feature-store-eu")
+        assert "held by ana 37m  check in 15m" in lines[1]
+        assert "WHAT   burn 69x over 1h" in lines[2]
+        text = "\n".join(lines)
+        assert "TIMELINE (UTC, newest last)" in text
+        assert "02:11:10 action   ana fallback fraud-scorer to fraud-small" in text
+        assert "before   primary (L0), 414 requests a minute → fraud-small (L2)" in text
+        assert "effect   applied, read back after 38s" in text
+        assert "SAY    02:37:13Z fraud-scorer: bad requests end" in text
+        if size == (80, 24):
+            assert "CAN    fraud-scorer and churn-ranker fail" in text
+            assert "NEEDS  Watch until 03:47" in text
+        else:
+            assert all(f"── {name} ──" in text for name in PARTS)
+            assert "TTD 1m30  TTA 5m25  TTM 33m  TTR open" in text
+            assert "excess ? fraud-scorer has no cost metric" in text
+            assert "[ ] overrides ended · fraud-scorer fb fraud-small, 24 min" in text
+            assert "fraud-scorer fb fraud-small   ana   ends 23m → restore" in text
+
+
+async def test_a_small_screen_has_the_rest_behind_tab() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("tab")
+        facts = part(app, "#text")
+        assert all(f"── {name} ──" in facts for name in PARTS[:4])
+        assert "Bad requests ended at 03:17; fraud-scorer is served by" in facts
+        await pilot.press("tab")
+        checks = part(app, "#text")
+        assert all(f"── {name} ──" in checks for name in PARTS[4:])
+        assert "[?] retraining decided · no decision names this incident" in checks
+        await pilot.press("tab")
+        assert "TIMELINE" in part(app, "#text")
+        await pilot.press("shift+tab")
+        assert "CLOSE CHECKLIST" in part(app, "#text")
+        await pilot.press("colon", *"view nothing", "enter")
+        assert "views are timeline, facts, checks" in part(app, "#footer")
+
+
+def long_view(count: int, now: float = SAMPLE_NOW) -> IncidentView:
+    events = tuple(
+        TimelineEvent(now - 600.0 + number, "note", f"event {number}", "ana")
+        for number in range(count)
+    )
+    return replace(sample_incident_view(now), events=events)
+
+
+async def test_the_timeline_follows_its_end_unless_somebody_reads_further_up() -> None:
+    clock = Clock()
+    app, engine = make_app(incident_night(), clock=clock)
+    engine.answer_view = lambda key: long_view(60)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await shown(pilot)
+        assert "event 59" in part(app, "#text")
+        await pilot.press("pageup")
+        assert "event 59" not in part(app, "#text")
+        assert "lines below, End" in part(app, "#text")
+        seen = part(app, "#text").splitlines()[1]
+        engine.answer_view = lambda key: long_view(62)
+        clock.now += 6.0
+        engine.tell(incident_night())
+        await pilot.pause()
+        assert part(app, "#text").splitlines()[1] == seen  # what is read stays where it is
+        assert "event 61" not in part(app, "#text")
+        await pilot.press("end")
+        assert "event 61" in part(app, "#text")
+        assert screen.following
+        engine.answer_view = lambda key: long_view(63)
+        clock.now += 6.0
+        engine.tell(incident_night())
+        await pilot.pause()
+        assert "event 62" in part(app, "#text")
+        await pilot.press("home")
+        assert "event 0" in part(app, "#text")
+
+
+class SlowEngine(StubEngine):
+    """Answers only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(incident_night())
+        self.delivers: list[Callable[[IncidentView | Refused], None]] = []
+
+    def request_incident_view(
+        self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
+    ) -> None:
+        self.views_asked.append(incident_id)
+        self.delivers.append(deliver)
+
+
+async def test_it_is_asked_for_again_every_5_s_and_never_while_it_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, engine = Clock(), SlowEngine()
+    app, _ = make_app(clock=clock)
+    monkeypatch.setattr(app, "_make_engine", lambda: engine)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+
+        async def tick(seconds: float) -> int:
+            clock.now += seconds
+            app.post_message(SnapshotArrived(incident_night()))
+            await pilot.pause()
+            return len(engine.views_asked)
+
+        assert "gathering what happened" in part(app, "#text")
+        assert await tick(6.0) == 1
+        assert await tick(6.0) == 1
+        engine.delivers[0](sample_incident_view(SAMPLE_NOW))
+        await pilot.pause()
+        assert "FeatureStoreTimeouts begins" in part(app, "#text")
+        assert await tick(0.0) == 2
+        engine.delivers[1](sample_incident_view(SAMPLE_NOW))
+        await pilot.pause()
+        assert await tick(3.0) == 2
+        assert await tick(3.0) == 3
+        assert await tick(31.0) == 4  # an answer that never came is not waited for for ever
+
+
+async def test_what_is_old_or_refused_is_marked_and_the_last_of_it_stays() -> None:
+    clock = Clock()
+    app, engine = make_app(incident_night(), clock=clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await shown(pilot)
+        assert "as of" not in part(app, "#text")
+        engine.answer_view = lambda key: Refused((f"no incident {key} is known now",))
+        clock.now += 40.0
+        engine.tell(incident_night())
+        await pilot.pause()
+        assert "as of 40s ago" in part(app, "#text").splitlines()[0]
+        assert "FeatureStoreTimeouts begins" in part(app, "#text")
+        screen.show_incident(LATE)
+        await pilot.pause()
+        assert f"no incident {LATE} is known now" in part(app, "#text")
+        assert part(app, "#header").splitlines()[1].startswith(f"{LATE} ◆3  firing  kyc-vision")
+
+
+async def test_an_incident_nobody_knows_is_said_to_be_so() -> None:
+    app, engine = make_app(incident_night())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("colon", *"incident nosuch", "enter")
+        assert "there is no incident nosuch; :incidents lists them" in part(app, "#footer")
+        engine.answer_view = lambda key: Refused(("gone",))
+        await shown(pilot, LATE)
+        engine.tell(replace(incident_night(), incidents=(), care={}))
+        await pilot.pause()
+        assert f"{LATE} is not known now" in part(app, "#header")
+        await pilot.press("a")
+        assert "read-only" in part(app, "#footer")
+
+
+async def test_can_is_shown_and_copied() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+        await pilot.press("c")
+        await pilot.pause()
+        assert isinstance(app.screen, Textbox)
+        text = "\n".join(picture(app))
+        assert "CAN of 4b1c9e07" in text
+        assert "Condition: fraud-scorer and churn-ranker fail" in text
+        assert "Needs: Watch until 03:47" in text
+
+
+async def test_enter_opens_the_model_and_x_names_the_command() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+        await pilot.press("x")
+        await pilot.pause()
+        said = f"midwatch postmortem {SAMPLE_INCIDENT} -o postmortem-{SAMPLE_INCIDENT}.md"
+        assert said in "\n".join(picture(app))
+        await pilot.press("escape", "enter")
+        await pilot.pause()
+        assert type(app.screen).__name__ == "ModelScreen"
+        assert "churn-ranker" in part(app, "#header")
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 36), (160, 45)])
+@pytest.mark.parametrize("options", [ConsoleOptions(ascii=True), ConsoleOptions(colour=False)])
+async def test_hostile_text_obeys_nobody(size: tuple[int, int], options: ConsoleOptions) -> None:
+    app, engine = make_app(hostile_night(), options=options)
+    engine.answer_view = lambda key: hostile_view()
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot, "00000001")
+        for keys in (("tab",), ("tab",), ("home",), ("end",), ("c",), ("escape",)):
+            lines = picture(app)
+            assert all(cells_of(line) == size[0] for line in lines)
+            assert all("\x1b" not in line and "\u202e" not in line for line in lines)
+            await pilot.press(*keys)
+            await pilot.pause()
+        assert app.is_running
+
+
+async def test_ascii_is_ascii() -> None:
+    app, _ = make_app(incident_night(), options=ConsoleOptions(ascii=True))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+        assert "\n".join(picture(app)).isascii()
+        await pilot.press("escape", "I")
+        await pilot.pause()
+        assert "\n".join(picture(app)).isascii()
+
+
+async def test_too_small_says_so_and_growing_helps() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(50, 10)) as pilot:
+        await shown(pilot)
+        assert "60x16 is the least" in part(app, "#header")
+        await pilot.resize_terminal(60, 16)
+        await pilot.pause()
+        assert "TIMELINE" in "\n".join(picture(app))
+
+
+def plain(lines: list[list[tuple[str, str]]]) -> list[str]:
+    return ["".join(text for text, _ in line).rstrip() for line in lines]
+
+
+def test_a_long_text_is_wrapped_under_itself_and_days_are_told_apart() -> None:
+    events = (
+        TimelineEvent(SAMPLE_NOW - 90_000.0, "change", "word " * 30, "li", "#7"),
+        TimelineEvent(SAMPLE_NOW, "state", "resolved"),
+    )
+    lines = plain(timeline_lines(events, 60, glyphs(False)))  # type: ignore[arg-type]
+    assert lines[0].endswith("UTC")
+    assert lines[1][9:].startswith("change   li word")
+    assert lines[2].startswith(" " * 18 + "word")
+    assert sum(line.startswith("── ") for line in lines) == 2
+    assert all(len(line) <= 60 for line in lines)
+
+
+def test_what_nobody_measures_is_no_zero() -> None:
+    impact = IncidentImpact(SAMPLE_NOW, refused=Measure(0.0, "requests"))
+    lines = plain(impact_lines(impact, 60, glyphs(False)))  # type: ignore[arg-type]
+    assert lines[0].startswith("refused 0")
+    assert "failed ?" in lines[0]
+    assert lines[3] == "excess ? not measured"
+
+
+def test_the_clock_counts_from_the_impact() -> None:
+    assert plain(clock_lines(IncidentClock(), 40)) == ["no impact is known to have begun"]  # type: ignore[arg-type]
+    clock = IncidentClock(impact_at=0.0, detected_at=85.0, acked_at=160.0, mitigated_at=4000.0)
+    assert plain(clock_lines(clock, 60)) == ["TTD 1m25  TTA 2m40  TTM 1h06  TTR open"]  # type: ignore[arg-type]
+    assert [took_text(seconds) for seconds in (45.0, 605.0)] == ["45s", "10m"]
+
+
+def test_can_gives_each_part_a_line_however_short_the_room() -> None:
+    lines = plain(can_lines(sample_incident_view(SAMPLE_NOW), 40, 3))  # type: ignore[arg-type]
+    assert [line.split()[0] for line in lines] == ["Condition", "Actions", "Needs"]
+    assert all(line.endswith("…") and len(line) <= 40 for line in lines)
