@@ -19,13 +19,21 @@ def _possible(verb: str) -> Callable[[ActionContext], str | None]:
     def reason(context: ActionContext) -> str | None:
         if context.unwritable:
             return context.unwritable
-        if context.argument.startswith("dep:"):
+        if _names_another(verb, context):
             return None
         if not context.row_count:
             return "there is no model to act on yet"
         return None if context.marked_count else context.unable.get(verb)
 
     return reason
+
+
+def _names_another(verb: str, context: ActionContext) -> bool:
+    """Tell whether what was typed names its target, so that the row's own state is not asked."""
+    words = context.argument.split()
+    if not words or words[0].startswith("--") or words[0] == context.model:
+        return False
+    return verb != "threshold" or len(words) > 1  # a threshold alone is one for the row
 
 
 def _needs_a_model(context: ActionContext) -> str | None:

@@ -81,7 +81,8 @@ async def test_an_answer_that_never_comes_is_settled_by_reading_back(
     service: World, config: Path
 ) -> None:
     service.hang_seconds = 1.5
-    with actor(config) as acting:
+    text = config.read_text().replace("read = 3.0, total = 4.0", "read = 0.6, total = 1.0")
+    with actor(write_config(config.parent / "short.toml", text)) as acting:
         _, outcome = await do(acting, trip())
         assert outcome.kind == "applied"
         assert len(service.changes) == 1, "sent once, whatever the answer"

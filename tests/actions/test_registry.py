@@ -98,6 +98,13 @@ def test_why_a_write_cannot_be_asked_for() -> None:
     assert refusal(trip, "armed", here) == "nothing declared can trip it"
     assert refusal(trip, "armed", replace(here, marked_count=2)) is None
     assert refusal(trip, "armed", replace(here, argument="dep:feature-store-eu")) is None
+    here = replace(here, model="price-opt", unable={**here.unable, "threshold": "no threshold"})
+    assert refusal(trip, "armed", replace(here, argument="fraud-scorer --ttl 1h")) is None
+    for argument in ("price-opt", "--reason why"):
+        assert refusal(trip, "armed", replace(here, argument=argument)) is not None
+    threshold = BY_ID["act.threshold"]
+    assert refusal(threshold, "armed", replace(here, argument="0.7")) == "no threshold"
+    assert refusal(threshold, "armed", replace(here, argument="fraud-scorer 0.7")) is None
     assert refusal(trip, "armed", ActionContext()) == "there is no model to act on yet"
     assert refusal(undo, "armed", ActionContext(unwritable="starting")) == "starting"
     assert refusal(undo, "armed", ActionContext()) is None

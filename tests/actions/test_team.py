@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -15,8 +16,11 @@ from console.actions.confirming import approval_of, approve, ask_approval, waiti
 from console.actions.keeper import Keeper
 from console.actions.many import ask_for
 from console.actions.refusal import ActionRefused, NotConfirmed
+from console.engine.acting import Acting
 from console.facts.action import ActionRequest, Confirmation, Together
 from console.journal import Question
+from console.settings.load import Flags, load
+from console.settings.secrets import SecretResolver
 from tests.actions.support import YES, actor, trip, write_config
 from tests.actions.world import World, config_toml, world
 from tests.journal.postgres_server import PostgresServer, postgres_server
@@ -139,6 +143,33 @@ async def test_a_second_person_confirms_a_whole_set_at_once_and_no_other(
         with pytest.raises(ActionRefused, match="has gone ahead already"):
             waiting(ben.bench.journal, together.op_id, now)
         assert journal.verify().ok
+
+
+async def test_the_console_asks_for_a_set_and_goes_ahead_with_all_of_it(
+    service: World, config: Path
+) -> None:
+    service.states["features"] = "CLOSED"
+    loaded = load(Flags(config=config, write=True), {"HOME": str(config.parent)})
+    acting = Acting(loaded, SecretResolver([], os.environ), os.environ)
+    try:
+        await acting.start()
+        shared = ActionRequest("trip", "dep:features", "it times out for everybody")
+        both = [await acting.prepare(one, None, 2) for one in (RESET, shared)]
+        waits = asyncio.create_task(acting.second_person(both))
+        with actor(config, name="ben", account="ben") as ben:
+            while not (found := ben.bench.journal.entries(Question(kinds=("approval",)))):
+                await asyncio.sleep(0.05)
+            now = ben.bench.clock()
+            asked = waiting(ben.bench.journal, both[0].op_id, now)
+            assert asked == found[0]
+            approve(ben.bench.journal, asked, ben.bench.who, "seen both", now)
+        by = await asyncio.wait_for(waits, 10.0)
+        assert by == "ben"
+        given = Confirmation(yes=True, by_yes=True, approved_by=by, together=Together.of(both))
+        done = await asyncio.gather(*(acting.perform(one, given, lambda *_: None) for one in both))
+        assert [each.kind for each in done] == ["applied", "applied"]
+    finally:
+        await acting.close()
 
 
 async def test_of_a_set_each_has_an_outcome_of_its_own(

@@ -117,7 +117,7 @@ _CONTROL = """
 driver = "http"
 kind = "{kind}"
 targets = [{targets}]
-timeouts = {{ connect = 1.0, read = 0.6, total = 1.0 }}
+timeouts = {{ connect = 2.0, read = 3.0, total = 4.0 }}
 {auth}
 [controls.{name}.read]
 path = "/state/{state}"

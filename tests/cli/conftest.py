@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,27 @@ def run(tmp_path: Path) -> Run:
     return command
 
 
-@pytest.fixture(scope="session")
-def fleet() -> Iterator[DemoFleet]:
-    made = DemoFleet(scenario="calm", seed=5)
+@contextmanager
+def calm_fleet(seed: int) -> Iterator[DemoFleet]:
+    made = DemoFleet(scenario="calm", seed=seed)
     made.start()
     try:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[DemoFleet]:
+    with calm_fleet(seed=5) as made:
+        yield made
+
+
+@pytest.fixture
+def own_fleet() -> Iterator[DemoFleet]:
+    """A fleet that a test may change."""
+    with calm_fleet(seed=3) as made:
+        yield made
 
 
 @pytest.fixture

@@ -146,6 +146,30 @@ def test_shift_end_is_the_next_of_the_configured_times(
     assert "or shift-end" in wrong.err
 
 
+def test_two_commands_at_once_send_once(service: World, acting: tuple[str, str]) -> None:
+    service.hang_seconds = 0.3
+    words = [sys.executable, "-m", "console", "trip", "fraud-scorer", *WHY, "--yes", "--instant"]
+    both = [
+        subprocess.Popen(
+            [*words, *acting],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        said = [each.communicate(timeout=60) for each in both]
+        codes = sorted(each.returncode for each in both)
+        # Of the second: already so (0), changed meanwhile (6), or somebody is acting on it (7).
+        assert codes in ([0, 0], [0, 6], [0, 7]), said
+        assert len(service.changes) == 1, said
+    finally:
+        for each in both:
+            each.kill()
+
+
 def test_a_terminal_without_arrows_is_no_obstacle(run: Run, acting: tuple[str, str]) -> None:
     plain = {"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
     done = run("trip", "fraud-scorer", *WHY, "--yes", *acting, **plain)

@@ -14,25 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.demo.fleet import DemoFleet
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from console.demo.fleet import DemoFleet
     from tests.cli.conftest import Run
 
 WHY = ("--reason", "shown in a test")
-
-
-@pytest.fixture
-def own_fleet() -> Iterator[DemoFleet]:
-    made = DemoFleet(scenario="calm", seed=3)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture
