@@ -181,6 +181,8 @@ class Board:
             method=query.method,
             stale=stale,
         )
+        if answer.withheld or answer.history_seconds is not None:
+            _withhold(builder, rows_of, query, answer)
         return rows
 
     def _own(
@@ -223,6 +225,27 @@ def _told(query: Query, labels: tuple[str, ...]) -> tuple[str, ...]:
     if profile is None:
         return labels
     return tuple(profile.value_of(label) or "" for label in labels)
+
+
+def _withhold(
+    builder: ColumnBuilder, rows_of: Mapping[str, tuple[int, ...]], query: Query, answer: Answer
+) -> None:
+    """Say of the rows that an answer leaves out on purpose how short their history is."""
+
+    def put(rows: Indices, seconds: float) -> None:
+        builder.withhold(
+            rows,
+            seconds,
+            at=answer.at,
+            window_seconds=query.window_seconds,
+            method=query.method,
+        )
+
+    if answer.history_seconds is not None:
+        put(rows_asked(rows_of, query), answer.history_seconds)
+    for value, seconds in answer.withheld.items():
+        if query.models is None or value in query.models:
+            put(np.array(rows_of.get(value, ()), dtype=np.intp), seconds)
 
 
 def _says_the_same(before: Answer, answer: Answer) -> bool:

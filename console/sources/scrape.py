@@ -13,10 +13,12 @@ from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.signals.evaluate import Memory, evaluate
 from console.signals.expressions import Increase, duration
 from console.signals.matchers import Matcher, conditions
+from console.signals.units import format_age
 from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
+from console.sources.past import COVERED_SHARE, SHORT_WINDOW_SECONDS
 from console.sources.protocol import Discovery, SourceDown
 from console.sources.samples import Samples
-from console.sources.store import FINE_SECONDS, LONG_STEP_SECONDS
+from console.sources.store import LONG_STEP_SECONDS
 from console.sources.target import Target
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
     from console.signals.profile import Profile
     from console.sources.store import HistoryBlock
     from console.sources.target import Fetcher
-
-COVERED_SHARE = 0.9
-"""A long window is answered when the history covers at least this share of it."""
 
 COARSE_WINDOW_SECONDS = 4 * LONG_STEP_SECONDS
 """A chart's rate over samples five minutes apart looks at so much of them."""
@@ -272,7 +271,9 @@ class ScrapeSource:
         if not self._withheld:
             return ()
         covered, window = min(self._withheld)
-        return (f"history {_span(covered)}: no data for windows of {duration(window)} and longer",)
+        return (
+            f"history {format_age(covered)}: no data for windows of {duration(window)} and longer",
+        )
 
     def _down_sentence(self) -> str:
         failing = [target for target in self._targets if target.error is not None]
@@ -293,7 +294,14 @@ class ScrapeSource:
         fitted, info = self._fitted(query, now)
         infos = () if info is None else (info,)
         if fitted is None:
-            return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
+            return Answer(
+                query.id,
+                self._same_keys(query, ()),
+                np.empty(0),
+                now,
+                infos=infos,
+                history_seconds=self._covered_seconds(query, now),
+            )
         answer = evaluate(fitted, self._samples, now, self._memory)
         return replace(
             answer,
@@ -317,8 +325,8 @@ class ScrapeSource:
         covered, window = self._covered_seconds(query, at), query.window_seconds
         if window is None or covered is None or covered >= COVERED_SHARE * window:
             return query, None
-        info = f"history {_span(covered)}, the window is {duration(window)}"
-        if window > FINE_SECONDS:
+        info = f"history {format_age(covered)}, the window is {duration(window)}"
+        if window > SHORT_WINDOW_SECONDS:
             self._withheld.append((covered, window))
             return None, info
         if covered <= 0 or (query.expression is not None and _counts(query.expression)):
@@ -366,15 +374,7 @@ def _whole_milliseconds(at: float) -> float:
     return round(at, 3)
 
 
-def _span(seconds: float) -> str:
-    """Return a span in its largest whole unit, rounded down."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{max(0, int(seconds))}s"
-
-
 def _since(answered_at: float, now: float) -> str:
     if not math.isfinite(answered_at):
         return ""
-    return f" (last answer {_span(now - answered_at)} ago)"
+    return f" (last answer {format_age(now - answered_at)} ago)"
