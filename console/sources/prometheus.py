@@ -148,7 +148,7 @@ class PrometheusSource:
         count = int((end - start) / step + _ROUNDING_SECONDS) + 1
         times = np.asarray(start + step * np.arange(count), dtype=np.float64)
         fields = {
-            "query": narrowed(query, series_value),
+            "query": narrowed(query, series_value, step),
             "start": _seconds(start),
             "end": _seconds(end),
             "step": _seconds(step),

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-def narrowed(query: Query, series_value: str) -> str:
-    """Return the query for one model; an operator's own text stays as it is."""
+def narrowed(query: Query, series_value: str, step_seconds: float) -> str:
+    """Return the query for one model in such steps; an operator's own text stays as it is."""
     if query.expression is None:
         return query.promql
     one = Matcher(query.by[0], "=", series_value)
     try:
-        return query.expression.promql(replace(query, matchers=(*query.matchers, one)).scope())
+        asked = replace(query.over_steps(step_seconds), matchers=(*query.matchers, one))
+        return query.expression.promql(asked.scope())
     except ExpressionError:
         return query.promql
 
