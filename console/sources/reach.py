@@ -39,7 +39,7 @@ NARROW_SECONDS, NARROW_SHARE = 60.0, 0.05
 LOOK_FURTHER = 2.0
 """Who is absent at the far end of the longest window is looked for so much further back."""
 
-MOST_HALVINGS = 6
+MOST_HALVINGS = 8
 MOST_BRACKETS = 8
 NOTED_SECONDS = 150.0
 """What was withheld is told for so long: some questions are asked once a minute only."""
@@ -193,28 +193,27 @@ class Reach:
             named = await self._present(family, fresh, now, now)
             begins.update((value, Begin(-math.inf)) for value in fresh - named)
         begins.update((value, Begin(now)) for value in values - begins.keys())
-        longest = max(spans)
-        for span in sorted(spans, reverse=True):
-            undecided = {v for v in values if begins[v].covers(now - span, now) is None}
-            await self._look(family, undecided, now - span, now)
-            if span == longest:
-                # Who was not there may have been away just then: a gap is no beginning.
-                missed = {v for v in undecided if not begins[v].covers(now - span, now)}
-                await self._look(family, missed, now - LOOK_FURTHER * span, now)
+        longest, *shorter = sorted(spans, reverse=True)
+        await self._look(family, _undecided(begins, values, now - longest, now), longest, now)
+        # Who was not there may have been away just then: a gap is no beginning.
+        missed = {v for v in values if not begins[v].covers(now - longest, now)}
+        await self._look(family, _unsure(begins, missed, now), LOOK_FURTHER * longest, now)
         await self._narrow(family, values, now)
+        for span in shorter:
+            await self._look(family, _undecided(begins, values, now - span, now), span, now)
         return begins
 
     async def _present(self, family: Family, values: set[str], at: float, now: float) -> set[str]:
         series = await self._ask(family.promql(now - at, values), now)
         return {labels.get(family.label, "") for labels in series}
 
-    async def _look(self, family: Family, values: set[str], at: float, now: float) -> None:
-        """Ask which of these models had samples at one moment."""
+    async def _look(self, family: Family, values: set[str], span: float, now: float) -> None:
+        """Ask which of these models had samples ``span`` seconds ago."""
         if values:
-            present = await self._present(family, values, at, now)
+            present = await self._present(family, values, now - span, now)
             begins = self._begins[family]
             for value in values:
-                begins[value] = begins[value].seen(at, present=value in present)
+                begins[value] = begins[value].seen(now - span, present=value in present)
 
     async def _narrow(self, family: Family, values: Iterable[str], now: float) -> None:
         """Halve the time in which models began, all that share one together."""
@@ -229,7 +228,7 @@ class Reach:
             if not wide:
                 return
             for begin in sorted(wide, key=lambda each: -len(brackets[each]))[:MOST_BRACKETS]:
-                await self._look(family, brackets[begin], _middle(begin, now), now)
+                await self._look(family, brackets[begin], _halved(begin, now), now)
 
     def _judged(
         self,
@@ -266,10 +265,20 @@ def _not_known(answer: Answer, failure: str) -> Answer:
     return replace(answer, keys=(), values=np.empty(0), error=sentence)
 
 
-def _middle(begin: Begin, now: float) -> float:
-    """Return the moment in a bracket at which the history's length is halved in proportion."""
+def _undecided(
+    begins: Mapping[str, Begin], values: Iterable[str], moment: float, now: float
+) -> set[str]:
+    return {value for value in values if begins[value].covers(moment, now) is None}
+
+
+def _unsure(begins: Mapping[str, Begin], values: Iterable[str], now: float) -> set[str]:
+    return {value for value in values if not begins[value].is_narrow(now)}
+
+
+def _halved(begin: Begin, now: float) -> float:
+    """Return the span that halves, in proportion, the time in which a model began."""
     shortest = max(now - begin.present_at, NARROW_SECONDS / 2)
-    return now - math.sqrt(shortest * (now - begin.absent_at))
+    return math.sqrt(shortest * (now - begin.absent_at))
 
 
 def _info(query: Query, short: Mapping[str, float], kept: Sequence[int]) -> str:

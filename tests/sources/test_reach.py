@@ -125,7 +125,7 @@ async def test_a_new_model_on_an_old_server_is_told_apart_from_the_others(
     assert set(first(answers["error_ratio@30m"])) == everybody
     for window in WINDOWS[2:]:
         assert set(first(answers[f"error_ratio@{window}"])) == everybody - {"new"}, window
-        assert 39 * MINUTE <= answers[f"error_ratio@{window}"].withheld["new"] <= 40 * MINUTE
+        assert 0.95 * 40 * MINUTE <= answers[f"error_ratio@{window}"].withheld["new"] <= 40 * MINUTE
     # Cost is its own series, which began later than the requests of the same model.
     assert set(first(answers["cost_increase@1h"])) == everybody - {"new"}
     assert set(first(answers["cost_increase@6h"])) == {"old", "was-away"}
