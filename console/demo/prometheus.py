@@ -20,17 +20,18 @@ from console.demo.fleet import DemoError, DemoFleet
 from console.demo.history import HistoryBlock
 from console.demo.http import LOOPBACK
 from console.demo.layout import Floats, Labels, series_text
-from console.demo.timeline import COARSE_SECONDS, DAYS, MIDDLE_SPAN_SECONDS
+from console.demo.timeline import DAYS
 
 SCRAPE_SECONDS = 5
-BACKFILL_COARSE_SECONDS = 900.0
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 IMPORT_SECONDS = 120.0
-# promtool mostly waits for the disk: three at once take 8 s where one after another takes 20.
-IMPORTS_AT_ONCE = 3
+IMPORTS_AT_ONCE = 2
+# Its own blocks of two hours would be 360 for a month, at a tenth of a second each. It reads its
+# whole input once a block, so the input is cut where the blocks are.
+LONGEST_BLOCK_HOURS = 162
+_BLOCK = LONGEST_BLOCK_HOURS * 3600.0
 _DAY = 86400.0
-_BLOCK = 7200.0
 _log = logging.getLogger(__name__)
 
 
@@ -60,8 +61,7 @@ class RealPrometheus:
     def start(self) -> None:
         """Import the history, start the server and wait until it is ready.
 
-        Raises ``DemoError`` with the last words of the program that failed. The weeks before are
-        imported at 15 min steps instead of 5, which keeps the import to a few seconds.
+        Raises ``DemoError`` with the last words of the program that failed.
         """
         if self._process is not None:
             raise DemoError("this Prometheus is already running; stop it first")
@@ -116,7 +116,10 @@ class RealPrometheus:
             imports.shutdown()
 
     def _import(self, source: Path, data: Path) -> None:
-        command = [self._programs["promtool"], "tsdb", "create-blocks-from", "openmetrics", "-q"]
+        command = [
+            *(self._programs["promtool"], "tsdb", "create-blocks-from", "openmetrics", "-q"),
+            f"--max-block-duration={LONGEST_BLOCK_HOURS}h",
+        ]
         with subprocess.Popen(
             [*command, str(source), str(data)],
             stdin=subprocess.DEVNULL,
@@ -214,21 +217,17 @@ def scrape_config(targets: Sequence[str]) -> str:
 def openmetrics_parts(
     blocks: Sequence[HistoryBlock], span_seconds: float = DAYS * _DAY
 ) -> Iterator[str]:
-    """Yield the history as OpenMetrics text with timestamps: by UTC day, then by two hours.
+    """Yield the history as OpenMetrics text with timestamps, a block of the database each.
 
-    promtool reads its whole input once for every two hours in it, so the dense end goes in two-hour
-    parts and the sparse weeks by the day. Where tiers overlap the finer one wins.
+    Where tiers overlap the finer one wins.
     """
     tracks = _tracks(blocks)
     last = float(blocks[-1].times[-1])
     first = max(float(blocks[0].times[0]), last - span_seconds)
-    dense = last - MIDDLE_SPAN_SECONDS
-    begin = first - first % _BLOCK
-    while begin <= last:
-        day_ends = begin - begin % _DAY + _DAY
-        end = day_ends if day_ends < dense else begin + _BLOCK
-        yield "".join(_lines(tracks, begin, end)) + "# EOF\n"
-        begin = end
+    for begin in np.arange(first - first % _BLOCK, last + 1.0, _BLOCK).tolist():
+        text = "".join(_lines(tracks, max(begin, first), begin + _BLOCK))
+        if text:
+            yield f"{text}# EOF\n"
 
 
 _Track = tuple[str, Floats, Floats]
@@ -240,9 +239,6 @@ def _tracks(blocks: Sequence[HistoryBlock]) -> list[_Track]:
     for place, block in enumerate(blocks):
         finer = blocks[place + 1].times[0] if place + 1 < len(blocks) else np.inf
         keep = block.times < finer - 0.5
-        if block.step_seconds == COARSE_SECONDS:
-            age = block.times[-1] - block.times
-            keep &= np.rint(age) % BACKFILL_COARSE_SECONDS == 0
         for series, values in zip(block.series, block.values, strict=True):
             pieces.setdefault(series, []).append((block.times[keep], values[keep]))
     return [

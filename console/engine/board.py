@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEPENDENCY_LABEL = "dependency"
 KEPT_FACTS_SECONDS = 15.0
 _RATE_WINDOW_SECONDS = 300.0
+_RATES = frozenset(name for name, fact in SIGNALS.items() if fact.unit == "1/s")
+_REQUESTS = "requests_count@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,8 @@ class Board:
             method=query.method,
             stale=stale,
         )
+        if answer.withheld or answer.history_seconds is not None:
+            _withhold(builder, rows_of, query, answer)
         return rows
 
     def _own(
@@ -225,6 +229,27 @@ def _told(query: Query, labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(profile.value_of(label) or "" for label in labels)
 
 
+def _withhold(
+    builder: ColumnBuilder, rows_of: Mapping[str, tuple[int, ...]], query: Query, answer: Answer
+) -> None:
+    """Say of the rows that an answer leaves out on purpose how short their history is."""
+
+    def put(rows: Indices, seconds: float) -> None:
+        builder.withhold(
+            rows,
+            seconds,
+            at=answer.at,
+            window_seconds=query.window_seconds,
+            method=query.method,
+        )
+
+    if answer.history_seconds is not None:
+        put(rows_asked(rows_of, query), answer.history_seconds)
+    for value, seconds in answer.withheld.items():
+        if query.models is None or value in query.models:
+            put(np.array(rows_of.get(value, ()), dtype=np.intp), seconds)
+
+
 def _says_the_same(before: Answer, answer: Answer) -> bool:
     """Tell whether facts made of ``before`` still speak for ``answer``.
 
@@ -256,14 +281,18 @@ def _count(
     n = np.full(size, np.nan)
     least = np.zeros(size)
     for rows, query in uses:
-        counts = raw.get(query.n_column or "")
-        if counts is None:
-            continue
-        fact = SIGNALS.get(query.n_column or "")
-        is_rate = fact is not None and fact.unit == "1/s"
         # A source with a short history covers less than was asked for: n is what it did cover.
         covered = builder.window_seconds[rows]
         covered = np.where(np.isnan(covered), query.window_seconds or _RATE_WINDOW_SECONDS, covered)
-        n[rows] = counts[rows] * (covered if is_rate else 1.0)
+        nothing = np.full(len(rows), np.nan)
+        counted = raw.get(query.n_column or "")
+        counts = nothing if counted is None else counted[rows]
+        if query.n_column in _RATES:
+            counts = counts * covered
+        elif (query.n_column or "").startswith(_REQUESTS):
+            # An operator may give the rate of requests and no growth of theirs.
+            rates = raw["requests_rate"][rows] if "requests_rate" in raw else nothing
+            counts = np.where(np.isnan(counts), rates * covered, counts)
+        n[rows] = counts
         least[rows] = query.min_n
     builder.count(n, least)

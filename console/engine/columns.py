@@ -27,6 +27,7 @@ class ColumnBuilder:
         self.at: Floats = np.full(size, np.nan)
         self.n: Floats = np.full(size, np.nan)
         self.window_seconds: Floats = np.full(size, np.nan)
+        self._history_seconds: Floats | None = None
         self._method_index = np.zeros(size, dtype=np.uint8)
         self._methods: list[str] = [""]
 
@@ -49,6 +50,24 @@ class ColumnBuilder:
         self.window_seconds[rows] = np.nan if window_seconds is None else window_seconds
         self._method_index[rows] = self._method(method)
 
+    def withhold(
+        self,
+        rows: Indices,
+        history_seconds: Floats | float,
+        *,
+        at: float,
+        window_seconds: float | None,
+        method: str,
+    ) -> None:
+        """Mark rows whose history is shorter than the window: no data, and that is why."""
+        self.clear(rows)
+        if self._history_seconds is None:
+            self._history_seconds = np.full(len(self.values), np.nan)
+        self._history_seconds[rows] = history_seconds
+        self.at[rows] = at
+        self.window_seconds[rows] = np.nan if window_seconds is None else window_seconds
+        self._method_index[rows] = self._method(method)
+
     def clear(self, rows: Indices) -> None:
         """Make rows no_data again, because a better question speaks for them."""
         self.values[rows] = np.nan
@@ -56,6 +75,8 @@ class ColumnBuilder:
         self.at[rows] = np.nan
         self.window_seconds[rows] = np.nan
         self._method_index[rows] = 0
+        if self._history_seconds is not None:
+            self._history_seconds[rows] = np.nan
 
     def fail(self, rows: Indices, at: float) -> None:
         """Mark rows whose question failed."""
@@ -68,7 +89,8 @@ class ColumnBuilder:
 
         A NaN in ``n`` is not known and voids nothing.
         """
-        self.n = n
+        withheld = self._history_seconds
+        self.n = n if withheld is None else np.where(np.isnan(withheld), n, np.nan)
         judged = (self.states == ReadingState.OK) | (self.states == ReadingState.STALE)
         # NaN compares false, so that an unknown n leaves its value standing.
         too_few = judged & (n < least)
@@ -85,6 +107,7 @@ class ColumnBuilder:
             window_seconds=self.window_seconds,
             method_index=self._method_index,
             methods=tuple(self._methods),
+            history_seconds=self._history_seconds,
         )
 
     def _method(self, method: str) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.engine.derived import BASES
 from console.engine.handle import Explanation
-from console.engine.hints import hint
+from console.engine.hints import hint, short_history
 from console.engine.score_series import PSI
 from console.facts.reading import NO_DATA, Reading
 from console.facts.signals import SIGNALS
@@ -53,8 +53,14 @@ def explain(
         method=_method(reading, asked, _measures(drift, model, signal)),
         hint=visible(failure)
         if failure
-        else _reference_hint(drift, model, signal) or hint(signal, model, reading.state, profile),
+        else _reference_hint(drift, model, signal) or _hint(reading, signal, model, profile),
     )
+
+
+def _hint(reading: Reading, signal: str, model: str, profile: str) -> str:
+    if reading.history_seconds is not None:
+        return short_history(reading.history_seconds, reading.window_seconds)
+    return hint(signal, model, reading.state, profile)
 
 
 def _method(reading: Reading, asked: tuple[Asked, ...], measured: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.reading import ReadingState
 from console.signals.profile import profiles
+from console.signals.units import format_age
 from console.signals.variants import measurements
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def hint(signal: str, model: str, state: ReadingState, profile: str = OWN_PROFIL
             return "the source refused this question"
         case _:
             return _to_fill(signal, profile).replace("NAME", model)
+
+
+def short_history(history_seconds: float, window_seconds: float | None) -> str:
+    """Return why a number over a long window is withheld; spans in seconds."""
+    window = "" if window_seconds is None else f", the window is {format_age(window_seconds)}"
+    return f"history {format_age(history_seconds)}{window}; it fills by itself"
 
 
 def _to_fill(signal: str, profile: str) -> str:

@@ -34,6 +34,8 @@ class Reading(Struct, frozen=True):
 
     ``value`` is set for ``OK`` and ``STALE`` only. ``at`` is Unix seconds of the measurement,
     ``window_seconds`` the span it covers (None for a gauge), ``n`` the samples behind it.
+    ``history_seconds`` is set where there is no data only because the source's history is
+    shorter than the window: so far back it reaches.
     """
 
     state: ReadingState
@@ -42,6 +44,7 @@ class Reading(Struct, frozen=True):
     window_seconds: float | None = None
     n: float | None = None
     method: str = ""
+    history_seconds: float | None = None
 
     @property
     def known(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -23,7 +25,9 @@ class Answer:
     while the set and order of series does not change, so that a reader can keep its join.
     ``error`` is a sentence when this question failed; then there are no keys.
     ``window_seconds`` is the span the values cover where that is shorter than was asked for,
-    because the source has no longer history; None means as asked.
+    because the source has no longer history; None means as asked. ``withheld`` names models (by
+    series value) that are left out because their series reach less far back than the number
+    would, and how far they do, in seconds; ``history_seconds`` says so of everybody asked.
     """
 
     query_id: str
@@ -35,6 +39,8 @@ class Answer:
     error: str | None = None
     elapsed_seconds: float = 0.0
     window_seconds: float | None = None
+    withheld: Mapping[str, float] = field(default_factory=dict)
+    history_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

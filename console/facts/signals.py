@@ -62,7 +62,7 @@ _TRAFFIC = (
         "1",
         "traffic",
         "attempts per request",
-        "attempts on dependencies / requests; above 1.1 retries are building up",
+        "attempts on dependencies / requests that were not refused; above 1.1 retries build up",
     ),
 )
 _LATENCY = (

@@ -33,7 +33,8 @@ class SignalColumn:
 
     ``values`` is NaN where there is no value, ``states`` holds `ReadingState` codes, ``at``
     Unix seconds (NaN unknown), ``n`` samples (NaN unknown), ``window_seconds`` NaN for gauges,
-    ``method_index`` points into ``methods``.
+    ``method_index`` points into ``methods``. ``history_seconds`` (None: nowhere) has a number
+    where an entry is no_data only because the history is shorter than the window.
     """
 
     values: Floats
@@ -43,6 +44,7 @@ class SignalColumn:
     window_seconds: Floats
     method_index: Codes
     methods: tuple[str, ...] = ("",)
+    history_seconds: Floats | None = None
 
     def reading(self, row: int) -> Reading:
         """Return one row's entry as a Reading."""
@@ -55,6 +57,9 @@ class SignalColumn:
             window_seconds=_known(self.window_seconds[row]),
             n=_known(self.n[row]),
             method=self.methods[int(self.method_index[row])],
+            history_seconds=None
+            if self.history_seconds is None
+            else _known(self.history_seconds[row]),
         )
 
 

@@ -124,6 +124,7 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
             "slow ratio / (1 - latency objective's share)",
             "error ratio / (1 - availability objective); the latency objective is not measured",
         ),
+        history_seconds=_too_short(states, errors, slow),
     )
     return Burn(values, enough), column
 
@@ -138,6 +139,15 @@ def _states(has_value: Mask, *inputs: SignalColumn) -> Codes:
     return states
 
 
+def _too_short(states: Codes, *inputs: SignalColumn) -> Floats | None:
+    """Return the shortest history for which any input is withheld, where there is no data."""
+    told = [column.history_seconds for column in inputs if column.history_seconds is not None]
+    if not told:
+        return None
+    shortest = np.fmin.reduce(told)
+    return np.where(states == int(ReadingState.NO_DATA), shortest, np.nan)
+
+
 def _budget_left(asked: Asked, statics: Statics) -> SignalColumn:
     """Budget left = 1 - bad / ((1 - SLO) x all) over 30 days, the lesser of both objectives."""
     errors = asked.column(f"error_ratio@{BUDGET_WINDOW}")
@@ -147,14 +157,16 @@ def _budget_left(asked: Asked, statics: Statics) -> SignalColumn:
         asked.values(f"slow_ratio@{BUDGET_WINDOW}") / statics.slow_allowance,
     )
     has_value: Mask = np.isfinite(spent)
+    states = _states(has_value, errors, slow)
     return SignalColumn(
         values=1.0 - spent,
-        states=_states(has_value, errors, slow),
+        states=states,
         at=errors.at,
         n=asked.values(f"requests_count@{BUDGET_WINDOW}"),
         window_seconds=np.full(len(statics), BUDGET_WINDOW_SECONDS),
         method_index=np.zeros(len(statics), dtype=np.uint8),
         methods=("1 - bad / ((1 - SLO) x all)",),
+        history_seconds=_too_short(states, errors, slow),
     )
 
 
@@ -219,14 +231,16 @@ def _cost_per_1k(asked: Asked, statics: Statics, hourly: SignalColumn) -> Signal
     values = np.where(declared, statics.price_per_1k_usd, values)
     states = _states(np.isfinite(values), hourly)
     idle = np.isfinite(spend) & (requests == 0) & ~declared
+    states = np.where(idle, np.uint8(ReadingState.NO_TRAFFIC), states)
     return SignalColumn(
         values=values,
-        states=np.where(idle, np.uint8(ReadingState.NO_TRAFFIC), states),
+        states=states,
         at=hourly.at,
         n=requests,
         window_seconds=np.full(len(statics), 3600.0),
         method_index=declared.astype(np.uint8),
         methods=("1000 x spend / requests", "declared in the configuration"),
+        history_seconds=_too_short(states, asked.column("requests_count@1h")),
     )
 
 

@@ -204,7 +204,7 @@ def _held_texts(seen: Seen, held: Mask) -> dict[tuple[str, str], str]:
 
 
 def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[np.int64]:
-    bad = evidence.values("bad_rate")
+    bad = evidence.lately("bad_rate")
     reckoned = evidence.values("error_ratio") * evidence.values("requests_rate")
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(

@@ -9,7 +9,7 @@ import numpy as np
 
 from console.facts.reading import ReadingState
 from console.facts.severity import UNKNOWN_ROUTE, BreakerState, ReplicaShare, Route
-from console.facts.signals import SIGNALS
+from console.facts.signals import BURN_WINDOWS, SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -88,6 +88,16 @@ class Evidence:
     def value(self, name: str, row: int) -> float:
         """Return one current value, NaN where there is none."""
         return float(self.values(name)[row])
+
+    def lately(self, name: str) -> Floats:
+        """Return requests_rate or bad_rate of the last 5 minutes, NaN unknown.
+
+        The signals themselves look at a minute or less, so that what a key did is seen in
+        ticks; of a model with a request now and then a rule would then say two things in turn.
+        """
+        requests = self.values("requests_count@5m") / BURN_WINDOWS["5m"]
+        found = requests if name == "requests_rate" else requests * self.values("error_ratio@5m")
+        return np.where(np.isfinite(found), found, self.values(name))
 
     def once(self, key: str, judge: Callable[[Evidence], Truth]) -> Truth:
         """Return a judgement that several rules share, made only once."""

@@ -45,7 +45,10 @@ class RuleReport(Struct, frozen=True, kw_only=True):
 
 
 class SignalReport(Struct, frozen=True, kw_only=True):
-    """One reading; ``value`` is null in every state but ok and stale."""
+    """One reading; ``value`` is null in every state but ok and stale.
+
+    ``reason`` says why there is no data where that is only the source's short history.
+    """
 
     value: float | None
     unit: str
@@ -54,6 +57,7 @@ class SignalReport(Struct, frozen=True, kw_only=True):
     window: str | UnsetType = UNSET
     n: float | UnsetType = UNSET
     method: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
 
 
 class BreakerReport(Struct, frozen=True, kw_only=True):

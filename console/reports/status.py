@@ -28,6 +28,7 @@ from console.reports.document import (
 )
 from console.reports.incident_document import incident_reports, incidents_of
 from console.reports.times import timestamp
+from console.signals.units import format_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -217,6 +218,9 @@ def _signal(reading: Reading, unit: str) -> SignalReport:
         window=UNSET if reading.window_seconds is None else duration(reading.window_seconds),
         n=_count(reading.n),
         method=reading.method or UNSET,
+        reason=UNSET
+        if reading.history_seconds is None
+        else f"history {format_age(reading.history_seconds)}",
     )
 
 

@@ -130,6 +130,8 @@ def _shown(signal: str, value: float, *, at_least: bool = False) -> str:
 
 def now_text(view: RowView, signal: str, reading: Reading) -> str:
     """Return the value with what is normal: 1.9s (.4s); burn with its short window."""
+    if reading.history_seconds is not None:
+        return f"history {age_text(reading.history_seconds)}"
     if reading.value is None:
         return state_text(reading)
     text = _shown(signal, reading.value, at_least=view.is_bound(signal))

@@ -39,6 +39,7 @@ from console.signals.grouping import Groupings, Keys, Matching
 from console.signals.matchers import ExpressionError, Matcher, conditions
 from console.signals.quantiles import bucket_layout, quantiles
 from console.signals.samples import Labels, Latest, SampleStore, Window
+from console.signals.scope import RECENT_SECONDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Vector:
 
 
 _Grown = tuple[tuple[Labels, ...], "Floats"]
-_GrowthKey = tuple[growth.Grow, str, tuple[Matcher, ...], float, float]
+_GrowthKey = tuple[growth.Grow, str, tuple[Matcher, ...], float, float, float | None]
 _MOST_LAYOUTS = 256
 
 
@@ -154,7 +155,8 @@ def _value(expression: Expression, ask: _Ask) -> Vector:
 
 
 def _rate(node: Rate, ask: _Ask) -> Vector:
-    return _grown(node.metric, conditions(node.where), growth.rate, ask)
+    fallback_seconds = ask.scope.fallback_seconds
+    return _grown(node.metric, conditions(node.where), growth.rate, ask, fallback_seconds)
 
 
 def _increase(node: Increase, ask: _Ask) -> Vector:
@@ -166,26 +168,45 @@ def _slope(node: Slope, ask: _Ask) -> Vector:
     return Vector(change.keys, change.values / ask.scope.window_seconds)
 
 
-def _grown(metric: str, where: tuple[Matcher, ...], grow: growth.Grow, ask: _Ask) -> Vector:
+def _grown(
+    metric: str,
+    where: tuple[Matcher, ...],
+    grow: growth.Grow,
+    ask: _Ask,
+    fallback_seconds: float | None = None,
+) -> Vector:
     """Return the summed growth of a metric by the scope's groups."""
-    labels, values = _grown_series(metric, where, grow, ask)
+    labels, values = _grown_series(metric, where, grow, ask, fallback_seconds)
     groups = ask.memory.groupings.of(labels, ask.scope.by)
     return Vector(groups.keys, groups.sum(values))
 
 
-def _grown_series(metric: str, where: tuple[Matcher, ...], grow: growth.Grow, ask: _Ask) -> _Grown:
-    """Return growth by series, without series of fewer than two samples."""
-    matchers = ask.matchers(where)
+def _grown_series(
+    metric: str,
+    where: tuple[Matcher, ...],
+    grow: growth.Grow,
+    ask: _Ask,
+    fallback_seconds: float | None = None,
+) -> _Grown:
+    """Return growth by series, without series of fewer than two samples (`Scope` for the other)."""
+    matchers, scope = ask.matchers(where), ask.scope
 
     def make() -> _Grown:
         window = ask.store.window(metric, matchers, ask.start, ask.end)
         values = grow(window, ask.start, ask.end)
         enough = window.counts >= 2
+        if fallback_seconds is not None and not enough.all():
+            start = ask.end - fallback_seconds
+            longer = ask.store.window(metric, matchers, start, ask.end)
+            recent = longer.last_times() >= ask.end - RECENT_SECONDS
+            older = ~enough & (longer.counts >= 2) & recent
+            values = np.where(older, grow(longer, start, ask.end), values)
+            enough = enough | older
         if enough.all():
             return window.labels, values
         return ask.memory.groupings.subset(window.labels, enough), values[enough]
 
-    key = (grow, metric, matchers, ask.scope.window_seconds, ask.scope.offset_seconds)
+    key = (grow, metric, matchers, scope.window_seconds, scope.offset_seconds, fallback_seconds)
     return ask.memory.grown(ask.at, key, make)
 
 

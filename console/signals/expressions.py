@@ -23,7 +23,7 @@ from console.signals.matchers import (
 )
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
-from console.signals.scope import Scope, duration, number
+from console.signals.scope import RECENT_SECONDS, Scope, duration, number
 
 __all__ = ["Expression", "Scope", "duration", "number"]
 
@@ -58,9 +58,14 @@ class Rate(Node, frozen=True, tag="rate"):
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
-        """Return ``sum by (…) (rate(…))``."""
-        ranged = scope.ranged(self.metric, conditions(self.where))
-        return f"sum {scope.grouping()} (rate({ranged}))"
+        """Return ``sum by (…) (rate(…))``; a short window with its fallback, series by series."""
+        where = conditions(self.where)
+        inside = f"rate({scope.ranged(self.metric, where)})"
+        if scope.fallback_seconds is not None:
+            longer = scope.over(self.metric, where, scope.fallback_seconds)
+            recent = scope.over(self.metric, where, RECENT_SECONDS)
+            inside += f" or (rate({longer}) and last_over_time({recent}))"
+        return f"sum {scope.grouping()} ({inside})"
 
     def metrics(self) -> frozenset[str]:
         """Return the counter."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Raw, Scaled, is_windowed, method
+from console.signals.expressions import Raw, Scaled, is_answerable, is_windowed, method
 from console.signals.matchers import Matcher, exactly, matchers_text
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
@@ -152,11 +152,14 @@ def _query(
     if variant.share != 1.0:
         how = f"{how}, {variant.share:.0%} of that of {duration(variant.window_seconds)}"
         expression = Scaled(expression, variant.share)
-    window: float | None = None
+    window = fallback = None
     if is_windowed(expression):
         declared = window_seconds(definition.window) if variant.is_plain else None
-        window = declared or variant.window_seconds
-    n_column, min_n = samples_behind(variant, measurements(profile))
+        window, fallback = declared or variant.window_seconds, variant.fallback_seconds
+        if declared or not is_answerable(expression):
+            # A text's window stands where its author put it, without a second one beside it.
+            window, fallback = declared or fallback or window, None
+    n_column, min_n = samples_behind(variant, measurements(profile), window)
     query = Query(
         id=_id(profile.name, variant.column, variant, edge, crowd.matchers),
         column=variant.column,
@@ -173,6 +176,7 @@ def _query(
         n_column=n_column,
         min_n=min_n,
         matchers=crowd.matchers,
+        fallback_seconds=fallback,
     )
     return replace(query, promql=expression.promql(query.scope()))
 
@@ -259,15 +263,16 @@ def _own_variants(signal: str, text: str, asked: Sequence[Variant]) -> Iterator[
 
 def _own_query(row: ModelRow, variant: Variant, text: str, match: str, label: str) -> Query:
     windowed = "window" in placeholders(text)
-    window = duration(variant.window_seconds)
+    # Nobody knows how slowly an operator's own series are sampled: no short window for them.
+    seconds = variant.fallback_seconds or variant.window_seconds
     return Query(
         id=f"own/{row.model}/{variant.column}",
         column=variant.column,
         profile=row.profile,
         by=(label,),
-        promql=filled(text, {"window": window, "match": match}),
+        promql=filled(text, {"window": duration(seconds), "match": match}),
         expression=None,
-        window_seconds=variant.window_seconds if windowed else None,
+        window_seconds=seconds if windowed else None,
         cadence=variant.cadence,
         models=None,
         method="own PromQL",

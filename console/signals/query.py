@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from console.signals.expressions import Scope, is_answerable
@@ -25,6 +25,7 @@ class Query:
     times the window for one in ``1/s``; under ``min_n`` a value is too_few. ``exclusive``
     marks an operator's own PromQL, which replaces the profile's answer even when it is empty;
     if it names one model and answers one series, that series is the model's whatever its labels.
+    ``fallback_seconds`` is the span taken where the window holds no two samples (`Scope`).
     Times are seconds.
     """
 
@@ -45,6 +46,7 @@ class Query:
     min_n: float = 0.0
     matchers: tuple[Matcher, ...] = ()
     exclusive: bool = False
+    fallback_seconds: float | None = None
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""
@@ -54,7 +56,14 @@ class Query:
             window_seconds=self.window_seconds or 300.0,
             offset_seconds=self.offset_seconds,
             edge=self.edge,
+            fallback_seconds=self.fallback_seconds,
         )
+
+    def over_steps(self, step_seconds: float) -> Query:
+        """Return the question for a chart: steps longer than a short window need a longer one."""
+        if self.fallback_seconds is None or step_seconds <= (self.window_seconds or 0.0) / 2:
+            return self
+        return replace(self, window_seconds=self.fallback_seconds, fallback_seconds=None)
 
     @property
     def is_buckets(self) -> bool:

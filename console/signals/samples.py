@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from console.signals.matchers import Matcher
@@ -32,6 +33,13 @@ class Window:
     times: Floats
     values: Floats
     counts: Counts
+
+    def last_times(self) -> Floats:
+        """Return when each series had its last sample (S entries); minus infinity without one."""
+        if not self.times.size:
+            return np.full(len(self.counts), -np.inf)
+        last = self.times[np.arange(len(self.counts)), np.maximum(self.counts - 1, 0)]
+        return np.where(self.counts > 0, last, -np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

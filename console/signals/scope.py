@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 from console.signals.matchers import ExpressionError, Matcher, checked_label, selector
 
+RECENT_SECONDS = 150.0
+"""A counter without a sample for so long has ended, as far as a short window is concerned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a question adds to an expression: grouping, matchers, window, offset, edge.
 
-    ``by[0]`` is the label of the model (or dependency). Times are seconds.
+    ``by[0]`` is the label of the model (or dependency). Times are seconds. With a
+    ``fallback_seconds`` a counter that has no two samples within the window is taken over that
+    span, so that a short window suits sources that sample slowly too.
     """
 
     by: tuple[str, ...]
@@ -19,6 +24,7 @@ class Scope:
     window_seconds: float = 300.0
     offset_seconds: float = 0.0
     edge: float | None = None
+    fallback_seconds: float | None = None
 
     def grouping(self, *more: str) -> str:
         """Return the ``by`` clause."""
@@ -39,8 +45,12 @@ class Scope:
 
     def ranged(self, metric: str, where: tuple[Matcher, ...]) -> str:
         """Return a range selector over the window."""
+        return self.over(metric, where, self.window_seconds)
+
+    def over(self, metric: str, where: tuple[Matcher, ...], seconds: float) -> str:
+        """Return a range selector over ``seconds``."""
         text = selector(metric, (*where, *self.matchers))
-        return f"{text}[{duration(self.window_seconds)}]{self.offset}"
+        return f"{text}[{duration(seconds)}]{self.offset}"
 
 
 def duration(seconds: float) -> str:

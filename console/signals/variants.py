@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from console.signals.query import Cadence
 
 DEFAULT_WINDOW_SECONDS = 300.0
+LIVE_WINDOW_SECONDS = 60.0
+"""Requests and bad requests a second are looked at over so much: what a key did shows in ticks."""
+
 DEFAULT_THRESHOLD = 0.5
 """The confidence threshold of models that declare none."""
 
@@ -41,6 +44,7 @@ _EDGES: Mapping[str, Literal["confidence", "latency"]] = {
     "slow_ratio": "latency",
 }
 _TOPS: Mapping[str, str] = {"latency_top": "latency_p99", "ttft_top": "ttft_p95"}
+_LIVE = ("requests_rate", "bad_rate")
 _SLOW_PARTS = (*_TOPS, "drift_samples", "review_capacity")
 
 _MIN_SAMPLES: Mapping[str, float] = {
@@ -58,6 +62,9 @@ _COUNTED_BY_REQUESTS = frozenset(
     {"error_ratio", "slow_ratio", "latency_p50", "latency_p95", "latency_p99", "latency_mean"}
     | {"ttft_p95", "tpot_p95", "confidence_mean", "low_confidence_ratio", "attempts_per_request"}
 )
+_COUNTED_WINDOWS = {seconds: name for name, seconds in BURN_WINDOWS.items()} | {
+    BUDGET_WINDOW_SECONDS: "30d"
+}
 _COUNTED_BY_DRIFT = frozenset({"drift_psi", "prediction_drift", "drift_features"})
 
 
@@ -66,8 +73,9 @@ class Variant:
     """One column and the measurement ``base`` behind it, over a window (seconds) and offset.
 
     ``edge`` says whose threshold the measurement needs, ``share`` which part of the window's
-    amount is meant. ``is_plain`` marks the column that bears the measurement's own name: a
-    profile may declare another window for it.
+    amount is meant, ``fallback_seconds`` the span for sources that sample too slowly.
+    ``is_plain`` marks the column that bears the measurement's own name: a profile may declare
+    another window for it.
     """
 
     column: str
@@ -77,6 +85,7 @@ class Variant:
     offset_seconds: float = 0.0
     edge: Literal["confidence", "latency"] | None = None
     share: float = 1.0
+    fallback_seconds: float | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -115,7 +124,16 @@ def _plain() -> list[Variant]:
     found = [
         Variant(name, name, "slow" if fact.slow else "tick", edge=_EDGES.get(name))
         for name, fact in SIGNALS.items()
-        if not fact.derived and name not in ("cost_today", "cost_month")
+        if not fact.derived and name not in (*_LIVE, "cost_today", "cost_month")
+    ]
+    found += [
+        Variant(
+            name,
+            name,
+            window_seconds=LIVE_WINDOW_SECONDS,
+            fallback_seconds=DEFAULT_WINDOW_SECONDS,
+        )
+        for name in _LIVE
     ]
     found += [Variant(name, name, "slow") for name in _SLOW_PARTS]
     found.append(Variant("drift_psi@prev", "drift_psi", "slow", offset_seconds=_PREVIOUS_SECONDS))
@@ -183,10 +201,17 @@ def _whole_minutes(seconds: float) -> float:
     return max(1, math.ceil(seconds / 60.0)) * 60.0
 
 
-def samples_behind(variant: Variant, defined: Mapping[str, Definition]) -> tuple[str | None, float]:
-    """Return the column that counts the samples behind a column, and how many are too few."""
+def samples_behind(
+    variant: Variant, defined: Mapping[str, Definition], window_seconds: float | None
+) -> tuple[str | None, float]:
+    """Return the column that counts the samples behind a column, and how many are too few.
+
+    That is the requests of the same window where they are asked for; else their rate now.
+    """
     if variant.base in _COUNTED_BY_DRIFT and "drift_samples" in defined:
         return "drift_samples", _MIN_SAMPLES.get(variant.base, 0.0)
     if variant.base in _COUNTED_BY_REQUESTS and "requests_rate" in defined:
-        return "requests_rate", _MIN_SAMPLES.get(variant.base, 0.0)
+        counted = _COUNTED_WINDOWS.get(window_seconds or DEFAULT_WINDOW_SECONDS)
+        column = "requests_rate" if counted is None else f"requests_count@{counted}"
+        return column, _MIN_SAMPLES.get(variant.base, 0.0)
     return None, 0.0

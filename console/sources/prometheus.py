@@ -11,18 +11,19 @@ import numpy as np
 
 from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.facts.text import visible
-from console.signals.matchers import ExpressionError, Matcher
 from console.signals.profile import discovery_promql, models_promql, profile_of_metric
 from console.sources.discovery import RecentModels, seen_models
 from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
 from console.sources.protocol import Discovery, SourceDown
+from console.sources.ranged import narrowed, of_model, on_grid
+from console.sources.reach import Reach, ReachUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from console.signals.plan import Query
     from console.signals.profile import Profile
-    from console.sources.promapi import Body, RangedSeries
+    from console.sources.promapi import Body
     from console.wire.breaker import Breaker
     from console.wire.exchange import Answer as HttpAnswer
 
@@ -87,6 +88,7 @@ class PrometheusSource:
         self._timeout_seconds = timeout_seconds
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._recent = RecentModels()
+        self._reach = Reach(self._labels_or_raise)
         self._reason = ""
         self._server_date = ""
         self._decoding = asyncio.Lock()
@@ -126,15 +128,17 @@ class PrometheusSource:
         failures = [failure for _, failure in answers if failure is not None]
         if queries and len(failures) == len(queries) and not any(f.heard for f in failures):
             raise self._down(failures[0], now, queries=len(queries))
-        self._note([answer for answer, _ in answers], now)
-        return [answer for answer, _ in answers]
+        honest = await self._reach.honest(queries, [answer for answer, _ in answers], now)
+        self._note(honest, now)
+        return honest
 
     async def ask_aside(self, query: Query, now: float) -> Answer:
         """Ask one instant query beside the rounds; raises `SourceDown`."""
         answer, failure = await self._answer(query, now)
         if failure is not None and not failure.heard:
             raise SourceDown(failure.sentence)
-        return answer
+        (honest,) = await self._reach.honest([query], [answer], now)
+        return honest
 
     async def series(
         self, query: Query, series_value: str, start: float, end: float, step: float
@@ -144,7 +148,7 @@ class PrometheusSource:
         count = int((end - start) / step + _ROUNDING_SECONDS) + 1
         times = np.asarray(start + step * np.arange(count), dtype=np.float64)
         fields = {
-            "query": _narrowed(query, series_value),
+            "query": narrowed(query, series_value, step),
             "start": _seconds(start),
             "end": _seconds(end),
             "step": _seconds(step),
@@ -156,8 +160,9 @@ class PrometheusSource:
             found = await range_matrix(body[0])
         except ApiError as problem:
             return Series(query.column, times, np.full(count, np.nan), problem.sentence)
-        chosen = _of_model(found, query, series_value)
-        return Series(query.column, times, _on_grid(chosen, start, step, count))
+        values = on_grid(of_model(found, query, series_value), start, step, count)
+        values[times < await self._reach.began_at(query, series_value, start, end)] = np.nan
+        return Series(query.column, times, values)
 
     def status(self) -> SourceStatus:
         """Say how the last tick went; ``next_try_at`` is set while the server is left alone."""
@@ -201,6 +206,12 @@ class PrometheusSource:
             return (await instant_vector(body[0])).labels
         except ApiError as problem:
             return _Failure(problem.sentence, problem.refused)
+
+    async def _labels_or_raise(self, promql: str, now: float) -> list[dict[str, str]]:
+        found = await self._labels(promql, now)
+        if isinstance(found, _Failure):
+            raise ReachUnknown(found.sentence)
+        return found
 
     async def _answer(self, query: Query, now: float) -> tuple[Answer, _Failure | None]:
         """Ask one query; what goes wrong is in the answer and beside it."""
@@ -278,7 +289,7 @@ class PrometheusSource:
             failed_queries=sum(answer.error is not None for answer in answers),
             server_seconds=sum(answer.elapsed_seconds for answer in answers),
             warnings=(*self._skew_note(now), *_distinct(answers, lambda answer: answer.warnings)),
-            infos=_distinct(answers, lambda answer: answer.infos),
+            infos=(*self._reach.note(now), *_distinct(answers, _own_infos)),
         )
 
     def _skew_note(self, now: float) -> tuple[str, ...]:
@@ -346,40 +357,13 @@ def _failed(query: Query, now: float, failure: _Failure) -> Answer:
     return Answer(query.id, (), np.empty(0), now, error=failure.sentence)
 
 
-def _narrowed(query: Query, series_value: str) -> str:
-    """Return the query for one model; an operator's own text stays as it is."""
-    if query.expression is None:
-        return query.promql
-    one = Matcher(query.by[0], "=", series_value)
-    try:
-        return query.expression.promql(replace(query, matchers=(*query.matchers, one)).scope())
-    except ExpressionError:
-        return query.promql
-
-
-def _of_model(
-    found: Sequence[RangedSeries], query: Query, series_value: str
-) -> RangedSeries | None:
-    for series in found:
-        if series.labels.get(query.by[0], "") == series_value:
-            return series
-    return found[0] if query.exclusive and len(found) == 1 else None
-
-
-def _on_grid(
-    series: RangedSeries | None, start: float, step: float, count: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Put a range's points on the asked times, NaN where there is none."""
-    values = np.full(count, np.nan)
-    if series is not None:
-        places = np.rint((series.times - start) / step).astype(np.int64)
-        inside = (places >= 0) & (places < count)
-        values[places[inside]] = series.values[inside]
-    return values
-
-
 def _seconds(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _own_infos(answer: Answer) -> tuple[str, ...]:
+    """Return what the server said; what is withheld is told once for the whole round."""
+    return answer.infos[:-1] if answer.withheld else answer.infos
 
 
 def _distinct(

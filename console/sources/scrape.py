@@ -11,29 +11,24 @@ import numpy as np
 
 from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.signals.evaluate import Memory, evaluate
-from console.signals.expressions import Increase, duration
+from console.signals.expressions import duration
 from console.signals.matchers import Matcher, conditions
+from console.signals.units import format_age
 from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
+from console.sources.fitting import at_own_pace, is_amount, widened
+from console.sources.past import COVERED_SHARE, SHORT_WINDOW_SECONDS
 from console.sources.protocol import Discovery, SourceDown
 from console.sources.samples import Samples
-from console.sources.store import FINE_SECONDS, LONG_STEP_SECONDS
 from console.sources.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from console.facts.samples import SourceState
-    from console.signals.expressions import Expression
     from console.signals.plan import Query
     from console.signals.profile import Profile
     from console.sources.store import HistoryBlock
     from console.sources.target import Fetcher
-
-COVERED_SHARE = 0.9
-"""A long window is answered when the history covers at least this share of it."""
-
-COARSE_WINDOW_SECONDS = 4 * LONG_STEP_SECONDS
-"""A chart's rate over samples five minutes apart looks at so much of them."""
 
 MAX_SERIES = 50_000
 """Series of all targets together: about 250 MB, far beyond what any fleet by hand has."""
@@ -175,11 +170,12 @@ class ScrapeSource:
         values = np.full(times.size, np.nan)
         if not query.answerable_from_samples:
             return Series(query.column, times, values, _NEEDS_SERVER)
-        one = replace(query, matchers=(*query.matchers, Matcher(query.by[0], "=", series_value)))
+        matcher = Matcher(query.by[0], "=", series_value)
+        one = replace(query.over_steps(step), matchers=(*query.matchers, matcher))
         memory = Memory()
         for place, at in enumerate(times.tolist()):
             at = _whole_milliseconds(at)
-            fitted, _ = self._fitted(self._widened(one, at), at)
+            fitted, _ = self._fitted(widened(one, at, self._samples.coarse_before), at)
             found = None if fitted is None else evaluate(fitted, self._samples, at, memory).values
             if found is not None and found.size:
                 values[place] = found[0]
@@ -272,7 +268,9 @@ class ScrapeSource:
         if not self._withheld:
             return ()
         covered, window = min(self._withheld)
-        return (f"history {_span(covered)}: no data for windows of {duration(window)} and longer",)
+        return (
+            f"history {format_age(covered)}: no data for windows of {duration(window)} and longer",
+        )
 
     def _down_sentence(self) -> str:
         failing = [target for target in self._targets if target.error is not None]
@@ -293,13 +291,22 @@ class ScrapeSource:
         fitted, info = self._fitted(query, now)
         infos = () if info is None else (info,)
         if fitted is None:
-            return Answer(query.id, self._same_keys(query, ()), np.empty(0), now, infos=infos)
+            return Answer(
+                query.id,
+                self._same_keys(query, ()),
+                np.empty(0),
+                now,
+                infos=infos,
+                history_seconds=self._covered_seconds(query, now),
+            )
         answer = evaluate(fitted, self._samples, now, self._memory)
         return replace(
             answer,
             keys=self._same_keys(query, answer.keys),
             infos=infos,
-            window_seconds=None if info is None else self._span_seconds(query, now),
+            window_seconds=fitted.window_seconds
+            if info is None
+            else self._span_seconds(query, now),
         )
 
     def _span_seconds(self, query: Query, at: float) -> float | None:
@@ -314,25 +321,20 @@ class ScrapeSource:
         small for minutes after the start. A long one is withheld (None): a day's burn out of
         ten minutes would be a wrong number, not a rough one. Counts stay as they are.
         """
+        query = at_own_pace(query, self._interval_seconds)
         covered, window = self._covered_seconds(query, at), query.window_seconds
+        if covered is not None and query.fallback_seconds is not None:
+            longest = max(covered, window or 0.0) + _ROUNDING_SECONDS
+            query = replace(query, fallback_seconds=min(query.fallback_seconds, longest))
         if window is None or covered is None or covered >= COVERED_SHARE * window:
             return query, None
-        info = f"history {_span(covered)}, the window is {duration(window)}"
-        if window > FINE_SECONDS:
+        info = f"history {format_age(covered)}, the window is {duration(window)}"
+        if window > SHORT_WINDOW_SECONDS:
             self._withheld.append((covered, window))
             return None, info
-        if covered <= 0 or (query.expression is not None and _counts(query.expression)):
+        if covered <= 0 or (query.expression is not None and is_amount(query.expression)):
             return query, info
         return replace(query, window_seconds=covered + _ROUNDING_SECONDS), info
-
-    def _widened(self, query: Query, at: float) -> Query:
-        """Widen a window that would find no two samples in the long tier, for charts of days."""
-        window = query.window_seconds
-        if window is None or window >= COARSE_WINDOW_SECONDS:
-            return query
-        if at - query.offset_seconds - window >= self._samples.coarse_before:
-            return query
-        return replace(query, window_seconds=COARSE_WINDOW_SECONDS)
 
     def _covered_seconds(self, query: Query, at: float) -> float | None:
         """Return how much of the query's past is held; None when there is no such series."""
@@ -356,25 +358,12 @@ _NEEDS_SERVER = (
 )
 
 
-def _counts(expression: Expression) -> bool:
-    """Tell whether a measurement is an amount over its window, not a rate or a share."""
-    return isinstance(expression, Increase) or any(map(_counts, expression.parts()))
-
-
 def _whole_milliseconds(at: float) -> float:
     """Round as samples are, or a scrape of this very moment could lie after it."""
     return round(at, 3)
 
 
-def _span(seconds: float) -> str:
-    """Return a span in its largest whole unit, rounded down."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{max(0, int(seconds))}s"
-
-
 def _since(answered_at: float, now: float) -> str:
     if not math.isfinite(answered_at):
         return ""
-    return f" (last answer {_span(now - answered_at)} ago)"
+    return f" (last answer {format_age(now - answered_at)} ago)"

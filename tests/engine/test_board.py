@@ -90,6 +90,26 @@ def test_n_and_the_window_are_those_of_the_span_that_was_covered() -> None:
     assert column.reading(1).n == 20.0
 
 
+def test_who_is_withheld_for_a_short_history_has_no_data_and_says_so() -> None:
+    counting = query("requests_rate")
+    asked = query("error_ratio@3d", n_column="requests_rate", window_seconds=259200.0)
+    board = board_of(counting, asked)
+    told = replace(answer(asked, {"alpha": 0.4}), withheld={"beta": 2400.0, "stranger": 60.0})
+    board.take("one", [answer(counting, {"alpha": 1.0, "beta": 1.0}), told])
+    assert states(board, "error_ratio@3d") == ["ok", "no_data", "no_data", "no_data"]
+    column = board.observe(()).columns["error_ratio@3d"]
+    assert [column.reading(row).history_seconds for row in range(3)] == [None, 2400.0, None]
+    beta = column.reading(1)
+    assert (beta.value, beta.n, beta.at, beta.window_seconds) == (None, None, NOW, 259200.0)
+
+    nobody = replace(answer(asked, {}), history_seconds=600.0)
+    board.take("one", [nobody])
+    column = board.observe(()).columns["error_ratio@3d"]
+    assert [column.reading(row).history_seconds for row in range(4)] == [600.0] * 4
+    board.take("one", [answer(asked, {"alpha": 0.4, "beta": 0.2})])
+    assert board.observe(()).columns["error_ratio@3d"].history_seconds is None
+
+
 def test_a_count_column_is_n_itself() -> None:
     counting, asked = (
         query("drift_samples"),

@@ -153,6 +153,18 @@ def test_values_are_those_of_the_servers_own_documentation(
     assert compared
 
 
+def test_forty_minutes_of_history_give_no_burn_of_an_hour(told: Told) -> None:
+    for model in told.models.values():
+        signals = model["signals"]
+        if signals["burn_5m"]["state"] == "no_data":
+            continue
+        for name in ("burn_1h", "burn_6h", "burn_3d", "budget_left"):
+            assert (signals[name]["value"], signals[name]["state"]) == (None, "no_data")
+            assert signals[name]["reason"] in ("history 38m", "history 39m", "history 40m")
+    notes = told.sources["prometheus"]["warnings"]
+    assert any(": no data for windows of 1h and longer" in note for note in notes)
+
+
 def test_status_loads_neither_textual_nor_pandas(told: Told) -> None:
     loaded = set(told.modules)
     assert not loaded & {"textual", "pandas", "plotext", "keyring", "requests", "console.demo"}

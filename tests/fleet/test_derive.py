@@ -10,7 +10,7 @@ from console.facts.reading import Reading, ReadingState
 from console.fleet.derive import Asked, derive
 from console.fleet.statics import statics_of
 from tests.fleet.scenes import observe
-from tests.support.columns import ERROR, NO_TRAFFIC, Entry, stale
+from tests.support.columns import ERROR, NO_TRAFFIC, Entry, stale, too_short
 from tests.support.snapshots import SAMPLE_NOW
 
 ROW = ModelRow(
@@ -45,6 +45,29 @@ def test_zero_errors_are_a_burn_of_zero_and_no_errors_known_is_no_data() -> None
     zero = _reading("burn_5m", {"error_ratio@5m": 0.0})
     assert (zero.state, zero.value) == (ReadingState.OK, 0.0)
     assert _reading("burn_5m", {}).state is ReadingState.NO_DATA
+
+
+def test_a_number_over_a_window_that_the_history_does_not_fill_says_how_far_it_reaches() -> None:
+    short: dict[str, Entry] = {
+        "error_ratio@3d": too_short(2400.0),
+        "error_ratio@30d": too_short(2400.0),
+        "cost_today": too_short(1200.0),
+        "requests_count@1h": too_short(2400.0),
+        "cost_per_hour": 4.0,
+    }
+    for signal, history_seconds in (
+        ("burn_3d", 2400.0),
+        ("budget_left", 2400.0),
+        ("cost_pace", 1200.0),
+        ("cost_per_1k", 2400.0),
+    ):
+        found = _reading(signal, short)
+        assert found.state is ReadingState.NO_DATA, signal
+        assert (found.value, found.history_seconds) == (None, history_seconds), signal
+    # What the objective can be judged by without is judged.
+    half = _reading("burn_3d", {"error_ratio@3d": 0.01, "slow_ratio@3d": too_short(2400.0)})
+    assert half.value == pytest.approx(10.0)
+    assert half.history_seconds is None
 
 
 @pytest.mark.parametrize(

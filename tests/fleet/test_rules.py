@@ -9,7 +9,7 @@ from console.facts.model import Fallback, ModelRow, Objectives
 from console.facts.reading import ReadingState
 from console.facts.severity import BreakerState, Severity
 from tests.fleet.scenes import CALM, Facts, Watch, level_of, rules_of, settled, text_of
-from tests.support.columns import Entry, Mark, too_few
+from tests.support.columns import Entry, Mark, too_few, too_short
 
 TIGHT = Objectives(0.999, 0.4, 0.99, declared=True)
 ROW = ModelRow(
@@ -266,3 +266,12 @@ def test_a_new_version_is_told_for_an_hour() -> None:
     for _ in range(2):
         later = watch.see({"m": CALM}, info("v2"))
     assert "changed" not in rules_of(later)
+
+
+def test_a_burn_says_when_the_history_is_too_short_for_its_longer_windows() -> None:
+    burning = _burn("1h", "5m", 0.05)
+    short: dict[str, Entry] = {"error_ratio@6h": too_short(4 * 3600.0), "error_ratio@30m": 0.05}
+    found = settled(ROW, {**burning, **short})
+    assert text_of(found, "burn_page_fast") == "burn 50x on 1h, 50x on 5m, 1h only: history 4h"
+    assert "burn_page_slow" not in rules_of(found)
+    assert text_of(settled(ROW, burning), "burn_page_fast") == "burn 50x on 1h, 50x on 5m"

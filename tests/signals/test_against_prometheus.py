@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -57,6 +58,7 @@ def asked(expression: Node, *by: str, **more: float) -> Query:
         id="q", column="q", profile="midwatch", by=by or ("model",), promql="",
         expression=cast("Expression", expression), window_seconds=more.get("window", 300.0),
         offset_seconds=more.get("offset", 0.0), edge=more.get("edge"),
+        fallback_seconds=more.get("fallback"),
     )  # fmt: skip
 
 
@@ -141,6 +143,24 @@ RANDOM = {
     "p95": Quantile(0.95, "random_seconds"),
     "top": Quantile(1.0, "random_seconds"),
 }
+
+
+@pytest.mark.parametrize("window", [7.0, 20.0, 60.0])
+def test_a_short_window_falls_back_series_by_series(
+    prometheus: str, random_samples: ListStore, window: float
+) -> None:
+    problems = []
+    both = Either((Rate("nothing_total"), Rate("random_total")))
+    for offset, at in ((0.0, NOW), (45.0, NOW), (0.0, NOW - 33.217), (0.0, NOW + 140.0)):
+        for by in (("n",), ("absent",)):
+            query = asked(both, *by, window=window, offset=offset, fallback=300.0)
+            plain = replace(query, fallback_seconds=None)
+            problems += differences(
+                query, both.promql(query.scope()), prometheus, random_samples, at
+            )
+            found = evaluate(query, random_samples, at, Memory())
+            assert len(found.keys) >= len(evaluate(plain, random_samples, at, Memory()).keys)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("name", RANDOM)

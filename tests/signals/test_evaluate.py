@@ -96,3 +96,17 @@ def test_an_idle_model_is_no_number_and_not_zero(midwatch_samples: ListStore) ->
 def test_the_evaluation_tells_how_long_it_took(midwatch_samples: ListStore) -> None:
     query = replace(queries()[0], expression=Quantile(0.5, "model_request_duration_seconds"))
     assert evaluate(query, midwatch_samples, NOW).elapsed_seconds > 0
+
+
+def test_a_refused_request_makes_no_attempt_and_counts_in_none() -> None:
+    store = ListStore()
+    times = [NOW - 15.0 * back for back in range(20, -1, -1)]
+    for outcome, rate in (("success", 2.0), ("error", 1.0), ("refused", 40.0)):
+        labels = {"model": "fraud", "outcome": outcome}
+        store.add("model_requests_total", labels, times, [rate * (at - times[0]) for at in times])
+    labels = {"model": "fraud", "dependency": "features"}
+    store.add("model_attempts_total", labels, times, [4.5 * (at - times[0]) for at in times])
+    for query in queries():
+        if query.column in ("attempts_per_request", "dependency_attempts"):
+            # 4.5 attempts for the 3 requests a second that the breaker let through.
+            np.testing.assert_allclose(evaluate(query, store, NOW).values, [1.5])

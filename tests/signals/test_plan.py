@@ -80,9 +80,30 @@ def test_a_gauge_has_no_window_and_a_rate_has() -> None:
     assert queries["midwatch/review_depth"].window_seconds is None
     assert queries["midwatch/drift_psi@prev"].offset_seconds == 600.0
     assert queries["midwatch/drift_psi@prev"].promql.endswith("offset 10m)")
-    assert queries["midwatch/requests_rate"].window_seconds == 300.0
+    assert queries["midwatch/tokens_rate"].window_seconds == 300.0
     assert queries["midwatch/waste_ratio"].window_seconds == 3600.0
     assert "[1h]" in queries["midwatch/waste_ratio"].promql
+
+
+def test_requests_are_looked_at_over_a_minute_and_slow_sources_over_five() -> None:
+    queries = by_id(plan(["midwatch", "triton"], [row("a")], {}, NOW))
+    counter = "model_requests_total"
+    live = f"(rate({counter}[1m]) or (rate({counter}[5m]) and last_over_time({counter}[150s])))"
+    assert queries["midwatch/requests_rate"].promql == f"sum by (model) {live}"
+    bad = queries["midwatch/bad_rate"]
+    assert (bad.window_seconds, bad.fallback_seconds) == (60.0, 300.0)
+    assert bad.promql.endswith(f"or 0 * (sum by (model) {live})")
+    assert queries["triton/requests_rate"].promql.count("[1m]") == 3
+    # A chart whose steps are longer than the window would miss what lies between them.
+    assert bad.over_steps(15.0) is bad
+    assert bad.over_steps(60.0).window_seconds == 300.0
+    assert bad.over_steps(60.0).fallback_seconds is None
+
+
+def test_an_operators_own_window_of_requests_stays_five_minutes() -> None:
+    own = {"a": {"requests_rate": "sum by (model) (rate(mine_total[$window]))"}}
+    queries = by_id(plan(["midwatch"], [row("a")], own, NOW))
+    assert queries["own/a/requests_rate"].promql == "sum by (model) (rate(mine_total[5m]))"
 
 
 def test_each_threshold_is_asked_once_for_its_models() -> None:
@@ -116,7 +137,9 @@ def test_samples_behind_a_number() -> None:
     queries = by_id(plan(["midwatch"], [row("a")], {}, NOW))
     drift = queries["midwatch/drift_psi"]
     assert (drift.n_column, drift.min_n) == ("drift_samples", 200)
-    assert queries["midwatch/latency_p95"].n_column == "requests_rate"
+    assert queries["midwatch/latency_p95"].n_column == "requests_count@5m"
+    assert queries["midwatch/latency_p95@6h"].n_column == "requests_count@6h"
+    assert queries["midwatch/low_confidence_ratio@10m<0.5"].n_column == "requests_rate"
     assert queries["midwatch/requests_rate"].n_column is None
 
 

@@ -113,11 +113,16 @@ async def test_every_query_of_the_plan_gives_what_the_server_gives(url: str, now
             tuple(labels.get(label, "") for label in query.by): value
             for labels, value in instant(url, query.promql, now)
         }
+        if (query.window_seconds or 0) > 900:
+            # Ten minutes are no answer to a question about hours: see test_reach.
+            assert answer.keys == (), query.id
+            assert set(answer.withheld) == {key[0] for key in expected}, query.id
+            continue
         assert set(answer.keys) == set(expected), query.id
         for key, value in zip(answer.keys, answer.values, strict=True):
             np.testing.assert_equal(value, expected[key], err_msg=query.id)
         filled += bool(expected)
-    assert filled > 10
+    assert filled > 5
     status = source.status()
     assert (status.state, status.queries, status.failed_queries) == ("up", len(queries), 0)
     assert status.server_seconds > 0

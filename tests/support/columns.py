@@ -20,6 +20,7 @@ class Mark:
     value: float | None = None
     n: float | None = None
     age_seconds: float = 0.0
+    history_seconds: float | None = None
 
 
 NO_TRAFFIC = Mark(ReadingState.NO_TRAFFIC)
@@ -35,6 +36,11 @@ def too_few(n: float) -> Mark:
 
 def stale(value: float, age_seconds: float = 90.0) -> Mark:
     return Mark(ReadingState.STALE, value=value, age_seconds=age_seconds)
+
+
+def too_short(history_seconds: float) -> Mark:
+    """No data, because the source's history is shorter than the window."""
+    return Mark(ReadingState.NO_DATA, history_seconds=history_seconds)
 
 
 def column(
@@ -67,6 +73,9 @@ def column(
         window_seconds=np.full(len(marks), number(window_seconds), dtype=np.float64),
         method_index=np.zeros(len(marks), dtype=np.uint8),
         methods=(method,),
+        history_seconds=np.array([number(mark.history_seconds) for mark in marks], dtype=np.float64)
+        if any(mark.history_seconds is not None for mark in marks)
+        else None,
     )
 
 

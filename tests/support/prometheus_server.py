@@ -143,7 +143,14 @@ class PrometheusServer:
         source = self._directory / "backfill.om"
         source.write_text(text + "\n", encoding="utf-8")
         done = subprocess.run(
-            [promtool, "tsdb", "create-blocks-from", "openmetrics", str(source), str(self._data)],
+            [
+                promtool,
+                *("tsdb", "create-blocks-from", "openmetrics"),
+                # A month in blocks of two hours takes it forty times as long.
+                "--max-block-duration=720h",
+                str(source),
+                str(self._data),
+            ],
             capture_output=True,
             check=False,
             timeout=120,

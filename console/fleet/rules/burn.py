@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from console.facts.severity import Severity
+from console.fleet.derive import LONG_BURN_WINDOWS
 from console.fleet.rules.rule import Rule
 from console.fleet.truth import at_least
-from console.fleet.words import shown
+from console.fleet.words import shown, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +37,20 @@ def _text(long: str, short: str) -> Callable[[Evidence, int], str]:
         first = shown(float(burn[long].values[row]), "x")
         second = shown(float(burn[short].values[row]), "x")
         default = "" if evidence.statics.declared[row] else " of the default SLO ~"
-        return f"burn {first} on {long}, {second} on {short}{default}"
+        return f"burn {first} on {long}, {second} on {short}{default}{_only(evidence, row, long)}"
 
     return text
+
+
+def _only(evidence: Evidence, row: int, long: str) -> str:
+    """Say where the next longer window is not known because the history is too short for it."""
+    longer = LONG_BURN_WINDOWS[LONG_BURN_WINDOWS.index(long) + 1 :]
+    if not longer:
+        return ""
+    history = evidence.derived.columns[f"burn_{longer[0]}"].history_seconds
+    if history is None or not np.isfinite(history[row]):
+        return ""
+    return f", {long} only: history {span(float(history[row]))}"
 
 
 def _rule(

@@ -29,13 +29,14 @@ def _breaker_open(evidence: Evidence) -> Truth:
 
 
 def _no_answer(evidence: Evidence) -> Truth:
-    refused = above(evidence.values("bad_rate"), 0.0)
+    refused = above(evidence.lately("bad_rate"), 0.0)
     return _breaker_open(evidence) & ~certain(evidence.routes.answering) & refused
 
 
 def _no_answer_text(evidence: Evidence, row: int) -> str:
     breaker = Breaker(evidence.breaker(row), share=evidence.breaker_share(row))
-    refused = a_minute(evidence.value("bad_rate", row))
+    live = evidence.value("bad_rate", row)
+    refused = a_minute(live if live > 0 else float(evidence.lately("bad_rate")[row]))
     whom = " for them" if breaker.extent else ""
     return f"breaker {_state(breaker)}, nothing answers{whom}, {refused} bad requests a minute"
 
@@ -46,7 +47,7 @@ def _state(breaker: Breaker) -> str:
 
 def _outside_regions(evidence: Evidence) -> Truth:
     routes = evidence.routes
-    idle = evidence.values("requests_rate") == 0
+    idle = evidence.lately("requests_rate") == 0
     return Truth(routes.outside & ~idle, routes.judged & (~routes.outside | idle))
 
 
@@ -140,16 +141,17 @@ RULES = (
     Rule(
         "breaker_no_answer",
         Severity.S1,
-        "own breaker OPEN or FORCED_OPEN, no rung L1-L4 in force, bad requests > 0",
-        ("breaker_state", "route", "bad_rate"),
+        "own breaker OPEN or FORCED_OPEN, no rung L1-L4 in force, bad requests in 5m",
+        ("breaker_state", "route", "error_ratio@5m", "requests_count@5m"),
         _no_answer,
         _no_answer_text,
     ),
     Rule(
         "residency",
         Severity.S1,
-        "the route's region is outside allowed_regions and it serves; tier 3 is not lowered",
-        ("route", "requests_rate"),
+        "the route's region is outside allowed_regions and it served within 5m; tier 3 is not "
+        "lowered",
+        ("route", "requests_count@5m"),
         _outside_regions,
         _residency_text,
         keeps_level=True,
@@ -167,7 +169,7 @@ RULES = (
         "dependency_breaker",
         Severity.S2,
         "the breaker of a dependency is OPEN or FORCED_OPEN while the model answers",
-        ("breaker_state", "dependency_breaker", "bad_rate"),
+        ("breaker_state", "dependency_breaker", "error_ratio@5m", "requests_count@5m"),
         _dependency_open,
         _dependency_open_text,
     ),
