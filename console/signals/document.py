@@ -19,8 +19,8 @@ from console.signals.expressions import (
     Scaled,
     ShareAbove,
     ShareBelow,
-    method,
 )
+from console.signals.methods import method
 from console.signals.profile import FACTS, PARTS, profiles
 
 if TYPE_CHECKING:

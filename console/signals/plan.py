@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Raw, Scaled, is_answerable, is_windowed, method
+from console.signals.expressions import Raw, Scaled
 from console.signals.matchers import Matcher, exactly, matchers_text
+from console.signals.methods import is_answerable, is_windowed, method
 from console.signals.placeholders import filled
 from console.signals.placeholders import names as placeholders
 from console.signals.profile import Profile, profiles, window_seconds

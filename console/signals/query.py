@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from console.signals.expressions import Scope, is_answerable
+from console.signals.expressions import Scope
+from console.signals.methods import is_answerable
 
 if TYPE_CHECKING:
     from console.signals.expressions import Expression

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Gauge, Increase, method
+from console.signals.expressions import Gauge, Increase
 from console.signals.matchers import Matcher, bucket_edge, exactly, one_of
+from console.signals.methods import method
 from console.signals.profile import window_seconds
 from console.signals.query import BUCKET_LABEL, Query
 from console.signals.scope import duration

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.signals.expressions import Gauge, method
+from console.signals.expressions import Gauge
 from console.signals.matchers import exactly
+from console.signals.methods import method
 from console.signals.query import Query
 from console.signals.scores import spelled
 from console.signals.variants import measurements

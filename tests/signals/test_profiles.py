@@ -9,7 +9,7 @@ import pytest
 from console.facts.model import ModelRow, Objectives
 from console.facts.signals import SIGNALS
 from console.signals.evaluate import evaluate
-from console.signals.expressions import is_answerable
+from console.signals.methods import is_answerable
 from console.signals.plan import plan
 from console.signals.profile import (
     ProfileError,
