@@ -32,8 +32,13 @@ def bound_name(name: str, variables: Mapping[str, str]) -> str:
 
 
 def fixed_vars(declared: ControlSettings) -> dict[str, object]:
-    """Return the variables the operator fixed; an empty text is only a place to be filled."""
-    return {name: value for name, value in declared.vars.items() if value != ""}
+    """Return the variables the operator fixed.
+
+    A decision's id and an empty text only keep a place for what comes with the decision.
+    """
+    return {
+        name: value for name, value in declared.vars.items() if name != "decision" and value != ""
+    }
 
 
 class ControlShelf(Mapping[str, "Control"]):

@@ -148,7 +148,7 @@ async def test_airflow_contract_a_retraining_is_started_once_by_any_http_control
             f"""[controls.train]
 driver = "http"
 targets = ["{url}"]
-vars = {{ decision = "" }}
+vars = {{ decision = "none" }}
 [controls.train.read]
 path = "/api/v2/dags/retrain/dagRuns/midwatch-{{decision}}"
 value = "state && 'started'"
