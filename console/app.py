@@ -70,7 +70,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
 
     CSS_PATH = str(Path(themes.__file__).parent / "midwatch.tcss")
     # A box lies over the numbers, which live on around it.
-    CSS = "Textbox, ConfirmBox, RungBox, DrawnBox { background: transparent; }"
+    CSS = "Textbox, Confirm, ConfirmBox, RungBox, DrawnBox { background: transparent; }"
     TITLE = "Midwatch"
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False

@@ -26,6 +26,9 @@ LONGEST_HOLD_SECONDS: Final = 86400.0
 ASKED_SNOOZE_SECONDS: Final = 3600.0
 """A longer snooze than this asks for a confirmation."""
 
+MOST_ALERTS: Final = 32
+"""How many alerts of one incident are acknowledged one by one; a flood is held here alone."""
+
 LOOKING: Final = "looking"
 """The reason of an acknowledgement for which nobody gave one."""
 
@@ -199,7 +202,17 @@ def _about(ground: Ground) -> dict[str, Json]:
         "model": incident.model,
         "dependency": incident.dependency,
         "severity": level,
+        "alerts": {**firing_alerts(ground)},
     }
+
+
+def firing_alerts(ground: Ground) -> dict[str, list[dict[str, str]]]:
+    """Return the labels of the alerts that fire, by alert source; a flood's are left out."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for alert in () if ground.incident is None else ground.incident.alerts:
+        if alert.state == "firing":
+            found.setdefault(alert.source, []).append(dict(alert.labels))
+    return {name: alerts for name, alerts in found.items() if len(alerts) <= MOST_ALERTS}
 
 
 def _taken_sentence(

@@ -6,8 +6,9 @@ import math
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from console.actions.care_holds import MOST_ALERTS, firing_alerts
 from console.actions.care_record import care_json
 from console.actions.record import digest_of
 from console.actions.shelf import ALERTS_PREFIX
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from console.facts.entry import EntryDraft
     from console.settings.endpoints import AlertSettings
 
-MOST_ALERTS: Final = 32
-"""How many alerts of one incident are acknowledged one by one; a flood is held here alone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -44,9 +42,9 @@ async def places_of(bench: Bench, plan: Intended, ground: Ground) -> Places:
         names = () if hold is None else tuple(hold.place.split(", ")) if hold.place else ()
         found = [await _letting_go(bench, plan, ground, name) for name in names]
     else:
-        alerts = _firing(ground)
+        alerts = firing_alerts(ground)
         if not alerts:
-            return Places(problems=("no alert source tells of it",))
+            return Places(problems=(_why_none(ground),))
         found = [await _holding(bench, plan, ground, name, each) for name, each in alerts.items()]
     changes = tuple(each for each in found if not isinstance(each, str))
     problems = tuple(each for each in found if isinstance(each, str))
@@ -58,12 +56,12 @@ async def places_of(bench: Bench, plan: Intended, ground: Ground) -> Places:
     )
 
 
-def _firing(ground: Ground) -> dict[str, list[dict[str, str]]]:
-    found: dict[str, list[dict[str, str]]] = {}
-    for alert in () if ground.incident is None else ground.incident.alerts:
-        if alert.state == "firing":
-            found.setdefault(alert.source, []).append(dict(alert.labels))
-    return found
+def _why_none(ground: Ground) -> str:
+    alerts = () if ground.incident is None else ground.incident.alerts
+    count = sum(alert.state == "firing" for alert in alerts)
+    if count > MOST_ALERTS:
+        return f"its {count} alerts are more than are told one by one ({MOST_ALERTS})"
+    return "no alert source tells of it"
 
 
 def declared_place(bench: Bench, name: str) -> AlertSettings | None:
@@ -93,8 +91,6 @@ async def _holding(
         same = next((each for each in bench.settings.alerts if each.name == name), None)
         off = same is not None and same.kind == "alertmanager"
         return f"{shown} is told nothing: writes = false" if off else f"{shown} cannot be told"
-    if len(alerts) > MOST_ALERTS:
-        return f"{shown} is told nothing of {len(alerts)} alerts; {MOST_ALERTS} are the most"
     until = plan.hold_until or ground.now
     variables: dict[str, JsonValue] = {
         "op_id": plan.hold_op,

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from console.actions.care import fold_care
 from console.actions.care_ground import (
     find_incident,
     ground_of,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from console.actions.care_ground import Ground
     from console.actions.preparing import Bench
     from console.facts.care import CareWish
+    from console.facts.entry import Json
     from console.facts.snapshot import Snapshot
 
 LEVELS: Final = {each.label: each for each in (Severity.S1, Severity.S2, Severity.S3, Severity.S4)}
@@ -133,21 +135,23 @@ async def _merge(case: Case, ground: Ground) -> Intended:
     if ground.id in _led_to(into.id, ground):
         raise ActionRefused.forbidden("circle", f"{into.title} was merged into {ground.title}")
     reason = reason_for(case.wish.reason, "why they are one", default="same cause")
-    details = {"into": into.id, "before": ground.care.merged_into, "into_title": into.title}
+    details: dict[str, Json] = {
+        "into": into.id,
+        "before": ground.care.merged_into,
+        "into_title": into.title,
+    }
     return Intended(
         case.op_id,
         f"Merge {ground.title} into {into.title}",
         f"{ground.title} ({ground.id}) stands in {into.title} ({into.id}) now",
         reason,
-        (draft_of("merge", ground, case.op_id, reason, {**details}),),
+        (draft_of("merge", ground, case.op_id, reason, details),),
         already=ground.care.merged_into == into.id,
     )
 
 
 def _led_to(incident: str, ground: Ground) -> set[str]:
     """Return everything an incident was merged into, so that no circle comes about."""
-    from console.actions.care import fold_care
-
     care = fold_care(ground.log, {}, ground.now)
     found: set[str] = set()
     while (one := care.get(incident)) is not None and one.merged_into not in (*found, ""):
@@ -200,8 +204,10 @@ async def _close(case: Case, ground: Ground) -> Intended:
             "close", f"{'; '.join(against)}; say why it is closed all the same"
         )
     reason = reason_for(said, "why it is closed", default=f"closed as {verdict}")
-    details = {"verdict": verdict, "decision": decision, "despite": list(against)}
-    draft = draft_of("close", ground, case.op_id, reason, {**details})
+    details: dict[str, Json] = {
+        "verdict": verdict, "decision": decision, "despite": list(against),
+    }  # fmt: skip
+    draft = draft_of("close", ground, case.op_id, reason, details)
     made = Intended(
         case.op_id,
         f"Close {ground.title}",

@@ -77,17 +77,20 @@ def require_care(mode: Mode) -> None:
 async def prepare_care(bench: Bench, wish: CareWish, snapshot: Snapshot | None) -> PreparedCare:
     """Return a wish as it would be done now; raises `ActionRefused` and ``JournalError``."""
     case = Case(bench, wish, snapshot, new_ulid(bench.clock()))
-    ground: Ground | None
-    if wish.verb == "undo":
-        plan, ground = await undone(case)
-    else:
-        plan, ground = await intended(case)
+    plan, ground = await _planned(case)
     if ground is None or not (plan.hold_until or plan.lets_go):
         return PreparedCare(wish.verb, plan, ground)
-    await settle_target(bench, ground.target)
+    if await settle_target(bench, ground.target):
+        plan, ground = await _planned(case)  # what was cut off is true by now, or it is not
+    if ground is None:
+        return PreparedCare(wish.verb, plan, ground)
     places = await places_of(bench, plan, ground)
     because = "; ".join(dict.fromkeys(places.problems))
     return PreparedCare(wish.verb, plan, ground, places.action, because)
+
+
+async def _planned(case: Case) -> tuple[Intended, Ground | None]:
+    return await (undone(case) if case.wish.verb == "undo" else intended(case))
 
 
 async def perform_care(actor: Actor, prepared: PreparedCare) -> Outcome:

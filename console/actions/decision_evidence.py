@@ -1,4 +1,4 @@
-"""What is frozen into a decision: readings, findings, dependencies, lineage with its gaps."""
+"""What is frozen into a decision: readings, findings, dependencies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from console.facts.decision import (
     DependencyEvidence,
     Evidence,
     FindingEvidence,
-    Lineage,
     ReferenceEvidence,
     SignalEvidence,
 )
@@ -115,36 +114,6 @@ def _dependency(dependency: Dependency) -> DependencyEvidence:
         error_ratio=_finite(dependency.error_ratio.value),
         culprit=dependency.culprit,
         text=dependency.text,
-    )
-
-
-_LINKS = (
-    ("version", "version", "the version that serves"),
-    ("data_snapshot", "data_snapshot", "the data snapshot it was trained on"),
-    ("code", "code", "the code it was made by"),
-    ("trained_at", "trained_at", "when it was trained"),
-)
-
-
-def lineage_of(row: ModelRow) -> Lineage:
-    """Return the chain from model to consent as configuration and ``model_info`` give it."""
-    known = {name: row.info.get(label, "") for name, label, _ in _LINKS}
-    known["version"] = row.version or known["version"]
-    approver = row.info.get("approver", "")
-    gaps = [what for name, _, what in _LINKS if not known[name]]
-    if not approver:
-        gaps.append("who approved the version that serves")
-    if not row.consent:
-        gaps.append("the consent basis")
-    return Lineage(
-        model=row.model,
-        version=known["version"],
-        data_snapshot=known["data_snapshot"],
-        code=known["code"],
-        trained_at=known["trained_at"],
-        approver=approver,
-        consent=row.consent,
-        gaps=tuple(gaps),
     )
 
 

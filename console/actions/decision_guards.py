@@ -113,6 +113,8 @@ def _written(decision: Decision) -> Iterator[Guard]:
         yield Guard(
             "lineage_gaps", "warn", f"lineage does not know {', '.join(decision.lineage.gaps)}"
         )
+    for conflict in decision.lineage.conflicts:
+        yield Guard("lineage_conflict", "warn", f"lineage contradicts itself: {conflict}")
 
 
 def _standing(

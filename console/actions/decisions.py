@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from console.actions.confirming import SHORTEST_REASON
-from console.actions.decision_evidence import evidence_of, lineage_of, trigger_of
+from console.actions.decision_evidence import evidence_of, trigger_of
 from console.actions.decision_guards import guards_of_decision
 from console.actions.gate_of_writes import require
 from console.actions.refusal import ActionRefused, NotConfirmed
@@ -18,6 +18,7 @@ from console.facts.action import Guard
 from console.facts.decision import DECISION_KINDS, Decision, DecisionRecord
 from console.facts.entry import EntryDraft
 from console.facts.text import visible
+from console.fleet.lineage import lineage_of
 from console.journal.ids import new_ulid
 from console.settings.problems import nearest
 
@@ -115,7 +116,7 @@ def prepare_decision(
         reason=wish.reason.strip(),
         trigger=wish.trigger.strip() or trigger_of(evidence),
         evidence=evidence,
-        lineage=lineage_of(row),
+        lineage=lineage_of(row, sight.registered(wish.model)),
         region=row.region,
         allowed_regions=row.allowed_regions,
         options=tuple(each.strip() for each in wish.options if each.strip()),
@@ -220,6 +221,10 @@ def _draft(prepared: PreparedDecision) -> EntryDraft:
 def _asking(prepared: PreparedDecision) -> EntryDraft:
     decision = prepared.decision
     expected = decision.expected or "no expected effect is written"
+    if decision.sends:
+        # The second person says yes to what goes out as well.
+        sends = ", ".join(f"{each.sink} {each.before} → {each.wanted}" for each in decision.sends)
+        expected = f"{expected}; sent on once approved: {sends}"
     return EntryDraft(
         kind="approval",
         at=decision.taken_at,

@@ -269,11 +269,5 @@ def accept_handover(
     )
 
 
-def accept_newest(journal: Journal, me: Who, mode: Mode, now: float) -> Entry:
-    """Accept the newest handover that waits; blocks and raises as `accept_handover` does."""
-    require_writes(ACCEPT, mode)
-    return accept_handover(journal, to_accept(handovers_in(journal), me), me, mode, now)
-
-
 def _refused(sentence: str) -> ActionRefused:
     return ActionRefused.forbidden("handover", sentence)

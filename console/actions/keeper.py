@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from console.actions.holding import Holding
 from console.actions.overrides import overrides_in_force
 from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused
@@ -50,10 +51,15 @@ class Keeper:
     tell: Callable[[str], None]
     every_seconds: float = EVERY_SECONDS
     anchoring: Anchoring | None = None
+    holding: Holding = field(init=False)
     _retry_at: dict[str, float] = field(default_factory=dict)
     _standing_by: bool = False
     _watch_at: float = 0.0
     _suspects: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Keep holds on incidents too, with the same actor."""
+        self.holding = Holding(self.actor, self.tell)
 
     async def run(self, ended: asyncio.Event) -> None:
         """Keep until ``ended``; a fault of the journal is told, and tried again."""
@@ -95,9 +101,10 @@ class Keeper:
             if self._due_at(override) <= self.actor.bench.clock():
                 await self._end(override)
         await self._watch(overrides)
+        holds_seconds = await self.holding.look()
         await self._anchor()
         left = [self._due_at(each) - self.actor.bench.clock() for each in overrides]
-        return min([self.every_seconds, *(max(0.1, each) for each in left)])
+        return min([self.every_seconds, holds_seconds, *(max(0.1, each) for each in left)])
 
     async def _anchor(self) -> None:
         if self.anchoring is None:

@@ -16,12 +16,13 @@ import msgspec
 from console.actions.decided import decisions_in
 from console.actions.decisions import digest_of_decision, prepare_decision
 from console.actions.refusal import ActionRefused
-from console.actions.shelf import bound_name
+from console.actions.shelf import bound_name, fixed_vars
 from console.actions.sight import Sight
 from console.actions.targets import send_target
 from console.actions.verbs import SENDS
 from console.facts.action import ActionRequest, Guard, Step
 from console.facts.decision import DECISION_SINKS, PlannedSend
+from console.facts.registry import numbered
 from console.facts.text import visible
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ async def _prepared(
     settings = actor.bench.settings
     problem = _senseless(sink, decision)
     control = settings.models[decision.model].decisions[sink]
-    fixed = settings.controls[control].vars if control in settings.controls else {}
+    fixed = fixed_vars(settings.controls[control]) if control in settings.controls else {}
     if not problem and sink == "tags" and not (fixed.get("version") or _version(decision)):
         problem = (
             "which version it is about is not known; model_info or models.NAME.registry would "
@@ -174,7 +175,7 @@ def _binding(decision: Decision) -> dict[str, str]:
 
 
 def _version(decision: Decision) -> str:
-    return decision.lineage.registry_version or decision.lineage.version
+    return decision.lineage.registry_version or numbered(decision.lineage.version)
 
 
 def _variables(decision: Decision) -> dict[str, JsonValue]:

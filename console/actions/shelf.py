@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from console.controls.protocol import Control
+    from console.settings.controls import ControlSettings
     from console.settings.endpoints import AlertSettings
     from console.settings.schema import Settings
     from console.wire.credentials import SecretLookup
@@ -28,6 +29,11 @@ def bound_name(name: str, variables: Mapping[str, str]) -> str:
     """Return the name of a control bound to ``variables``; what is empty is left out."""
     given = {key: value for key, value in variables.items() if value}
     return f"{name}?{urlencode(given)}" if given else name
+
+
+def fixed_vars(declared: ControlSettings) -> dict[str, object]:
+    """Return the variables the operator fixed; an empty text is only a place to be filled."""
+    return {name: value for name, value in declared.vars.items() if value != ""}
 
 
 class ControlShelf(Mapping[str, "Control"]):
@@ -60,8 +66,7 @@ class ControlShelf(Mapping[str, "Control"]):
         plain, variables = self._parted(name)
         declared = self._settings.controls[plain]
         if variables:
-            # What the operator fixed stays fixed.
-            declared = replace(declared, vars={**variables, **declared.vars})
+            declared = replace(declared, vars={**variables, **fixed_vars(declared)})
         return build_control(name, declared, self._resolver)
 
     def _place(self, name: str) -> AlertSettings | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from console.facts.model import ModelRow
+    from console.facts.registry import Registered
     from console.facts.severity import Breaker, Route
     from console.facts.snapshot import Dependency, Snapshot
     from console.settings.schema import Settings
@@ -66,6 +67,10 @@ class Sight:
         if self.snapshot is None:
             return None
         return next((each for each in self.snapshot.dependencies if each.name == name), None)
+
+    def registered(self, model: str) -> Registered | None:
+        """Return what the registry of a model said last, None where none is declared or asked."""
+        return None if self.snapshot is None else self.snapshot.registry.get(model)
 
     def sharing(self, dependency: str) -> tuple[str, ...]:
         """Return the models that need ``dependency``, declared or seen calling it."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_LINE = 4000
+_STANDARD_ERROR = 2
 
 
 def edited(text: str, environ: Mapping[str, str], name: str) -> str:
@@ -38,7 +39,7 @@ def edited(text: str, environ: Mapping[str, str], name: str) -> str:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         # What the command prints may go to a file; the editor belongs on the terminal.
-        out = None if sys.stdout.isatty() else sys.stderr
+        out = None if sys.stdout.isatty() else _STANDARD_ERROR
         try:
             code = subprocess.run([*argv, str(path)], stdout=out, check=False).returncode
             kept = path.read_text(encoding="utf-8", errors="replace")

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 
 from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.handovers import (
-    accept_handover,
     handovers_in,
     require_writes,
     to_accept,
     write_handover,
 )
+from console.actions.taking_over import accept_with_holds
 from console.cli.acting import (
     DONE,
     NOTHING_CHANGED,
     SUPERSEDED,
     Session,
     has_terminal,
+    look,
     opened,
     run_async,
     told,
@@ -133,7 +134,15 @@ async def _document(
         if session is not None
         else gather_who(*declared_name(settings, os.environ), os.environ)
     )
-    shift = Shift(since, time.time(), who.name, f"{who.person}@{who.host}", to=chosen.to.strip())
+    now = time.time()
+    shift = Shift(
+        since,
+        now,
+        who.name,
+        f"{who.person}@{who.host}",
+        to=chosen.to.strip(),
+        due_at=settings.shift.next_end(now),
+    )
     return cleaned(handover(facts, shift), prepared.resolver.known())
 
 
@@ -224,25 +233,24 @@ async def _accept(shared: argparse.Namespace, chosen: argparse.Namespace) -> int
         if not chosen.yes and not _asked():
             sys.stderr.write("not accepted\n")
             return NOTHING_CHANGED
+        snapshot = await look(session, (), instant=True) if found.holds else None
         try:
-            entry = await asyncio.to_thread(
-                accept_handover,
-                bench.journal,
-                found,
-                bench.who,
-                session.actor.mode,
-                bench.clock(),
-            )
+            entry, taken = await accept_with_holds(session.actor, found, snapshot)
         except TargetTouchedError as fault:
             print(f"superseded: {visible(fault.sentence, 600)}")
             return SUPERSEDED
         if chosen.json:
-            made = {"schema": "midwatch.acceptance/1", "handover": found.id, "entry": entry.seq}
+            made = {
+                "schema": "midwatch.acceptance/1",
+                "handover": found.id,
+                "entry": entry.seq,
+                "taken_over": list(taken),
+            }
             print(json.dumps(made))
         else:
             print(f"accepted: the handover of {visible(found.who.name, 60)} ({found.id})")
-        for hold in found.holds:
-            told("held", f"{hold.title or hold.incident}: midwatch ack {hold.incident}")
+        for sentence in taken:
+            told("held", sentence)
         return DONE
 
 

@@ -42,6 +42,9 @@ def parser() -> Parser:
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a document, see docs/incidents.md")
     form.add_argument("--plain", action="store_true", help="one fact a line")
+    made.add_argument(
+        "--held", action="store_true", help="what people have, the oldest first, and no more"
+    )
     add_shared(made)
     return made
 
@@ -56,8 +59,11 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     from console.incidents.build import alert_settings
 
     settings = prepared.loaded.settings
-    if not settings.sources and not alert_settings(settings):
-        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+    if not chosen.held and not settings.sources and not alert_settings(settings):
+        more = "A place for alerts alone is enough here: [[alerts]], see docs/incidents.md."
+        raise CommandError(f"{NOTHING_TO_READ} {more}", exits.BAD_CONFIG)
+    if chosen.held and (chosen.plain or words):
+        raise UsageError("--held is a table of all that is held, or a document with --json")
     if words:
         return asyncio.run(_show(prepared.engine(), words[1], chosen))
     return asyncio.run(_incidents(prepared.engine(), chosen))
@@ -74,6 +80,8 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     sys.stdout.write(_written(snapshot, chosen))
     from console.reports.incidents import incidents_exit_code
 
+    if chosen.held:
+        return exits.OK if snapshot.record.trusted else exits.UNKNOWN
     return incidents_exit_code(snapshot)
 
 
@@ -112,6 +120,11 @@ def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:
 
 
 def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:
+    if chosen.held:
+        from console.reports.holds import held_document, held_table
+        from console.reports.status import as_json
+
+        return f"{as_json(held_document(snapshot))}\n" if chosen.json else held_table(snapshot)
     if chosen.json:
         from console.reports.incident_document import incidents_document
         from console.reports.status import as_json

@@ -41,6 +41,7 @@ class Prepared(Struct, frozen=True):
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
         from console.engine.alerts import reader_factory
         from console.engine.making import plain_factory
+        from console.engine.registries import registry_factory
         from console.engine.service import Engine
         from console.engine.told import teller_factory
 
@@ -51,6 +52,7 @@ class Prepared(Struct, frozen=True):
             or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
             make_reader=reader_factory(self.resolver),
             make_teller=teller_factory(self.resolver),
+            make_registry=registry_factory(self.resolver),
             open_record=self._open_record,
         )
 

@@ -79,6 +79,7 @@ async def _document(
 
     incident = chosen.incident.strip()
     entries, decisions = await asyncio.to_thread(_read, journal, incident)
+    looked_at = time.time()
     engine = prepared.engine()
     engine.on_problem = lambda sentence: told("note", sentence)
     try:
@@ -94,8 +95,24 @@ async def _document(
         decisions=decisions,
         series=series,
         named=chosen.names,
+        unknown=_first_seen(view, looked_at),
+        ascii_only=chosen.output is None and not _shows_braille(),
     )
     return cleaned(postmortem(facts), prepared.resolver.known())
+
+
+def _first_seen(view: IncidentView, looked_at: float) -> tuple[str, ...]:
+    """Say where the rules' own begins are not known: a command sees them when it looks."""
+    seen_now = any(
+        event.at >= looked_at and event.kind in ("signal", "detect") for event in view.events
+    )
+    if not seen_now:
+        return ()
+    return ("since when rules held, so no time to detect: this looked only just now",)
+
+
+def _shows_braille() -> bool:
+    return (sys.stdout.encoding or "ascii").lower().startswith("utf")
 
 
 def _read(journal: Journal, incident: str) -> tuple[tuple[Entry, ...], tuple[DecisionRecord, ...]]:

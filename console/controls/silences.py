@@ -61,6 +61,11 @@ class Silenced(ControlState):
             return TargetState(target, self.at, error=problem)
         return TargetState(target, self.at, UNACKNOWLEDGED, exists=True)
 
+    def left_seconds(self, target: str) -> float:
+        """Return for how long somebody still has an alert, 0 where nobody does."""
+        mark = self.marks.get(target)
+        return 0.0 if mark is None else mark.ends_at.timestamp() - self.at
+
 
 def target_of(labels: Labels) -> str:
     """Return one alert as a target: its name, and eight digits that stand for all its labels."""

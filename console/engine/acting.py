@@ -13,7 +13,9 @@ from console.actions.confirming import APPROVAL_SECONDS, approval_of
 from console.actions.decided import decisions_in, find_decision
 from console.actions.decisions import write_decision
 from console.actions.gate import ARMED_SECONDS, Arming
-from console.actions.handovers import accept_newest, write_handover
+from console.actions.handover_keys import ACCEPT
+from console.actions.handovers import handovers_in, require_writes, to_accept, write_handover
+from console.actions.holding import Holding
 from console.actions.many import ask_for
 from console.actions.outlook import Outlook, outlooks
 from console.actions.pipeline import Actor
@@ -22,6 +24,8 @@ from console.actions.recovery import settle_all
 from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.actions.sending import prepare_with_sends
 from console.actions.shelf import ControlShelf
+from console.actions.standing import KEEPER_LEASE, holder_of
+from console.actions.taking_over import accept_with_holds
 from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
 from console.engine.handle import Refused, WriteState
 from console.facts.action import Together
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
     from console.settings.secrets import SecretResolver
 
 APPROVAL_POLL_SECONDS = 1.0
+HOLDS_SECONDS = 10.0
+"""How long a console that keeps no holds waits before it looks whether it should."""
 
 
 class Acting:
@@ -78,6 +84,7 @@ class Acting:
         self._who: Who | None = None
         self._problem = ""
         self._settled: tuple[str, ...] = ()
+        self._holding: Holding | None = None
 
     @property
     def state(self) -> WriteState:
@@ -209,7 +216,9 @@ class Acting:
         from console.reports.handover_facts import Shift
 
         who = self._who or self._gather_who()
-        shift = Shift(since, self._clock(), who.name, f"{who.person}@{who.host}")
+        now = self._clock()
+        ends_at = self._settings.shift.next_end(now)
+        shift = Shift(since, now, who.name, f"{who.person}@{who.host}", due_at=ends_at)
         return cleaned(handover(facts, shift), self._resolver.known())
 
     async def hand_over(self, wish: HandoverWish) -> Entry:
@@ -218,11 +227,29 @@ class Acting:
         mode, now = self.state.mode, bench.clock()
         return await asyncio.to_thread(write_handover, bench.journal, wish, mode, now)
 
-    async def accept(self) -> Entry:
-        """Accept the newest handover of somebody else; raises as `hand_over` does."""
+    async def accept(self, snapshot: Snapshot | None) -> tuple[Entry, tuple[str, ...]]:
+        """Accept the newest handover of somebody else and what they held; raises as `hand_over`."""
         bench = await self._bench()
-        mode, now = self.state.mode, bench.clock()
-        return await asyncio.to_thread(accept_newest, bench.journal, bench.who, mode, now)
+        mode = self.state.mode
+        require_writes(ACCEPT, mode)
+        records = await asyncio.to_thread(handovers_in, bench.journal)
+        found = to_accept(records, bench.who)
+        return await accept_with_holds(Actor(bench, mode), found, snapshot)
+
+    async def keep_holds(self, snapshot: Snapshot | None, tell: Callable[[str], None]) -> float:
+        """Renew and end what is held, while this console may write and no keeper runs.
+
+        Returns the seconds until it is looked at again; raises ``JournalError``.
+        """
+        if self.state.mode == "read_only" or not _exists(self._settings):
+            return HOLDS_SECONDS
+        bench = await self._bench()
+        if await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, bench.clock()):
+            return HOLDS_SECONDS
+        if self._holding is None:
+            self._holding = Holding(Actor(bench, self.state.mode), tell)
+        self._holding.actor = Actor(bench, self.state.mode)
+        return await self._holding.look(snapshot)
 
     def outlooks(self, model: str, snapshot: Snapshot | None) -> tuple[Outlook, ...]:
         """Return what could be done to a model by what is measured and declared; asks nobody."""

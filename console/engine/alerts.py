@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from console.facts.model import ModelRow
     from console.facts.snapshot import Dependency, Snapshot
     from console.fleet.observed import Observed
+    from console.incidents.grouping import Grouped
     from console.incidents.reading import AlertReader
     from console.settings.schema import AlertSettings, Settings
     from console.wire.credentials import SecretLookup
@@ -63,6 +64,7 @@ class AlertDesk:
         self._pollers = [self._poller(*each) for each in alert_settings(settings)]
         self._own = OwnAlerts()
         self._blamed: frozenset[str] = frozenset()
+        self._grouped: Grouped | None = None
         self._occurrences = Occurrences()
 
     def start(self, now: float) -> list[asyncio.Task[None]]:
@@ -137,10 +139,11 @@ class AlertDesk:
         known.append(self._own.take(snapshot, remembers=remembers))
         around = surroundings(snapshot.rows, snapshot.dependencies, self._settings)
         blamed = self._blamed if remembers else frozenset()
-        found = group(known, replace(around, culprits=around.culprits | blamed), now)
+        around = replace(around, culprits=around.culprits | blamed)
+        found = group(known, around, now, self._grouped if remembers else None)
         occurrences = self._occurrences if remembers else Occurrences()
         if remembers:
-            self._blamed = _blamed(found.incidents)
+            self._grouped, self._blamed = found, _blamed(found.incidents)
         listed = occurrences.follow(found.incidents, snapshot.record.entries, now)
         return replace(snapshot, incidents=listed)
 

@@ -88,28 +88,52 @@ class IncidentViews:
         """Return the incident with this id, or why there is none.
 
         One that is not listed any more is told from the journal. ``entries`` (oldest first) stand
-        in for reading it.
+        in for reading it. Never raises: whoever asked is told.
         """
         if snapshot is None:
             return Refused(("nothing was read yet",))
         now = self._clock() if now is None else now
+        try:
+            return await self._view(incident_id, snapshot, entries, now)
+        except Exception as fault:
+            log.exception("an incident could not be put together")
+            said = f"a fault inside the console: {visible(repr(fault), 300)}"
+            return Refused((said,), "fault")
+
+    async def _view(
+        self,
+        incident_id: str,
+        snapshot: Snapshot,
+        entries: Sequence[Entry] | None,
+        now: float,
+    ) -> IncidentView | Refused:
         incident = next((one for one in snapshot.incidents if one.id == incident_id), None)
-        begin = now if incident is None else incident.since - CHANGE_LEAD_SECONDS
-        told = await self._told(incident_id, begin, snapshot) if entries is None else entries
+        told = entries
+        if told is None:
+            since = None if incident is None else incident.since
+            told = await self._told(incident_id, since, snapshot)
         incident = incident or recorded_incident(incident_id, told)
         if incident is None:
             return Refused((f"no incident {visible(incident_id, 40)} is known",))
         care = snapshot.care.get(incident.id) or Care(incident.id, incident.since)
         return await self._made(incident, care, snapshot, told, now)
 
-    async def _told(self, incident_id: str, since: float, snapshot: Snapshot) -> tuple[Entry, ...]:
+    async def _told(
+        self, incident_id: str, since: float | None, snapshot: Snapshot
+    ) -> tuple[Entry, ...]:
         """Return what the journal tells of an incident and of the time since, oldest first.
 
-        A journal that cannot be read leaves what was followed of it.
+        ``since`` is when it began, None: the journal says. A journal that cannot be read leaves
+        what was followed of it.
         """
         try:
             own = await self._records.entries(Question(incident=incident_id, newest=MOST_ENTRIES))
-            around = await self._records.entries(Question(since=since, newest=MOST_ENTRIES))
+            past = recorded_incident(incident_id, own or ()) if since is None else None
+            begin = since if past is None else past.since
+            around: tuple[Entry, ...] | None = ()
+            if begin is not None:
+                begin -= CHANGE_LEAD_SECONDS
+                around = await self._records.entries(Question(since=begin, newest=MOST_ENTRIES))
         except JournalError as fault:
             log.warning("the journal of an incident cannot be read: %s", fault.sentence)
             own = around = None

@@ -47,7 +47,12 @@ class OwnAlerts:
 
 
 def rule_events(snapshot: Snapshot, before: Snapshot | None) -> list[Noted]:
-    """Return which rules began and ceased to hold, for the log; alerts tell of themselves."""
+    """Return which rules began and ceased to hold, for the log; alerts tell of themselves.
+
+    While a source has not answered yet nothing begins: what is seen first was so before.
+    """
+    if before is None or any(source.state == "starting" for source in before.sources):
+        return []
     return [
         Noted(
             move.model,

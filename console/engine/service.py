@@ -21,6 +21,7 @@ from console.engine.own_alerts import rule_events
 from console.engine.poller import Poller
 from console.engine.ranges import Ranges
 from console.engine.records import Records
+from console.engine.registries import Registries
 from console.engine.score_series import PSI
 from console.engine.told import ChangeDesk
 from console.facts.text import visible
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
+    from console.engine.registries import MakeRegistry
     from console.engine.seats import Seat
     from console.engine.told import MakeTeller
     from console.facts.drift import Distribution
@@ -79,6 +81,7 @@ class Engine:
         make_source: Callable[[SourceSettings], Source] | None = None,
         make_reader: MakeReader | None = None,
         make_teller: MakeTeller | None = None,
+        make_registry: MakeRegistry | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
     ) -> None:
         self.settings = loaded.settings
@@ -92,6 +95,7 @@ class Engine:
         self._desk = Desk(loaded.settings, self._problem)
         self._alerts = AlertDesk(loaded.settings, make_reader)
         self._told_changes = ChangeDesk(loaded.settings, make_teller)
+        self._registries = Registries(loaded.settings, make_registry)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock)
@@ -148,6 +152,10 @@ class Engine:
         self._records.start()
         self._start_polls()
         await self._wait(limit_seconds, whole=True)
+        # Which version serves is only known now; a registry is asked about that one.
+        rows = self._desk.board.seating.rows
+        if late := self._registries.start(rows, self._clock()):
+            await asyncio.wait(late, timeout=limit_seconds)
         await self._records.settle(RECORD_LIMIT_SECONDS)
         return self._judge(remembers=remembers)
 
@@ -157,6 +165,7 @@ class Engine:
             await poller.close()
         await self._alerts.close()
         await self._told_changes.close()
+        await self._registries.close()
         await self._records.close()
 
     async def journal_page(self, before_seq: int) -> RecordPage:
@@ -273,6 +282,7 @@ class Engine:
         self._desk.configure(settings)
         await self._alerts.configure(settings)
         await self._told_changes.configure(settings)
+        await self._registries.configure(settings)
         if self._records.configure(settings):
             # What another journal said is no news by its absence from this one.
             self._memory = replace(self._memory, held=None)
@@ -290,7 +300,12 @@ class Engine:
     def _start_polls(self) -> None:
         now = self._clock()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
-        self._alert_polls = [*self._alerts.start(now), *self._told_changes.start(now)]
+        rows = self._desk.board.seating.rows
+        self._alert_polls = [
+            *self._alerts.start(now),
+            *self._told_changes.start(now),
+            *self._registries.start(rows, now),
+        ]
 
     async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
         waits = [
@@ -332,6 +347,7 @@ class Engine:
             decisions=known.decisions,
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
+        snapshot = replace(snapshot, registry=self._registries.known)
         if remembers:
             self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])

@@ -8,7 +8,9 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from console.actions.refusal import ActionRefused
+from console.engine.handing_aside import HandsOverAside
 from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
+from console.engine.keeping import keep_holds
 from console.engine.pauses import settling, yield_often
 from console.facts.reading import ReadingState
 from console.facts.samples import Series
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from console.actions.decisions import DecisionWish, PreparedDecision
-    from console.actions.handovers import HandoverWish
     from console.actions.outlook import Outlook
     from console.engine.acting import Acting
     from console.engine.service import Engine
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
     from console.facts.care import CareWish
     from console.facts.decision import DecisionRecord
     from console.facts.drift import Distribution
-    from console.facts.entry import Entry, Verification
+    from console.facts.entry import Verification
     from console.facts.incident_view import IncidentView
     from console.facts.record import RecordPage
     from console.facts.snapshot import Snapshot
-    from console.reports.handover_document import HandoverDocument
     from console.settings.schema import Settings
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _FAULT = "a fault inside the console: {}; if it was sent, it is verified at the 
 STOP_SECONDS = 3.0
 
 
-class EngineThread:
+class EngineThread(HandsOverAside):
     """Runs an `Engine` beside the console; satisfies `EngineHandle`.
 
     ``make`` is called in the engine's own thread, because what it imports and reads is slow;
@@ -266,29 +266,6 @@ class EngineThread:
         """Do something about an incident at once."""
         self._spawn_acting(lambda acting: acting.care(wish, self.latest), deliver)
 
-    def request_handover(
-        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
-    ) -> None:
-        """Gather what the shift since ``since`` (Unix seconds) leaves to the next."""
-
-        async def make(acting: Acting) -> HandoverDocument:
-            engine = self._engine
-            if engine is None:
-                raise ActionRefused.forbidden("handover", _STARTING)
-            return acting.handover(await engine.shift_facts(since), since)
-
-        self._spawn_acting(make, deliver)
-
-    def write_handover(
-        self, wish: HandoverWish, deliver: Callable[[Entry | Refused], None]
-    ) -> None:
-        """Write a handover into the journal."""
-        self._spawn_acting(lambda acting: acting.hand_over(wish), deliver)
-
-    def accept_handover(self, deliver: Callable[[Entry | Refused], None]) -> None:
-        """Accept the newest handover that somebody else wrote."""
-        self._spawn_acting(lambda acting: acting.accept(), deliver)
-
     def request_outlooks(
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
@@ -341,6 +318,7 @@ class EngineThread:
             await self._acting.start()
         except JournalError as fault:
             self._on_problem(f"nothing can be acted on: {fault.sentence}")
+        await keep_holds(self._acting, lambda: self.latest, self._on_problem)
 
     def _run(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         try:

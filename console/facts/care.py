@@ -172,3 +172,8 @@ def holds_of(care: Mapping[str, Care]) -> tuple[Hold, ...]:
     """Return what is held now, the oldest first."""
     held = [each.hold for each in care.values() if each.hold is not None]
     return tuple(sorted(held, key=lambda one: (one.began_at, one.op_id)))
+
+
+def hold_on(care: Mapping[str, Care], model: str) -> Hold | None:
+    """Return the oldest hold on an incident that touches a model, None while nobody has one."""
+    return next((each for each in holds_of(care) if model in each.models), None)

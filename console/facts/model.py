@@ -45,7 +45,8 @@ class ModelRow:
     """The static side of one row: identity, ownership, objectives, lineage.
 
     Identity is (environment, ``model``). Built anew only when discovery or settings change,
-    and shared by all Snapshots in between.
+    and shared by all Snapshots in between. ``info`` is what the model says it is made of,
+    ``lineage`` what a person wrote down of it.
     """
 
     model: str
@@ -75,3 +76,4 @@ class ModelRow:
     fallbacks: tuple[Fallback, ...] = ()
     intervene: tuple[tuple[str, str], ...] = ()
     info: Mapping[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from console.facts.decision import DecisionRecord
     from console.facts.model import ModelRow
     from console.facts.override import Override
+    from console.facts.registry import Registered
     from console.facts.samples import SourceStatus
 
     Floats = NDArray[np.float64]
@@ -116,6 +117,7 @@ class Snapshot:
     ``changes`` are the newest first, ``change_sources`` the places beside metrics that tell them.
     ``overrides`` are in force as ``record``, the journal, tells them, the oldest first; ``care``
     is what people did about each incident, by its id, and ``decisions`` are all that still count.
+    ``registry`` is what model registries said last, by model, for those that declare one.
     """
 
     environment: str
@@ -142,6 +144,7 @@ class Snapshot:
     record: Record = NO_RECORD
     care: Mapping[str, Care] = field(default_factory=dict)
     decisions: tuple[DecisionRecord, ...] = ()
+    registry: Mapping[str, Registered] = field(default_factory=dict)
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

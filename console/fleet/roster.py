@@ -103,6 +103,7 @@ def _declared(row: ModelRow, declared: ModelSettings) -> ModelRow:
         ),
         intervene=tuple((one.when, one.do) for one in declared.intervene),
         info=row.info,
+        lineage=declared.lineage,
     )
 
 

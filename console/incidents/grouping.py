@@ -38,14 +38,6 @@ class SourceTracks:
     age_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """Incidents, the most urgent first, and whether flood mode put them together."""
-
-    incidents: tuple[Incident, ...]
-    flood: bool = False
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class _Key:
     """What a group is about: a kind (dependency, model, name, flood) and a name."""
@@ -59,8 +51,35 @@ class _Key:
         return hashlib.sha256(text).hexdigest()[:8]
 
 
-def group(sources: Sequence[SourceTracks], around: Surroundings, now: float) -> Grouped:
-    """Group the alerts of all sources, given in the order of precedence, at ``now`` (Unix s)."""
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What was summed up of a group, so that the same group need not be summed up again."""
+
+    about: Group
+    members: tuple[Member, ...]
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Incidents, the most urgent first, and whether flood mode put them together."""
+
+    incidents: tuple[Incident, ...]
+    flood: bool = False
+    sums: Mapping[_Key, _Sum] = field(default_factory=dict, compare=False, repr=False)
+
+
+def group(
+    sources: Sequence[SourceTracks],
+    around: Surroundings,
+    now: float,
+    before: Grouped | None = None,
+) -> Grouped:
+    """Group the alerts of all sources, given in the order of precedence, at ``now`` (Unix s).
+
+    What ``before``, the grouping of the look before, knows of a group that is the same is taken
+    over: the result does not depend on it.
+    """
     members = [_placed(one, around) for one in _distinct(sources, now)]
     flood = _floods(members, now)
     failing = _failing(members) | around.culprits
@@ -69,10 +88,30 @@ def group(sources: Sequence[SourceTracks], around: Surroundings, now: float) -> 
     for member in members:
         key = _flood_key(member.alert, around, shared) if flood else None
         groups.setdefault(key or _key(member.alert, around, failing, flood), []).append(member)
-    incidents = [
-        incident_of(_about(key, found, around, flood), found, now) for key, found in groups.items()
-    ]
-    return Grouped(tuple(sorted(incidents, key=urgency)), flood)
+    known = before.sums if before is not None and before.flood == flood else {}
+    sums = {
+        key: _summed(key, tuple(found), around, flood, known.get(key), now)
+        for key, found in groups.items()
+    }
+    incidents = sorted((each.incident for each in sums.values()), key=urgency)
+    return Grouped(tuple(incidents), flood, sums)
+
+
+def _summed(
+    key: _Key,
+    members: tuple[Member, ...],
+    around: Surroundings,
+    flood: bool,
+    known: _Sum | None,
+    now: float,
+) -> _Sum:
+    same = known is not None and known.members == members
+    if known is not None and same and key.kind == "model":
+        return known
+    about = _about(key, members, around, flood)
+    if known is not None and same and known.about == about:
+        return known
+    return _Sum(about, members, incident_of(about, members, now))
 
 
 def _distinct(sources: Sequence[SourceTracks], now: float) -> list[Member]:
@@ -106,6 +145,8 @@ def _placed(member: Member, around: Surroundings) -> Member:
         model = around.models.get(alert.service, "")
         dependency = "" if model else around.dependencies.get(alert.service, "")
     stale = member.age_seconds is not None
+    if (model, dependency, stale) == (alert.model, alert.dependency, alert.stale):
+        return member
     return replace(member, alert=replace(alert, model=model, dependency=dependency, stale=stale))
 
 

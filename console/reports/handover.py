@@ -39,6 +39,8 @@ def handover(facts: ShiftFacts, shift: Shift) -> HandoverDocument:
         previous=previous(facts.handovers),
         state=_state(facts, incidents, forced),
         unknown=unknown(facts, shift),
+        fleet_known=facts.snapshot is not None,
+        record_known=_record_known(facts),
         incidents=incidents,
         in_force=forced,
         held=held(facts, shift),
@@ -54,6 +56,11 @@ def handover(facts: ShiftFacts, shift: Shift) -> HandoverDocument:
         follow_ups=follow_ups(facts),
         journal=head(facts),
     )
+
+
+def _record_known(facts: ShiftFacts) -> bool:
+    trusted = facts.snapshot is None or facts.snapshot.record.trusted
+    return trusted and not facts.journal_problem
 
 
 def previous(entries: Sequence[Entry]) -> PreviousReport | None:
@@ -84,9 +91,9 @@ def _state(
     parts = [_models(facts)]
     if facts.snapshot is not None:
         parts.append(_open(incidents))
-        certain = facts.snapshot.record.trusted
         number = f"{len(forced)} in force" if forced else "nothing in force"
-        parts.append(number if certain else f"{len(forced)} in force that is known of")
+        known = _record_known(facts)
+        parts.append(number if known else f"{len(forced)} in force that is known of")
         overdue = sum(each.state == "overdue" for each in forced)
         if overdue:
             parts.append(f"{overdue} overdue")

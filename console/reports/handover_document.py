@@ -170,7 +170,9 @@ class HeadReport(Struct, frozen=True, kw_only=True):
 class HandoverDocument(Struct, frozen=True, kw_only=True):
     """Thirteen parts; what could not be known stands in ``unknown`` as sentences.
 
-    ``due_at`` is when the shift ends, null where no end is declared.
+    ``due_at`` is when the shift ends by the configuration, null where nobody says.
+    ``fleet_known`` and ``record_known`` say whether models and journal could be read: while one
+    could not, an empty part that rests on it means nothing.
     """
 
     schema: Literal["midwatch.handover/1"]
@@ -184,6 +186,8 @@ class HandoverDocument(Struct, frozen=True, kw_only=True):
     previous: PreviousReport | None
     state: str
     unknown: tuple[str, ...]
+    fleet_known: bool
+    record_known: bool
     incidents: tuple[OpenIncidentReport, ...]
     in_force: tuple[ForceReport, ...]
     held: tuple[HeldReport, ...]

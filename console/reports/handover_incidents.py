@@ -130,7 +130,7 @@ def held(facts: ShiftFacts, shift: Shift) -> tuple[HeldReport, ...]:
     return tuple(
         HeldReport(
             incident=hold.incident,
-            title=titles.get(hold.incident, "no alert of it is known now"),
+            title=titles.get(hold.incident) or hold.title or "no alert of it is known now",
             kind=hold.kind,
             by=hold.by,
             account=hold.account,
@@ -153,6 +153,7 @@ def pages(facts: ShiftFacts, shift: Shift) -> PagesReport:
     Counted are incidents that began in the shift: those known now, and those the journal names.
     The noise share is of those somebody judged at closing.
     """
+    known = facts.snapshot is not None or not facts.journal_problem
     levels = _begun(facts, shift)
     verdicts = _verdicts(facts.entries, levels)
     counts = {kind: list(verdicts.values()).count(kind) for kind in ("useful", "noise", "unclear")}
@@ -167,7 +168,7 @@ def pages(facts: ShiftFacts, shift: Shift) -> PagesReport:
         unclear=counts["unclear"],
         not_judged=len(levels) - judged,
         noise_share=share,
-        text=_loudness(len(levels), paging, judged, share),
+        text=_loudness(len(levels), paging, judged, share) if known else "not known",
     )
 
 

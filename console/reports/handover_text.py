@@ -36,25 +36,42 @@ def _blocks(found: HandoverDocument) -> Iterator[Block]:
     yield Paragraph(f"{found.state}.", lead="State:")
     if found.unknown:
         yield from part("Not known", tuple(Item(each) for each in found.unknown), "")
-    yield from part("Open incidents", tuple(_incidents(found)), "none is known.")
+    fleet, record = found.fleet_known, found.record_known
+    both = fleet and record
+    yield from part("Open incidents", tuple(_incidents(found)), _none("none is known", fleet))
     yield from part(
-        "In force", tuple(Item(each.text) for each in found.in_force), "nothing is held by hand."
+        "In force",
+        tuple(Item(each.text) for each in found.in_force),
+        _none("nothing is held by hand", both),
     )
-    yield from part("Held", tuple(_holds(found)), "nobody holds an incident.")
-    yield from part("Watch", _watched(found), _no_watch(found))
-    yield from part("Changes made", _changes(found, found.changes_made), "none is known.")
+    yield from part("Held", tuple(_holds(found)), _none("nobody holds an incident", both))
+    yield from part("Watch", _watched(found), _none(_no_watch(found), fleet))
     yield from part(
-        "Changes coming", _changes(found, found.changes_coming), "none is known for the next day."
+        "Changes made", _changes(found, found.changes_made), _none("none is known", record)
     )
     yield from part(
-        "Decisions taken", _decisions(found, found.decisions_taken), "none in this shift."
+        "Changes coming",
+        _changes(found, found.changes_coming),
+        _none("none is known for the next day", record),
     )
-    yield from part("Decisions due", _decisions(found, found.decisions_due), "none.")
+    yield from part(
+        "Decisions taken",
+        _decisions(found, found.decisions_taken),
+        _none("none in this shift", record),
+    )
+    yield from part("Decisions due", _decisions(found, found.decisions_due), _none("none", record))
     yield Paragraph(f"{found.pages.text}.", lead="Pages:")
     yield from _cost(found)
-    yield from part("Exceptions", tuple(_exceptions(found)), "no break-glass, no residency.")
-    yield from part("Follow-ups", tuple(_follow_ups(found)), "none is written down.")
+    yield from part(
+        "Exceptions", tuple(_exceptions(found)), _none("no break-glass, no residency", both)
+    )
+    yield from part("Follow-ups", tuple(_follow_ups(found)), _none("none is written down", record))
     yield Paragraph(f"{found.journal.text}.", lead="Journal:")
+
+
+def _none(said: str, known: bool) -> str:
+    """Return that a part is empty, or that nobody can tell."""
+    return f"{said}." if known else "not known."
 
 
 def _day(stamp: str) -> str:
@@ -144,18 +161,18 @@ def _watched(found: HandoverDocument) -> tuple[Item, ...]:
 
 
 def _no_watch(found: HandoverDocument) -> str:
-    return _notices(found.notices) if found.notices else "nothing beside what is open."
+    return _notices(found.notices) if found.notices else "nothing beside what is open"
 
 
 def _notices(count: int) -> str:
-    return "1 model has a notice only (S4)." if count == 1 else f"{count} models have notices (S4)."
+    return "1 model has a notice only (S4)" if count == 1 else f"{count} models have notices (S4)"
 
 
 def _changes(found: HandoverDocument, listed: tuple[ChangeReport, ...]) -> tuple[Item, ...]:
     items = tuple(
         Item(
             f"{each.text}{f', by {each.by}' if each.by else ''} ({each.source})",
-            lead=f"{moment(each.at, found.taken_at)} {each.subject}:",
+            lead=_when_and_what(each, found.taken_at),
         )
         for each in listed
     )
@@ -165,6 +182,12 @@ def _changes(found: HandoverDocument, listed: tuple[ChangeReport, ...]) -> tuple
         return items
     earlier = Item(f"{left_out} earlier ones: midwatch journal list --since {found.since}")
     return (earlier, *items[-_MOST:])
+
+
+def _when_and_what(each: ChangeReport, now: str) -> str:
+    """Return time and subject, the latter only where the text does not begin with it."""
+    at = moment(each.at, now)
+    return f"{at}:" if each.text.startswith(each.subject) else f"{at} {each.subject}:"
 
 
 def _decisions(found: HandoverDocument, listed: tuple[DecisionReport, ...]) -> tuple[Item, ...]:
@@ -204,7 +227,7 @@ def _exceptions(found: HandoverDocument) -> Iterator[Item]:
 
 def _follow_ups(found: HandoverDocument) -> Iterator[Item]:
     for each in found.follow_ups:
-        by = f", says {each.by}" if each.by else ""
+        by = f" ({each.by})" if each.by else ""
         yield Item(f"{each.text}{by}", lead=f"{each.subject}:")
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from console.facts.action import Measure
     from console.facts.incident_view import IncidentImpact
 
+_MANY_TIMES = 10.0
+"""From here on a share of the budget is told as how many times, not in per cent."""
+
 _COUNTS = (
     ("refused", "requests refused"),
     ("failed", "requests failed"),
@@ -31,7 +34,8 @@ def impact_reports(impact: IncidentImpact) -> Iterator[ImpactReport]:
     excess = impact.excess_usd
     yield _report("spend above normal", excess, format_value(excess.value, "USD"))
     budget = impact.budget_spent
-    yield _report("error budget spent", budget, format_value(budget.value, "%"))
+    many = budget.value is not None and budget.value >= _MANY_TIMES
+    yield _report("error budget spent", budget, format_value(budget.value, "x" if many else "%"))
 
 
 def _report(name: str, measure: Measure, text: str) -> ImpactReport:

@@ -82,7 +82,8 @@ def _nothing(snapshot: Snapshot) -> str:
     away = deaf(snapshot)
     if not away:
         return "none"
-    return f"none is known, and {len(away)} of {len(heard)} sources did not answer in full"
+    asked = f"{len(away)} of {len(heard)} sources and places for alerts"
+    return f"none is known, and {asked} did not answer in full"
 
 
 def _floods(incidents: Sequence[Incident]) -> bool:

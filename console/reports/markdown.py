@@ -25,8 +25,8 @@ _BACKSLASH = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)")
 _UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _ANGLE = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=[#A-Za-z])")
-_ADDRESS = re.compile(r"(?i)\b((?:https?|ftp|mailto|xmpp):)(?=[^\s])|\bwww(?=\.)")
-_START = re.compile(r"^([#>=]|\+(?=\s|$)|-(?=[\s-]|$))")
+_ADDRESS = re.compile(r"(?i)((?:https?|ftp|mailto|xmpp):)(?=[^\s])|www(?=\.)")
+_START = re.compile(r"^([>=]|#{1,6}(?=\s|$)|\+(?=\s|$)|-(?=[\s-]|$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 
 

@@ -23,7 +23,7 @@ from console.reports.postmortem_document import (
 )
 from console.reports.roles import Roles
 from console.reports.times import stamped, timestamp
-from console.signals.units import format_age
+from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,7 +153,7 @@ def _clock(view: IncidentView) -> Iterator[ClockReport]:
         at: float | None = getattr(view.clock, kept)
         seconds = view.clock.since_impact(at)
         if seconds is not None:
-            text = format_age(seconds)
+            text = format_duration(round(seconds))
         elif view.clock.impact_at is None:
             text = "not known: nobody measured when the impact began"
         elif at is None:
@@ -167,7 +167,7 @@ def _summary(facts: PostmortemFacts, clock: Sequence[ClockReport]) -> Iterator[s
     view, incident = facts.view, facts.view.incident
     ended = _ended(view)
     if ended is not None:
-        lasted = f"It was over after {format_age(ended - incident.since)}."
+        lasted = f"It was over after {format_duration(round(ended - incident.since))}."
     else:
         lasted = f"It is {incident.state} as this is written."
     about = f" It touched {', '.join(incident.models)}." if incident.models else ""

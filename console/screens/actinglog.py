@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from console.facts.care import INCIDENT_PREFIX
 from console.facts.severity import BreakerState
 from console.facts.text import visible
 from console.screens.runs import Piece, join_that_fit, piece
@@ -112,6 +111,9 @@ class ActionLog:
 
     def begin_care(self, key: str, title: str, wish: CareWish, now: float) -> Sent:
         """Note that something was asked for about an incident; ``key`` stands for its operation."""
+        # What the first frame imports is short: it does not show incidents.
+        from console.facts.care import INCIDENT_PREFIX
+
         sent = Sent(key, title, wish.verb, f"{INCIDENT_PREFIX}{wish.incident}", "", now, cares=True)
         self.entries = [*self.entries[-49:], sent]
         if wish.verb == "undo":

@@ -271,8 +271,19 @@ def who(view: RowView, _glyphs: Glyphs) -> Cell:
     return Cell("--", view.role if view.severity is not Severity.OK else "dim")
 
 
+_AGE_WIDTH = 3
+
+
 def age(view: RowView, _glyphs: Glyphs) -> Cell:
-    """Return for how long the row has had its level."""
+    """Return for how long somebody has it (``a9m``, snoozed ``z9m``), else it is this bad.
+
+    Where the letter finds no room the name before it says that somebody has it.
+    """
+    hold = view.hold
+    if hold is not None:
+        held = age_text(hold.age_seconds(view.snapshot.taken_at))
+        mark = "a" if hold.kind == "ack" else "z"
+        return Cell(held if len(held) >= _AGE_WIDTH else mark + held, "text")
     top = view.top
     if top is not None:
         role = view.role if view.severity in (Severity.S1, Severity.S2) else "ok"

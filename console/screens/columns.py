@@ -156,7 +156,10 @@ COLUMNS: tuple[FleetColumn, ...] = (
         "who", "WHO", 4, "left", cells.who,
         meaning="who has its incident, -- for nobody; without one, who answers for it",
     ),
-    FleetColumn("age", "AGE", 3, "right", cells.age, meaning="how long it has been this bad"),
+    FleetColumn(
+        "age", "AGE", 3, "right", cells.age,
+        meaning="how long somebody has it (a9m), or how long it has been this bad",
+    ),
 )  # fmt: skip
 
 BY_KEY = {column.key: column for column in COLUMNS}

@@ -36,7 +36,7 @@ REASON_TO_COME = "(to be given)"
 NAMES_A_VERSION: frozenset[str] = frozenset({"ROLLBACK", "CANARY", "RETRAIN"})
 """Decisions that may say which version is to serve."""
 
-ASKED_BY_THE_FORM = frozenset({"no_reversal", "no_expectation", "lineage_gaps"})
+ASKED_BY_THE_FORM = frozenset({"no_reversal", "no_expectation", "lineage_gaps", "lineage_conflict"})
 """Objections that the box shows in another way: an empty field, the lineage."""
 
 

@@ -88,9 +88,10 @@ class DecidingDesk:
                 screen.say(f"nothing was written: {'; '.join(answer.sentences)}", "error")
             return
         decision = answer.decision
-        said = f"{decision.kind} {visible(decision.model, 60)} is written as {decision.id}"
+        what = f"{decision.kind} {visible(decision.model, 60)}"
+        said = f"{what} is written as {decision.id}"
         if answer.pending:
-            said += f"; it waits for: midwatch approve {decision.id}"
+            said = f"{what} waits: midwatch approve {decision.id}"
         else:
             for one in sent_from_here(prepared.sends):
                 self._send(one, Confirmation(yes=True, typed=one.request.target))

@@ -42,7 +42,7 @@ _COLUMNS = (
     ("kind", "DECISION", 21, 0),
     ("state", "STATE", 9, 0),
     ("review", "REVIEW", 16, 0),
-    ("by", "BY", 8, 0),
+    ("by", "BY", 8, 100),
     ("taken", "TAKEN", 10, 120),
     ("sent", "SENT ON", 18, 120),
     ("approved", "APPROVED", 14, 150),

@@ -57,14 +57,15 @@ def document_lines(found: HandoverDocument, width: int, glyphs: Glyphs) -> list[
 def _block(block: Block, width: int) -> Iterator[Cell]:
     match block:
         case Heading(text, level):
-            if level > 1:
-                yield Cell("")
             yield from _wrapped(text, "title", width)
+            if level == 1:
+                yield Cell("")
         case Paragraph(text, lead):
             yield from _wrapped(f"{lead} {text}" if lead else text, "text", width)
         case Items(items):
             for item in items:
                 yield from _item(item, width, 0)
+            yield Cell("")
         case Table(_, rows):
             for row in rows:
                 yield from _wrapped("  ".join(cell for cell in row if cell), "text", width)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from console.actions.care_keys import CARE_WRITES
-from console.facts.care import INCIDENT_PREFIX
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
 from console.screens.incidentwords import find_incident
@@ -134,6 +133,8 @@ class Doing:
             # Several touch the row: somebody has to say which.
             self._incidents(screen.context.model)
             return
+        from console.facts.care import INCIDENT_PREFIX
+
         key = key.removeprefix(INCIDENT_PREFIX)
         if find_incident(self._session.snapshot, key) is None:
             screen.say(f"there is no incident {visible(key, 40)}; :incidents lists them", "s3")

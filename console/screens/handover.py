@@ -47,8 +47,10 @@ class HandsOver(Protocol):
         """Write a handover into the journal."""
         ...
 
-    def accept_handover(self, deliver: Callable[[Entry | Refused], None]) -> None:
-        """Accept the newest handover that somebody else wrote."""
+    def accept_handover(
+        self, deliver: Callable[[tuple[Entry, tuple[str, ...]] | Refused], None]
+    ) -> None:
+        """Accept the newest handover that somebody else wrote, and take over what they held."""
         ...
 
 
@@ -68,9 +70,10 @@ class HandoverCame(Message):
 class HandoverKept(Message):
     """A handover was written or accepted, or was not."""
 
-    def __init__(self, did: str, answer: Entry | Refused) -> None:
+    def __init__(self, did: str, answer: Entry | Refused, more: tuple[str, ...] = ()) -> None:
         self.did = did
         self.answer = answer
+        self.more = more
         super().__init__()
 
 
@@ -203,7 +206,8 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
 
     def _ask_to_accept(self) -> None:
         body = [
-            "You take over from the newest handover that somebody else wrote and nobody accepted.",
+            "You accept the newest handover that somebody else wrote and nobody accepted.",
+            "What its author still holds becomes yours.",
             "Read it first: midwatch handover --accept --dry-run shows it.",
         ]
         self._confirm("Accept the handover", body, ACCEPT, "accept it", self._accept)
@@ -211,7 +215,14 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
     def _accept(self) -> None:
         engine = handing(self.session.engine)
         if engine is not None:
-            engine.accept_handover(lambda answer: self._post(HandoverKept("accepted", answer)))
+            engine.accept_handover(self._accepted)
+
+    def _accepted(self, answer: tuple[Entry, tuple[str, ...]] | Refused) -> None:
+        """Post what became of it; called from the engine's thread."""
+        if isinstance(answer, Refused):
+            self._post(HandoverKept("accepted", answer))
+        else:
+            self._post(HandoverKept("accepted", answer[0], answer[1]))
 
     def _confirm(
         self,
@@ -246,4 +257,5 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
             "ok",
         )
         self.show_all()
-        self.say(f"{message.did} as {answer.op_id}, entry {answer.seq}")
+        said = "; ".join(message.more) or f"entry {answer.seq}"
+        self.say(f"{message.did}: {answer.op_id}; {said}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.facts.severity import BreakerState
 from console.facts.text import visible
+from console.fleet.lineage import INFO, lineage_of
 from console.screens.decisionlines import decision_block
 from console.screens.details import dependency_runs, owner_runs, why_runs
 from console.screens.rowview import OPEN_STATES, ROLE_OF, off_primary
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 LABEL = 10
-_KNOWN_LINEAGE = (
-    ("code", "code"),
+_LINKS = (
+    ("version", "version"),
     ("data_snapshot", "data"),
+    ("code", "code"),
     ("trained_at", "trained"),
-    ("framework", "framework"),
-    ("region", "built for"),
+    ("approver", "approved"),
+    ("consent", "consent"),
 )
 
 
@@ -61,8 +63,8 @@ def lineage_blocks(view: RowView, now: float, width: int, glyphs: Glyphs) -> lis
         [_title("PROTECTION", width, glyphs), *_protection(view, now, glyphs)],
         [_title("PEOPLE", width, glyphs), *_people(view, width, glyphs)],
         [_title("DEPENDENCIES", width, glyphs), *_dependencies(view, glyphs)],
-        [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
         [_title("DECISIONS", width, glyphs), *_decisions(view, now, width, glyphs)],
+        [_title("LINEAGE", width, glyphs), *_lineage(view, width)],
         [_title("INTERVENTION CRITERIA", width, glyphs), *_criteria(view, width, glyphs)],
     ]
     return [
@@ -167,26 +169,28 @@ def _dependencies(view: RowView, glyphs: Glyphs) -> Iterable[RunLine]:
 
 
 def _lineage(view: RowView, width: int) -> Iterable[RunLine]:
+    """Return every link with who says it, what nobody says, and where two say something else."""
     row = view.model
-    yield _row("version", visible(row.version, 40) or "not known", "text" if row.version else "dim")
-    missing = []
-    for key, label in _KNOWN_LINEAGE:
-        value = row.info.get(key, "")
+    lineage = lineage_of(row, view.snapshot.registry.get(row.model))
+    for key, label in _LINKS:
+        value = getattr(lineage, key)
         if value:
-            yield _row(label, visible(value, 60))
-        elif key != "region":
-            missing.append(label)
-    known = {key for key, _ in _KNOWN_LINEAGE} | {"model", "version", "instance", "job"}
+            origin = lineage.sources.get(key, INFO)
+            told = "" if origin == INFO or key == "consent" else f" ({origin})"
+            yield _row(label, f"{visible(value, 60)}{told}")
+    for conflict in lineage.conflicts:
+        yield from _wrapped("differs", visible(conflict, 300), width, "s2")
+    known = {key for key, _ in _LINKS} | {"region", "model", "instance", "job"}
     for key in sorted(set(row.info) - known)[:6]:
         yield _row(visible(key, LABEL - 1), visible(row.info[key], 60))
-    if missing:
-        yield from _wrapped("gaps", f"{', '.join(missing)}: model_info would say", width, "dim")
+    if row.info.get("region"):
+        yield _row("built for", visible(row.info["region"], 60))
+    if lineage.gaps:
+        yield from _wrapped("gaps", f"not known: {', '.join(lineage.gaps)}", width, "dim")
     yield from _wrapped("read from", *_origin(view, width))
     regions = ", ".join(visible(one, 16) for one in row.allowed_regions)
     if row.configured:
         yield _row("regions", regions or "anywhere", "text" if regions else "dim")
-        yield _row("consent", visible(row.consent, 40) or "not declared",
-                   "text" if row.consent else "dim")  # fmt: skip
         if row.drift_reference:
             yield _row("reference", visible(row.drift_reference, 60))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import isclose, nan
 from typing import TYPE_CHECKING
 
+from console.facts.care import hold_on
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.severity import Breaker, BreakerState, Finding, Route, Severity
 from console.facts.signals import TOP_OF
 
 if TYPE_CHECKING:
+    from console.facts.care import Hold
     from console.facts.model import ModelRow
     from console.facts.snapshot import Dependency, Snapshot
 
@@ -73,6 +75,11 @@ class RowView:
     def planned(self) -> bool:
         """Whether an owned override explains the trouble; an S1 is never hidden by it."""
         return self.row in self.snapshot.planned and self.severity is not Severity.S1
+
+    @property
+    def hold(self) -> Hold | None:
+        """Who has an incident that touches the row, the longest."""
+        return hold_on(self.snapshot.care, self.model.model)
 
     @property
     def unknown(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from console.actions.preview import preview_lines
 from console.actions.record import blast_json
@@ -111,7 +112,9 @@ async def test_people_who_cannot_keep_up_are_counted(config: Path) -> None:
 async def test_a_trip_with_nothing_behind_it_says_what_could_be(config: Path) -> None:
     night = sample_snapshot()
     row = night.index["fraud-scorer"]
-    calm = replace(night, routes={**night.routes, row: replace(night.routes[row], level="L0")})
+    calm = replace(
+        night, routes={**night.routes, row: structs.replace(night.routes[row], level="L0")}
+    )
     made = await prepared(config, "trip", calm)
     (guard,) = [each for each in made.guards if each.id == "no_fallback"]
     assert "midwatch fallback fraud-scorer --to fraud-small" in guard.sentence

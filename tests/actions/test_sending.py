@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,11 @@ from console.actions.sending import (
 )
 from console.actions.sight import Sight
 from console.actions.ways_back import prepare_undo
+from console.engine.registries import Registries
 from console.facts.decision import PlannedSend
+from console.facts.model import ModelRow
+from console.fleet.lineage import lineage_of
+from console.settings.schema import ModelSettings, RegistrySettings, Settings
 from tests.actions.support import YES, actor, write_config
 from tests.model_servers import servers
 
@@ -221,6 +226,7 @@ async def test_what_waits_for_its_second_person_is_sent_after_the_approval(
         journal = ben.bench.journal
         asked = decision_waiting(journal, one.decision.id, time.time())
         assert asked is not None
+        assert "alias 1 → 2" in str(asked.blast["effect"])
         approve(journal, asked, ben.bench.who, "agreed", time.time())
         record = recorded(ben, one.decision.id)
         with pytest.raises(ActionRefused, match="annotate is not waiting"):
@@ -254,3 +260,68 @@ async def test_what_makes_no_sense_or_is_not_there_is_said_and_not_sent(
         assert all("this is not there" in each for each in problems)
         unsent = replace(one.decision, sends=())
         assert unsent.sends == ()
+
+
+async def test_the_registry_tells_version_data_code_and_approver_once_a_minute(
+    mlflow: str, registered: str
+) -> None:
+    api = f"{mlflow}/api/2.0/mlflow"
+    started: Any = servers.post(f"{api}/runs/create", {"experiment_id": "0", "start_time": 1})
+    run_id = started["run"]["info"]["run_id"]
+    for key, value in (("mlflow.source.git.commit", "9be2c1aa"), ("team", "risk")):
+        servers.post(f"{api}/runs/set-tag", {"run_id": run_id, "key": key, "value": value})
+    dataset = {"name": "transactions", "digest": "88aa", "source_type": "s3", "source": "{}"}
+    servers.post(f"{api}/runs/log-inputs", {"run_id": run_id, "datasets": [{"dataset": dataset}]})
+    ended = {"run_id": run_id, "status": "FINISHED", "end_time": 1_759_017_600_000}
+    servers.post(f"{api}/runs/update", ended)
+    document = {"name": registered, "source": "s3://models/4", "run_id": run_id}
+    made: Any = servers.post(f"{api}/model-versions/create", document)
+    version = str(made["model_version"]["version"])
+    tag = {"name": registered, "version": version, "key": "approver", "value": "joel"}
+    servers.post(f"{api}/model-versions/set-tag", tag)
+
+    settings = RegistrySettings(url=mlflow, name=registered, alias="champion")
+    registries = Registries(Settings(models={MODEL: ModelSettings(registry=settings)}))
+    row = ModelRow(MODEL, version=f"v{version}")
+    try:
+        await asyncio.wait(registries.start([row], 1000.0))
+        found = registries.known[MODEL]
+        assert (found.version, found.alias_version, found.problem) == (version, "1", "")
+        assert found.links == {
+            "data_snapshot": "transactions@88aa",
+            "code": "9be2c1aa",
+            "trained_at": "2025-09-28T00:00:00Z",
+            "approver": "joel",
+        }
+        lineage = lineage_of(row, found)
+        assert lineage.conflicts == (
+            f"version: v{version} serves, the registry's alias champion is on 1",
+        )
+        assert registries.start([row], 1030.0) == []
+        # Another version serves: that is asked about at once, and the registry has none such.
+        await asyncio.wait(registries.start([ModelRow(MODEL, version="v99")], 1031.0))
+        found = registries.known[MODEL]
+        assert (found.version, found.links) == ("", {})
+        assert found.problem == f"it has no version 99 of {registered}"
+        # Nothing is known to serve, so the registry speaks of where its alias points.
+        await asyncio.wait(registries.start([ModelRow(MODEL)], 1100.0))
+        assert registries.known[MODEL].version == "1"
+        absent = RegistrySettings(url=mlflow, name=registered, alias="nobody")
+        await registries.configure(Settings(models={MODEL: ModelSettings(registry=absent)}))
+        await asyncio.wait(registries.start([ModelRow(MODEL)], 1101.0))
+        assert registries.known[MODEL].problem == "the alias nobody points nowhere"
+    finally:
+        await registries.close()
+
+
+async def test_a_registry_that_is_away_is_told_and_what_was_known_stays() -> None:
+    settings = RegistrySettings(url="http://127.0.0.1:9", name="fraud", alias="champion")
+    registries = Registries(Settings(models={MODEL: ModelSettings(registry=settings)}))
+    try:
+        await asyncio.wait(registries.start([ModelRow(MODEL)], 1000.0))
+        problem = registries.known[MODEL].problem
+        assert "127.0.0.1" in problem
+        gaps = lineage_of(ModelRow(MODEL), registries.known[MODEL]).gaps
+        assert gaps[-1] == f"what the registry says ({problem})"
+    finally:
+        await registries.close()

@@ -12,6 +12,8 @@ from tests.support.pty_session import PtySession
 
 _SAMPLES = 160
 _LEAST_SECONDS = 0.0005
+_QUICKEST_SECONDS = 0.002
+"""No key is painted sooner; on a machine that is shared, taking waits off a wait can say so."""
 # Typed into the command line, where no table, clock or age can show them by themselves.
 _LETTERS = "ЖШЩЮЯФЦЧ"
 
@@ -55,7 +57,7 @@ def key_to_paint(slowed: bool) -> list[Row]:
     with canned_fleet(1000, 0.5) as url:
         idle = _waits(url, "10m", False, _SAMPLES // 2)
         busy = sorted(_waits(url, "1s", slowed, _SAMPLES))
-    base = statistics.median(idle)
+    base = max(_QUICKEST_SECONDS, statistics.median(idle))
     p99 = busy[int(len(busy) * 0.99) - 1]
     return [
         Row(

@@ -273,3 +273,61 @@ def test_evidence_of_a_running_fleet_is_in_the_document(run: Run, fleet, tmp_pat
     assert signals["drift_psi"]["at"].endswith("Z")
     assert made["lineage"]["version"] == "18"
     assert "evidence drift_psi" in done.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--send", "tag"], "nothing of that name"),
+        (["--send", ","], "names nothing"),
+        (["--send", "tags", "--no-send"], "exclude each other"),
+    ],
+)
+def test_where_it_is_sent_is_checked_before_anything_is_read(
+    say: Say, flags: list[str], said: str
+) -> None:
+    code, out, err = say(*hold("--yes", *flags))
+    assert (code, out) == (64, "")
+    assert said in err
+    assert listed(say) == []
+
+
+def test_a_place_that_is_not_declared_is_refused_and_nothing_is_written(say: Say) -> None:
+    code, _, err = say(*hold("--yes", "--send", "tags"))
+    assert code == 7
+    assert "models.toxicity.decisions.tags is not declared" in err
+    assert listed(say) == []
+
+
+def test_without_a_place_there_is_nothing_to_send(say: Say) -> None:
+    code, out, _ = say(*hold("--yes", "--json"))
+    assert code == 0
+    made = json.loads(out)
+    assert made["sends"] == []
+    name = made["decision"]["id"]
+    code, _, err = say("decisions", "send", name[-6:], "--yes")
+    assert code == 0
+    assert "nothing of it is waiting to be sent" in err
+    assert say("decisions", "send", name, "--send", "alias", "--yes")[0] == 7
+    (known,) = listed(say)
+    assert known["sent"] == []
+
+
+def test_a_place_that_does_not_answer_leaves_the_decision_standing(config: Path, say: Say) -> None:
+    config.write_text(
+        config.read_text().replace(
+            "[models.toxicity]", '[models.toxicity]\ndecisions = { annotate = "charts" }'
+        )
+        + '[controls.charts]\ndriver = "http"\npreset = "grafana-annotation"\n'
+        'targets = ["http://127.0.0.1:9"]\n'
+    )
+    code, out, err = say(*hold("--yes", "--dry-run"))
+    assert code == 0
+    code, out, err = say(*hold("--yes"))
+    assert code in (4, 5), err
+    assert "applied: HOLD toxicity is written as" in out
+    assert "annotate" in out
+    (known,) = listed(say)
+    assert known["state"] == "in_force"
+    code, out, _ = say("decisions", "show", known["id"])
+    assert "unsent" in out

@@ -35,6 +35,7 @@ def test_every_preset_of_the_design_is_there() -> None:
         "mlflow-alias",
         "mlflow-tags",
         "mlserver",
+        "pagerduty",
         "resilience4j",
         "sglang-router",
         "triton",
@@ -63,7 +64,8 @@ def test_a_preset_compiles_with_any_name_and_names_what_it_needs(name: str, kind
 
 def test_a_preset_says_on_what_it_rests() -> None:
     proven = {name for name, preset in presets().items() if preset.proof == "ci"}
-    assert set(presets()) - proven == {"grafana-annotation", "litellm", "resilience4j"}
+    contracts = {"grafana-annotation", "litellm", "pagerduty", "resilience4j"}
+    assert set(presets()) - proven == contracts
     for name, preset in presets().items():
         assert preset.server if name in proven else preset.source
     control = build_control("c", settings("resilience4j", "breaker"), None)

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 
 from console.actions.gate import ARMED_SECONDS
-from console.actions.refusal import WritesNotAllowed
+from console.actions.refusal import ActionRefused, WritesNotAllowed
+from console.actions.standing import KEEPER_LEASE
 from console.engine.acting import Acting, told_refusal
 from console.engine.handle import Refused, WriteState
 from console.engine.thread import EngineThread
 from console.facts.action import ActionRequest, Confirmation, PreparedAction
+from console.facts.care import CareWish
 from console.facts.entry import EntryDraft
 from console.journal import JournalError, open_configured
+from console.journal.protocol import Question
 from console.settings.load import Flags, Loaded, load
 from console.settings.schema import Settings
 from console.settings.secrets import SecretResolver
+from tests.actions.cared import incident, seen
 from tests.support.prepared import prepared_action
 
 TRIP = ActionRequest("trip", "fraud-scorer", "too many timeouts")
@@ -127,3 +131,86 @@ async def test_a_thread_without_a_write_side_refuses_in_words(tmp_path: Path) ->
     await asyncio.sleep(0)
     assert came == [Refused(("the write side is still starting",))]
     assert thread.writing == WriteState(unarmable="the write side is still starting")
+
+
+def ack_taken(now: float, ends_in: float, step: str = "taken") -> EntryDraft:
+    return EntryDraft(
+        kind="ack",
+        at=now,
+        action="ack",
+        target="inc:f1",
+        op_id="01HELD",
+        why="looking",
+        incident="f1",
+        details={"step": step, "ends_at": now + ends_in, "since": now - 60.0, "title": "fraud"},
+    )
+
+
+async def test_an_armed_console_ends_what_is_held_where_no_keeper_runs(tmp_path: Path) -> None:
+    clock, loaded = Clock(), loaded_from(tmp_path, write=True)
+    journal = open_configured(loaded, SecretResolver([], os.environ), os.environ)
+    acting, told = acting_on(loaded, clock), list[str]()
+    try:
+        journal.append(ack_taken(clock.now, 30.0))
+        await acting.keep_holds(None, told.append)
+        assert [each.kind for each in journal.entries(Question(kinds=("ack",)))] == ["ack"]
+        clock.now += 31.0
+        journal.take_lease(KEEPER_LEASE, "a keeper", 15.0, clock.now)
+        await acting.keep_holds(None, told.append)
+        assert len(journal.entries(Question(kinds=("ack",)))) == 1
+        journal.drop_lease(KEEPER_LEASE, "a keeper")
+        await acting.keep_holds(None, told.append)
+        last = journal.entries(Question(kinds=("ack",)))[-1]
+        assert (last.details["step"], last.why) == ("released", "its end came")
+        assert "let go: ack of fraud" in told[0]
+    finally:
+        journal.close()
+        await acting.close()
+
+
+async def test_a_console_that_is_not_armed_keeps_nothing(tmp_path: Path) -> None:
+    clock, loaded = Clock(), loaded_from(tmp_path)
+    journal = open_configured(loaded, SecretResolver([], os.environ), os.environ)
+    acting = acting_on(loaded, clock)
+    try:
+        journal.append(ack_taken(clock.now - 60.0, 30.0))
+        await acting.keep_holds(None, lambda _: None)
+        assert len(journal.entries(Question(kinds=("ack",)))) == 1
+    finally:
+        journal.close()
+        await acting.close()
+
+
+async def test_a_console_lets_go_of_what_it_sees_is_over(tmp_path: Path) -> None:
+    clock, loaded = Clock(), loaded_from(tmp_path, write=True)
+    journal = open_configured(loaded, SecretResolver([], os.environ), os.environ)
+    acting, told = acting_on(loaded, clock), list[str]()
+    over = incident("f1", "fraud", clock.now - 60.0, state="resolved")
+    try:
+        journal.append(ack_taken(clock.now, 3600.0))
+        for _ in range(12):
+            await acting.keep_holds(seen(clock.now, over), told.append)
+            clock.now += 10.0
+        last = journal.entries(Question(kinds=("ack",)))[-1]
+        assert (last.details["step"], last.why) == ("released", "it is over")
+    finally:
+        journal.close()
+        await acting.close()
+
+
+async def test_a_wish_of_a_screen_is_done_and_a_refusal_is_told(tmp_path: Path) -> None:
+    clock, loaded = Clock(), loaded_from(tmp_path, write=True)
+    acting = acting_on(loaded, clock)
+    there = seen(clock.now, incident("f1f1f1f1", "fraud", clock.now - 60.0))
+    try:
+        outcome = await acting.care(CareWish("ack", "fraud"), there)
+        assert outcome.kind == "applied"
+        assert (await acting.care(CareWish("undo", op_id=outcome.op_id), there)).kind == "applied"
+        with pytest.raises(ActionRefused, match="names no incident") as refused:
+            await acting.care(CareWish("ack", "nope"), there)
+        assert told_refusal(refused.value).kind == "guard"
+        acting.switch_arming()
+        with pytest.raises(WritesNotAllowed):
+            await acting.care(CareWish("note", "fraud", "a word"), there)
+    finally:
+        await acting.close()

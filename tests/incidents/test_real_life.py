@@ -230,6 +230,16 @@ def test_the_command_says_what_fires_and_ends_with_its_code(
     assert fraud["incidents"] == [store["id"]]
     assert "alert_page" in {one["rule"] for one in fraud["rules"]}
     assert [one["name"] for one in status["sources"]] == ["prom", "am"]
+    shown = command(config, "incidents", "show", store["id"])
+    assert shown.returncode == 0, shown.stderr
+    assert "StoreDown begins" in shown.stdout
+    assert "Somebody has to take it." in shown.stdout
+    assert all(each == "\n" or each.isprintable() for each in shown.stdout)
+    view = json.loads(command(config, "incidents", "show", store["id"][:5], "--json").stdout)
+    assert view["incident"]["id"] == store["id"]
+    assert view["impact"]["refused"]["value"] is not None, view["impact"]
+    nobody = command(config, "incidents", "show", "00000000")
+    assert (nobody.returncode, "no incident 00000000 is known" in nobody.stderr) == (1, True)
 
 
 def test_a_place_that_is_away_is_a_sentence_and_exit_3(
@@ -239,7 +249,10 @@ def test_a_place_that_is_away_is_a_sentence_and_exit_3(
     config = written(tmp_path, prometheus.url, place("http://127.0.0.1:1"))
     done = command(config, "incidents")
     assert done.returncode == 3
-    assert "none is known, and 1 of 1 places for alerts did not answer in full" in done.stdout
+    assert (
+        "none is known, and 1 of 2 sources and places for alerts did not answer in full"
+        in done.stdout
+    )
     assert "alerts am down: " in done.stdout
     checked = command(config, "check")
     assert checked.returncode == 1

@@ -41,8 +41,14 @@ def incident(**more: Any) -> Incident:
     return Incident(**(values | more))
 
 
-def snapshot(*incidents: Incident, places: tuple[SourceStatus, ...] = (UP,)) -> Snapshot:
-    return replace(sample_snapshot(), incidents=incidents, alert_sources=places)
+def snapshot(
+    *incidents: Incident,
+    places: tuple[SourceStatus, ...] = (UP,),
+    sources: tuple[SourceStatus, ...] | None = None,
+) -> Snapshot:
+    well = tuple(replace(one, state="up") for one in sample_snapshot().sources)
+    found = replace(sample_snapshot(), incidents=incidents, alert_sources=places)
+    return replace(found, sources=well if sources is None else sources)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +64,8 @@ def snapshot(*incidents: Incident, places: tuple[SourceStatus, ...] = (UP,)) -> 
         ((), (UP,), 0),
         ((), (UP, DOWN), 3),
         ((), (replace(UP, warnings=("1 of 2 alerts cannot be read",)),), 3),
-        ((), (SILENT,), 3),
-        ((), (), 3),
+        ((), (SILENT,), 0),
+        ((), (), 0),
     ],
 )
 def test_exit_codes(
@@ -68,21 +74,35 @@ def test_exit_codes(
     assert incidents_exit_code(snapshot(*found, places=places)) == code
 
 
+def test_without_a_source_and_a_place_for_alerts_nothing_is_known() -> None:
+    assert incidents_exit_code(snapshot(places=(), sources=())) == 3
+    away = SourceStatus("prom", "prometheus", "down", error="connection refused")
+    blind = snapshot(sources=(away,))
+    assert incidents_exit_code(blind) == 3
+    assert "source prom down: connection refused" in incidents_plain(blind)
+
+
+PARTLY = "sources and places for alerts did not answer in full"
+PROM = SourceStatus("prom", "prometheus", "up", answered_at=SAMPLE_NOW - 1.0)
+
+
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("places", "sources", "said"),
     [
-        ((UP,), "none"),
-        ((UP, DOWN), "none is known, and 1 of 2 places for alerts did not answer in full"),
-        ((SILENT,), "not known, no place for alerts is read"),
+        ((UP,), (PROM,), "none"),
+        ((SILENT,), (PROM,), "none"),
+        ((), (PROM,), "none"),
+        ((replace(PROM, infos=("it offers no alerts",)),), (PROM,), "none"),
+        ((UP, DOWN), (PROM,), f"none is known, and 1 of 3 {PARTLY}"),
+        ((UP,), (replace(PROM, state="stale"),), f"none is known, and 1 of 2 {PARTLY}"),
+        ((SILENT,), (), "not known, nothing is read"),
     ],
-)
+)  # fmt: skip
 def test_none_is_only_said_when_everybody_says_so(
-    places: tuple[SourceStatus, ...], said: str
+    places: tuple[SourceStatus, ...], sources: tuple[SourceStatus, ...], said: str
 ) -> None:
-    for text in (
-        incidents_table(snapshot(places=places)),
-        incidents_plain(snapshot(places=places)),
-    ):
+    found = snapshot(places=places, sources=sources)
+    for text in (incidents_table(found), incidents_plain(found)):
         assert text.splitlines()[0].partition("Z: ")[2] == said
 
 

@@ -104,7 +104,7 @@ async def test_a_second_person_decides_what_is_sent_so_nothing_goes_out_yet() ->
         assert decision.review_by == pytest.approx(SAMPLE_NOW + 14 * DAY)
         assert [each.sink for each in decision.sends] == ["tags"]
         assert not engine.performed
-        assert f"it waits for: midwatch approve {decision.id}" in part(app, "#footer")
+        assert f"waits: midwatch approve {decision.id}" in part(app, "#footer")
 
 
 async def test_a_yes_is_looked_at_once_more_and_then_written_and_sent_on() -> None:

@@ -77,7 +77,7 @@ async def test_large_screens_show_people_and_lineage_beside_the_signals() -> Non
             "runbook   https://runbooks.example.net",
             "feature-store-eu ■38% 4.1 OPN",
             "code      9be2c1",
-            "gaps      trained, framework",
+            "gaps      not known: when it was",
             "[met 99%] error_ratio > 0.2 for 3m",
         ):
             assert text in side

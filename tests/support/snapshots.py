@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
-from msgspec.structs import replace as changed
+from msgspec import structs
 
 from console.facts.model import Fallback, ModelRow, Objectives, OnCall
 from console.facts.reading import Reading, ReadingState
@@ -408,7 +408,9 @@ def hostile_snapshot(now: float = SAMPLE_NOW) -> Snapshot:
         rows=rows,
         index={row.model: number for number, row in enumerate(rows)},
         findings={
-            number: tuple(changed(finding, text=f"{names[number]} {bad}") for finding in found)
+            number: tuple(
+                structs.replace(finding, text=f"{names[number]} {bad}") for finding in found
+            )
             for number, found in base.findings.items()
         },
         routes={number: Route(name, name, name) for number, name in enumerate(names)},

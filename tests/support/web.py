@@ -68,7 +68,7 @@ def web_server(answer: Answerer, port: int = 0) -> Iterator[WebServer]:
             self.wfile.write(reply.body[: reply.cut_to])
             self.close_connection = reply.cut_to is not None
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = do_PUT = do_DELETE = _serve
 
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""

@@ -32,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = _serve
     do_POST = _serve
+    do_DELETE = _serve
 
     def log_message(self, *_args: object) -> None:
         """Say nothing: the test output belongs to the tests."""

@@ -1,0 +1,64 @@
+"""What screens may ask of handovers, done in the engine's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from console.actions.refusal import ActionRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from console.actions.handovers import HandoverWish
+    from console.engine.acting import Acting
+    from console.engine.handle import Refused
+    from console.engine.service import Engine
+    from console.facts.entry import Entry
+    from console.facts.snapshot import Snapshot
+    from console.reports.handover_document import HandoverDocument
+
+Answer = TypeVar("Answer")
+
+
+class HandsOverAside:
+    """The part of `EngineThread` that is about handovers; callbacks come from its thread."""
+
+    _engine: Engine | None
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """Return the newest Snapshot."""
+        raise NotImplementedError
+
+    def _spawn_acting(
+        self,
+        make: Callable[[Acting], Awaitable[Answer]],
+        deliver: Callable[[Answer | Refused], None],
+        waits_for: str = "",
+    ) -> None:
+        raise NotImplementedError
+
+    def request_handover(
+        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
+    ) -> None:
+        """Gather what the shift since ``since`` (Unix seconds) leaves to the next."""
+
+        async def make(acting: Acting) -> HandoverDocument:
+            engine = self._engine
+            if engine is None:
+                raise ActionRefused.forbidden("handover", "nothing was read yet")
+            return acting.handover(await engine.shift_facts(since), since)
+
+        self._spawn_acting(make, deliver)
+
+    def write_handover(
+        self, wish: HandoverWish, deliver: Callable[[Entry | Refused], None]
+    ) -> None:
+        """Write a handover into the journal."""
+        self._spawn_acting(lambda acting: acting.hand_over(wish), deliver)
+
+    def accept_handover(
+        self, deliver: Callable[[tuple[Entry, tuple[str, ...]] | Refused], None]
+    ) -> None:
+        """Accept the newest handover that somebody else wrote, and take over what they held."""
+        self._spawn_acting(lambda acting: acting.accept(self.latest), deliver)
