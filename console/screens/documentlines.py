@@ -48,7 +48,11 @@ class DocumentRows:
 
 def document_lines(found: HandoverDocument, width: int, glyphs: Glyphs) -> list[Cell]:
     """Return a handover as lines of at most ``width`` cells, each with its role."""
-    lines = [line for block in handover_blocks(found) for line in _block(block, width)]
+    lines: list[Cell] = []
+    for block in handover_blocks(found):
+        if isinstance(block, Heading) and lines and lines[-1].text:
+            lines.append(Cell(""))
+        lines += _block(block, width)
     if glyphs.name != "ascii":
         return lines
     return [Cell(to_ascii(line.text), line.role) for line in lines]

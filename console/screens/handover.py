@@ -190,7 +190,9 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
             found.state,
             f"It is written into the journal as {found.by} ({found.account}).",
             "Whoever comes next accepts it from their own login.",
-            f"{held} {'incident is' if held == 1 else 'incidents are'} held, and stay held.",
+            "1 incident is held, and stays so."
+            if held == 1
+            else f"{held} incidents are held, and stay so.",
         ]
         self._confirm("Write this handover", body, WRITE, "write it", self._write)
 
