@@ -15,8 +15,9 @@ PROMISED = {
     Severity.S2: "burn_degraded off_primary dependency_breaker retry_storm low_confidence"
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
-    Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner",
-    Severity.S4: "drift_watch canary changed",
+    Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner"
+    " forecast_over_budget",
+    Severity.S4: "drift_watch canary changed forecast_may_exceed",
 }
 
 
@@ -35,7 +36,14 @@ def test_ids_and_levels_are_kept() -> None:
 def test_rules_are_made_of_signals_that_exist() -> None:
     labelled = {"breaker_state", "route", "versions", "info", "dependency_breaker"}
     labelled |= {"alerts", "overrides"}
-    inputs = {"slow_ratio", "requests_count", "cost_increase", "review_capacity", "drift_samples"}
+    inputs = {
+        "slow_ratio",
+        "requests_count",
+        "cost_increase",
+        "cost_day",
+        "review_capacity",
+        "drift_samples",
+    }
     for rule in RULES:
         for need in rule.needs:
             base = need.partition("@")[0]
