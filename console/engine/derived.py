@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.signals import BURN_WINDOWS
+from console.facts.signals import BURN_WINDOWS, DAY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,8 @@ BASES: Mapping[str, tuple[str, ...]] = {
     "review_rho": ("review_rate", "review_capacity"),
     "cost_today": ("cost_today", "cost_per_hour"),
     "cost_month": ("cost_month", "cost_per_hour"),
+    "cost_month_p50": ("cost_month", *DAY_COLUMNS[:1]),
+    "cost_month_p90": ("cost_month", *DAY_COLUMNS[:1]),
     "cost_pace": ("cost_today", "cost_per_hour"),
     "spend_burn": ("cost_per_hour",),
     "cost_per_1k": ("cost_per_hour", "requests_count@1h"),
@@ -64,7 +66,8 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
     if signal == "cost_month":
         return _spent_since(times, base("cost_month"), base("cost_per_hour"), _first_of_month)
     budget = row.budget_month_usd
-    if not budget:
+    if not budget or signal.startswith("cost_month_"):
+        # A forecast is of now: what would have been forecast an hour ago is nobody's question.
         return nothing
     if signal == "spend_burn":
         return base("cost_per_hour") / (budget / HOURS_A_MONTH)

@@ -20,6 +20,8 @@ _NEEDED = {
     "review_rho": ("review_rate", "set models.NAME.review.capacity_per_second"),
     "cost_per_1k": ("cost_per_hour", "set models.NAME.cost.per_1k_requests"),
     "cost_pace": ("cost_per_hour", "set models.NAME.cost.budget_month"),
+    "cost_month_p50": ("cost_month", ""),
+    "cost_month_p90": ("cost_month", ""),
     "spend_burn": ("cost_per_hour", "set models.NAME.cost.budget_month"),
     "budget_left": ("error_ratio", ""),
 }

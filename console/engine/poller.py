@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 60.0
+RARE_SECONDS = 900.0
+"""Days that are over do not change; a model that is new, or a source that was away, may."""
+
 DISCOVERY_SECONDS = 60.0
 BUSY_SERVER_SECONDS = 1.0
 ASSUMED_SERVER_CORES = 2.0
 LONGEST_STRETCH = 12
+_DAY_SECONDS = 86400.0
 STALE_AFTER_CADENCES = 3.0
 LEAST_STALE_SECONDS = 12.0
 
@@ -64,6 +68,8 @@ class Poller:
         self._next_discovery_at = -math.inf
         self._next_slow_at = -math.inf
         self._slow_ids: frozenset[str] = frozenset()
+        self._next_rare_at = -math.inf
+        self._rare_ids: frozenset[str] = frozenset()
         self._down: str | None = None
         self._polls = 0
         self._busy_seconds = 0.0
@@ -89,6 +95,7 @@ class Poller:
     def hasten(self) -> None:
         """Forget all rhythms: the next poll is due at once and asks everything."""
         self._polled_at = self._next_discovery_at = self._next_slow_at = -math.inf
+        self._next_rare_at = -math.inf
 
     def ask_slow_soon(self) -> None:
         """Ask the slow questions in the next poll."""
@@ -173,6 +180,13 @@ class Poller:
             self._next_slow_at = now + SLOW_SECONDS
             await self._ask(slow, now)
             self._slow_ids = slow_ids
+        rare = [query for query in queries if query.cadence == "rare"]
+        rare_ids = frozenset(query.id for query in rare)
+        if now >= self._next_rare_at or not rare_ids <= self._rare_ids:
+            # Such a question counts days from midnight: after the next one it asks for others.
+            self._next_rare_at = min(now + RARE_SECONDS, now - now % _DAY_SECONDS + _DAY_SECONDS)
+            await self._ask(rare, now)
+            self._rare_ids = rare_ids
 
     async def _ask(self, queries: Sequence[Query], now: float) -> None:
         if queries:

@@ -36,6 +36,7 @@ LEAST_STEP_SECONDS = 5.0
 KEPT_ANSWERS = 64
 LEAST_FRESH_SECONDS = 15.0
 PSI_FRESH_SECONDS = 60.0
+PACE_SECONDS = 300.0
 
 
 class Ranges:
@@ -133,7 +134,21 @@ class Ranges:
         found = [await self._base(seat, column, start, end, step) for column in bases]
         if signal not in BASES:
             return Series(signal, found[0].times, found[0].values, found[0].error)
-        return _derived(signal, known, dict(zip(bases, found, strict=True)))
+        series = _derived(signal, known, dict(zip(bases, found, strict=True)))
+        return self._as_paced(model, series) if signal == "cost_pace" else series
+
+    def _as_paced(self, model: str, series: Series) -> Series:
+        """Let a pace over time end where the newest tick stands.
+
+        The share of a day that is due follows the weekday's own days, of which only today's
+        moment is asked for; before it the share is taken to have grown evenly.
+        """
+        seen = self._history.series(model, series.signal, PACE_SECONDS).values
+        ticks, points = seen[~np.isnan(seen)], series.values[~np.isnan(series.values)]
+        if not len(ticks) or not len(points) or points[-1] <= 0:
+            return series
+        scaled = series.values * (ticks[-1] / points[-1])
+        return Series(series.signal, series.times, scaled, series.error)
 
     async def _scores(
         self, reference: DriftReference, seat: Seat, start: float, end: float, step: float

@@ -43,6 +43,12 @@ BURN_WINDOWS: Mapping[str, float] = MappingProxyType(
 )
 """Burn windows by name, in seconds."""
 
+DAY_COLUMNS = tuple(f"cost_day@{days}d" for days in range(1, 29))
+"""The spend of each of the last 28 days (UTC), yesterday first."""
+
+SPENT_BY_NOW_COLUMNS = tuple(f"cost_by_now@{days}d" for days in (7, 14, 21, 28))
+"""The spend of this weekday's last four days by this time of day."""
+
 SLOW_WINDOW_SECONDS = 3600.0
 """A window of this length or more is asked for every 60 s, not every tick."""
 
@@ -209,6 +215,24 @@ _COST = (
         slow=True,
     ),
     SignalFact(
+        "cost_month_p50",
+        "USD",
+        "cost",
+        "month's end P50",
+        "spent + each day left: median of its last four weekdays x trend (Theil-Sen, 0.5 to 2)",
+        slow=True,
+        derived=True,
+    ),
+    SignalFact(
+        "cost_month_p90",
+        "USD",
+        "cost",
+        "month's end P90",
+        "P50 + 1.2816 x 1.4826 x MAD x sqrt(days left)",
+        slow=True,
+        derived=True,
+    ),
+    SignalFact(
         "cost_per_1k",
         "USD",
         "cost",
@@ -222,7 +246,7 @@ _COST = (
         "x",
         "cost",
         "cost pace",
-        "spent today / the budget's share due by this hour",
+        "spent today / (daily budget x share of a day due by this hour)",
         slow=True,
         derived=True,
     ),

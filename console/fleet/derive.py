@@ -10,13 +10,17 @@ import numpy as np
 from console.facts.reading import ReadingState
 from console.facts.signals import BURN_WINDOWS
 from console.facts.snapshot import SignalColumn
+from console.fleet.forecast import DAYS, LEAST_DAYS, forecast
 from console.fleet.observed import empty_column, known
+from console.fleet.spending import share_by_now, spending
+from console.fleet.statics import HOURS_IN_BUDGET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from console.fleet.forecast import Forecast, Habits
     from console.fleet.observed import Observed
     from console.fleet.statics import Statics
 
@@ -52,12 +56,13 @@ class Burn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
-    """Derived columns by public signal name, burn by window, spend burn by window, baselines."""
+    """Derived columns by public signal name, burn and spend burn by window, baselines, month."""
 
     columns: Mapping[str, SignalColumn]
     burn: Mapping[str, Burn]
     spend: Mapping[str, Floats]
     baselines: Mapping[str, Floats]
+    month: Forecast
 
 
 class Asked:
@@ -79,21 +84,28 @@ class Asked:
         return np.where(known(column), column.values, np.nan)
 
 
-def derive(asked: Asked, statics: Statics, now: float) -> Derived:
-    """Compute every derived signal at ``now`` (Unix seconds)."""
+def derive(asked: Asked, statics: Statics, now: float, days: Habits | None = None) -> Derived:
+    """Compute every derived signal at ``now`` (Unix seconds); ``days`` are the last four weeks'."""
     columns: dict[str, SignalColumn] = {}
     burn: dict[str, Burn] = {}
     for window, seconds in BURN_WINDOWS.items():
         burn[window], columns[f"burn_{window}"] = _burn(asked, statics, window, seconds)
     columns["budget_left"] = _budget_left(asked, statics)
     columns["review_rho"] = _review_rho(asked, statics)
-    columns |= _cost(asked, statics, now)
+    if days is None:
+        days = spending(asked, None, now, len(statics))
+    share = share_by_now(asked, days)
+    columns |= _cost(asked, statics, now, share)
+    gone = np.where(np.isfinite(share), share, now % _DAY_SECONDS / _DAY_SECONDS)
+    budget = statics.budget_hour_usd * HOURS_IN_BUDGET
+    month = forecast(days, asked.values("cost_month"), budget, gone, now)
+    columns |= _month_end(asked, month)
     spend = {
         "5m": asked.values("cost_increase@5m") * 12.0 / statics.budget_hour_usd,
         "1h": asked.values("cost_increase@1h") / statics.budget_hour_usd,
         "6h": asked.values("cost_increase@6h") / 6.0 / statics.budget_hour_usd,
     }
-    return Derived(columns, burn, spend, baselines(asked, statics))
+    return Derived(columns, burn, spend, baselines(asked, statics), month)
 
 
 def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[Burn, SignalColumn]:
@@ -190,12 +202,12 @@ def _review_rho(asked: Asked, statics: Statics) -> SignalColumn:
     )
 
 
-def _cost(asked: Asked, statics: Statics, now: float) -> dict[str, SignalColumn]:
+def _cost(asked: Asked, statics: Statics, now: float, share: Floats) -> dict[str, SignalColumn]:
     hourly = _cost_per_hour(asked, statics)
     return {
         "cost_per_hour": hourly,
         "cost_per_1k": _cost_per_1k(asked, statics, hourly),
-        "cost_pace": _cost_pace(asked, statics, now),
+        "cost_pace": _cost_pace(asked, statics, now, share),
         "spend_burn": _spend_burn(statics, hourly),
     }
 
@@ -244,11 +256,13 @@ def _cost_per_1k(asked: Asked, statics: Statics, hourly: SignalColumn) -> Signal
     )
 
 
-def _cost_pace(asked: Asked, statics: Statics, now: float) -> SignalColumn:
-    """Pace = spent today / (daily budget x share of the UTC day gone)."""
+def _cost_pace(asked: Asked, statics: Statics, now: float, share: Floats) -> SignalColumn:
+    """Pace = spent today / (daily budget x share due by now): the weekday's own, or flat."""
     today = asked.column("cost_today")
     gone_seconds = now % _DAY_SECONDS
-    due = statics.budget_hour_usd * 24.0 * gone_seconds / _DAY_SECONDS
+    own: Mask = share > 0
+    gone = np.where(own, share, gone_seconds / _DAY_SECONDS)
+    due = statics.budget_hour_usd * 24.0 * gone
     values = asked.values("cost_today") / np.where(due > 0, due, np.nan)
     states = _states(np.isfinite(values), today)
     states[~np.isfinite(statics.budget_hour_usd)] = int(ReadingState.NO_DATA)
@@ -258,9 +272,38 @@ def _cost_pace(asked: Asked, statics: Statics, now: float) -> SignalColumn:
         today,
         values=np.where(states == _OK, values, np.nan),
         states=states,
-        method_index=np.zeros(len(statics), dtype=np.uint8),
-        methods=("spent today / budget due by now, flat over the day: no weekday history",),
+        method_index=own.astype(np.uint8),
+        methods=(
+            "spent today / budget due by now, flat over the day: no weekday history",
+            "spent today / budget due by now, as this weekday's last four days spent theirs",
+        ),
     )
+
+
+def _month_end(asked: Asked, month: Forecast) -> dict[str, SignalColumn]:
+    """Lay the forecast out as columns; a run rate has no range, so no P90."""
+    spent = asked.column("cost_month")
+    few = month.by_run_rate & np.isfinite(month.p50_usd)
+    found = {}
+    for name, values in (("cost_month_p50", month.p50_usd), ("cost_month_p90", month.p90_usd)):
+        states = _states(np.isfinite(values), spent)
+        states[(states != _OK) & few] = int(ReadingState.TOO_FEW)
+        # Spend without a forecast: the month is hours old.
+        states[(states == int(ReadingState.NO_DATA)) & known(spent)] = int(ReadingState.TOO_FEW)
+        found[name] = replace(
+            spent,
+            values=np.where(states == _OK, values, np.nan),
+            states=states,
+            n=month.known_days.astype(np.float64),
+            window_seconds=np.full(len(values), DAYS * _DAY_SECONDS),
+            method_index=month.by_run_rate.astype(np.uint8),
+            methods=(
+                "spent + medians of the last four same weekdays x trend",
+                f"spent + this month's run rate: fewer than {LEAST_DAYS} days of history",
+            ),
+            history_seconds=_too_short(states, spent),
+        )
+    return found
 
 
 def _spend_burn(statics: Statics, hourly: SignalColumn) -> SignalColumn:

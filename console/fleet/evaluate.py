@@ -309,6 +309,7 @@ def _remember(
         held=_known_held(snapshot.record, snapshot.overrides),
         source_states=evidence.source_states,
         score_drift=seen.score_drift,
+        days=seen.days,
         bad_dependencies={
             one.name: one.since for one in snapshot.dependencies if one.since is not None
         },

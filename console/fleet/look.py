@@ -26,6 +26,7 @@ from console.fleet.labels import (
 from console.fleet.memory import Folds, Memory, RowsBefore, Streaks, follow
 from console.fleet.routes import route_facts
 from console.fleet.score_drift import ScoreDrift, measure, with_score_drift
+from console.fleet.spending import spending
 from console.fleet.statics import Statics, statics_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from console.facts.override import Override
     from console.facts.samples import SourceStatus
     from console.facts.snapshot import Change
+    from console.fleet.forecast import Habits
     from console.fleet.labels import Identity
     from console.fleet.observed import Observed
     from console.settings.schema import Settings
@@ -54,6 +56,7 @@ class Seen:
     identities: Mapping[str, Identity]
     identity_changes: tuple[Change, ...]
     score_drift: ScoreDrift | None = None
+    days: Habits | None = None
 
 
 def look(
@@ -77,6 +80,7 @@ def look(
     known, news, changed_models = _identities(folds, statics, memory, now)
     asked = Asked(observed, len(rows))
     has_data = rows_with_data(asked, len(rows))
+    days = spending(asked, memory.days if statics is memory.statics else None, now, len(rows))
     changed_at = before.changed_at.copy()
     changed_at[[statics.index[model] for model in changed_models]] = now
     renamed = culprit.aliases(settings)
@@ -86,7 +90,7 @@ def look(
         now=now,
         statics=statics,
         asked=asked,
-        derived=derive(asked, statics, now),
+        derived=derive(asked, statics, now, days),
         breakers=breakers,
         routes=routes,
         held=held_facts(overrides, statics, breakers, shared, routes, now),
@@ -106,7 +110,7 @@ def look(
         overdue=overdue_rows(decided.records, statics.index, now),
         record_read=decided.read,
     )
-    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift)
+    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift, days)
 
 
 def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:

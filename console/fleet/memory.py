@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Change
     from console.fleet.breakers import BreakerFacts, Judged
     from console.fleet.evidence import Evidence
+    from console.fleet.forecast import Habits
     from console.fleet.labels import CallPlaces, Fold, Identity
     from console.fleet.routes import RouteFacts
     from console.fleet.score_drift import ScoreDrift
@@ -92,6 +93,7 @@ class Memory:
     held: Mapping[str, Override] | None = None
     source_states: Mapping[str, str] = field(default_factory=dict)
     score_drift: ScoreDrift | None = None
+    days: Habits | None = None
     bad_dependencies: Mapping[str, float] = field(default_factory=dict)
     dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
 

@@ -246,10 +246,28 @@ def _fleet_facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     today = _total(snapshot, "cost_today")
     if today:
         facts.append((f"today {usd_text(today)}", "text"))
+    facts.extend(_month_end(snapshot))
     rate = _total(snapshot, "requests_rate")
     if rate:
         facts.append((f"{compact(rate)} rps", "dim"))
     return facts
+
+
+def _month_end(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return the month's end forecast of all models with a budget, against their budgets."""
+    import numpy as np
+
+    column = snapshot.columns.get("cost_month_p50")
+    if column is None:
+        return []
+    known = np.flatnonzero(column.states == ReadingState.OK).tolist()
+    declared = [row for row in known if snapshot.rows[row].budget_month_usd]
+    if not declared:
+        return []
+    ahead = float(column.values[declared].sum())
+    budget = sum(snapshot.rows[row].budget_month_usd or 0.0 for row in declared)
+    role = "s3" if ahead > budget else "text"
+    return [(f"month P50 {usd_text(ahead)} of {usd_text(budget)}", role)]
 
 
 def _known_values(snapshot: Snapshot, signal: str) -> Floats | None:

@@ -307,7 +307,10 @@ def _waste_text(view: RowView, budget: float | None) -> str:
         parts.append(f"waste {_shown(waste, percent_text)}")
     if per_1k.value is not None:
         parts.append(f"{_shown(per_1k, usd_text)}/1k")
+    ahead = view.reading("cost_month_p50")
     if month.value is not None:
         of = "" if budget is None else f"/{usd_text(budget)}"
         parts.append(f"month {_shown(month, usd_text)}{of}")
+    if budget is not None and ahead.value is not None:
+        parts.append(f"P50 {_shown(ahead, usd_text)}")
     return "  ".join(parts) or "no waste split known"

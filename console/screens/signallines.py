@@ -44,7 +44,9 @@ _SHORT = {
     "review_oldest": "oldest review", "review_rho": "review load", "drift_psi": "drift PSI",
     "drift_features": "drifted feat.", "prediction_drift": "prediction PSI",
     "null_ratio": "missing inputs", "cost_per_hour": "cost/h", "cost_today": "cost today",
-    "cost_month": "cost month", "cost_per_1k": "cost/1k", "cost_pace": "pace",
+    "cost_month": "cost month",
+    "cost_month_p50": "month P50", "cost_month_p90": "month P90",
+    "cost_per_1k": "cost/1k", "cost_pace": "pace",
     "spend_burn": "spend burn", "waste_ratio": "waste", "budget_left": "budget left",
 }  # fmt: skip
 
@@ -55,7 +57,8 @@ _ORDER = (
     "drift_features", "null_ratio", "cost_per_hour", "cost_pace", "spend_burn", "cost_per_1k",
     "waste_ratio", "latency_p50", "latency_p99", "latency_mean", "tpot_p95", "tokens_rate",
     "in_flight", "bad_rate", "ece", "prediction_drift", "review_rate", "cost_today",
-    "cost_month", "burn_5m", "burn_30m", "burn_2h", "burn_6h", "burn_1d", "burn_3d",
+    "cost_month", "cost_month_p50", "cost_month_p90",
+    "burn_5m", "burn_30m", "burn_2h", "burn_6h", "burn_1d", "burn_3d",
 )  # fmt: skip
 
 _SUBJECT_SIGNALS: dict[str, tuple[str, ...]] = {

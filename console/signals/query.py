@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from console.signals.expressions import Expression
     from console.signals.matchers import Matcher
 
-Cadence = Literal["tick", "slow"]
+Cadence = Literal["tick", "slow", "rare"]
 BUCKET_LABEL = "le"
 
 

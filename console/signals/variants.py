@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from console.facts.signals import BURN_WINDOWS, SIGNALS, SLOW_WINDOW_SECONDS
+from console.facts.signals import (
+    BURN_WINDOWS,
+    DAY_COLUMNS,
+    SIGNALS,
+    SLOW_WINDOW_SECONDS,
+    SPENT_BY_NOW_COLUMNS,
+)
 from console.signals.expressions import Scaled
 from console.signals.profile import Definition
 from console.signals.rewriting import at_quantile, over_window
@@ -171,7 +177,28 @@ def _spend(now: float) -> list[Variant]:
         Variant("cost_increase@5m", "cost_increase", "tick", 300.0),
         Variant("cost_increase@1h", "cost_increase", "slow", _HOUR),
         Variant("cost_increase@6h", "cost_increase", "slow", 6 * _HOUR),
+        *_days(now),
     ]
+
+
+def _days(now: float) -> list[Variant]:
+    """Ask for the spend of whole days before today, and of its weekday's days by this hour."""
+    today = since_midnight_seconds(now)
+    whole = [
+        Variant(column, "cost_increase", "rare", _DAY, offset_seconds=today + days * _DAY)
+        for days, column in enumerate(DAY_COLUMNS)
+    ]
+    by_now = [
+        Variant(
+            column,
+            "cost_increase",
+            "slow",
+            max(today, DEFAULT_WINDOW_SECONDS),
+            offset_seconds=weeks * 7 * _DAY,
+        )
+        for weeks, column in enumerate(SPENT_BY_NOW_COLUMNS, 1)
+    ]
+    return [*whole, *by_now]
 
 
 def _spent(column: str, seconds: float) -> Variant:

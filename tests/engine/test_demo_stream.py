@@ -66,6 +66,15 @@ async def test_the_first_tick_shows_the_whole_fleet_with_its_past(
     for signal in ("requests_rate", "latency_p95", "burn_1h", "drift_psi", "cost_month"):
         assert snapshot.reading(signal, row).state is ReadingState.OK, signal
     assert snapshot.baseline("latency_p95", row) == pytest.approx(0.15, rel=0.9)
+    spent, p50, p90 = (
+        snapshot.reading(signal, snapshot.index["support-llm"])
+        for signal in ("cost_month", "cost_month_p50", "cost_month_p90")
+    )
+    assert spent.value is not None
+    assert p50.value is not None
+    assert p90.value is not None
+    assert spent.value < p50.value < p90.value
+    assert p50.n == 28
     past = await engine.series("fraud-scorer", ("latency_p95",), 3600, 60)
     assert (~(past.series[0].values != past.series[0].values)).sum() > 50
     await engine.close()

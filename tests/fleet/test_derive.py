@@ -70,6 +70,21 @@ def test_a_number_over_a_window_that_the_history_does_not_fill_says_how_far_it_r
     assert half.history_seconds is None
 
 
+def test_pace_goes_by_what_this_weekday_usually_spends_by_now() -> None:
+    # A quarter of the day's spend falls in its first half: 12 of 24 USD by noon is twice that.
+    habit: dict[str, Entry] = {
+        **{f"cost_day@{day}d": 24.0 for day in (7, 14, 21, 28)},
+        **{f"cost_by_now@{day}d": 6.0 for day in (7, 14, 21, 28)},
+        "cost_today": 12.0,
+    }
+    own = _reading("cost_pace", habit)
+    assert own.value == pytest.approx(2.0)
+    assert own.method.endswith("as this weekday's last four days spent theirs")
+    flat = _reading("cost_pace", {"cost_today": 12.0})
+    assert flat.value == pytest.approx(1.0)
+    assert flat.method.endswith("no weekday history")
+
+
 @pytest.mark.parametrize(
     ("entry", "state"),
     [

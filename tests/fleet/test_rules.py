@@ -37,6 +37,12 @@ def _burn(long: str, short: str, ratio: float, n: float = 5000.0) -> dict[str, E
     }
 
 
+def _days(usd: float, apart: float = 0.0) -> dict[str, Entry]:
+    """Four weeks of days that cost ``usd``, the middle ones more by ``apart``, the others less."""
+    week = (-apart, apart, apart, -apart)
+    return {f"cost_day@{day}d": usd + week[(day - 1) // 7] for day in range(1, 29)}
+
+
 def _own(state: BreakerState) -> Facts:
     return {"breaker_state": [(("m", ""), float(state))]}
 
@@ -92,6 +98,8 @@ RAISED: list[tuple[str, Severity, Mapping[str, Entry], Facts]] = [
     ("spend_burn_page", Severity.S1, {"cost_increase@1h": 10.0}, {}),
     ("spend_burn_page", Severity.S1, {"cost_increase@1h": 10.0, "cost_increase@5m": 1.0}, {}),
     ("spend_burn", Severity.S2, {"cost_increase@6h": 18.0}, {}),
+    ("forecast_over_budget", Severity.S3, {"cost_month": 500.0, **_days(24.0)}, {}),
+    ("forecast_may_exceed", Severity.S4, {"cost_month": 470.0, **_days(24.0, 6.0)}, {}),
     ("canary", Severity.S4, {}, _route("canary", "L0", "eu")),
     ("canary", Severity.S4, {}, {"versions": [(("m", "v1"), 9.0), (("m", "v2"), 1.0)]}),
 ]
@@ -162,6 +170,8 @@ SILENT: list[tuple[str, Mapping[str, Entry], Facts]] = [
     ),
     ("spend_burn_page", {"cost_increase@1h": 10.0, "cost_increase@5m": 0.1}, {}),
     ("spend_burn", {"cost_increase@6h": 17.0}, {}),
+    ("forecast_over_budget", {"cost_month": 470.0, **_days(24.0)}, {}),
+    ("forecast_may_exceed", {"cost_month": 470.0, **_days(24.0)}, {}),
     ("canary", {}, {"versions": [(("m", "v1"), 9.0), (("m", "v2"), 0.0)]}),
 ]
 
@@ -275,3 +285,35 @@ def test_a_burn_says_when_the_history_is_too_short_for_its_longer_windows() -> N
     assert text_of(found, "burn_page_fast") == "burn 50x on 1h, 50x on 5m, 1h only: history 4h"
     assert "burn_page_slow" not in rules_of(found)
     assert text_of(settled(ROW, burning), "burn_page_fast") == "burn 50x on 1h, 50x on 5m"
+
+
+def test_a_forecast_names_the_day_on_which_the_budget_is_reached() -> None:
+    over = settled(ROW, {"cost_month": 500.0, **_days(24.0)})
+    assert text_of(over, "forecast_over_budget") == (
+        "month's end P50 $737 of $720, reached on 31 Oct"
+    )
+    assert "forecast_may_exceed" not in rules_of(over)
+    few = settled(ROW, {"cost_month": 600.0, "cost_day@1d": 24.0})
+    assert text_of(few, "forecast_over_budget") == (
+        "month's end P50 $881 of $720, reached on 26 Oct, by the run rate of 1 days"
+    )
+    reading = few.reading("cost_month_p90", 0)
+    assert (reading.state, reading.value, reading.n) == (ReadingState.TOO_FEW, None, 1.0)
+    may = settled(ROW, {"cost_month": 470.0, **_days(24.0, 6.0)})
+    assert text_of(may, "forecast_may_exceed") == "month's end P90 $743 of $720"
+
+
+def test_days_that_were_asked_for_before_midnight_are_not_taken_for_todays() -> None:
+    watch = Watch((ROW,))
+    entries = {"cost_month": 500.0, **_days(24.0)}
+    before = watch.see({"m": entries})
+    old = {name: stale_by(value, 3 * 3600.0) for name, value in _days(99.0).items()}
+    after = watch.see({"m": {"cost_month": 500.0, **old}})
+    assert after.reading("cost_month_p50", 0).value == pytest.approx(
+        before.reading("cost_month_p50", 0).value, rel=1e-3
+    )
+
+
+def stale_by(value: Entry, seconds: float) -> Mark:
+    assert isinstance(value, float)
+    return Mark(ReadingState.OK, value=value, age_seconds=seconds)

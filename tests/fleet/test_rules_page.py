@@ -16,8 +16,8 @@ PROMISED = {
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
     Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner ack_old"
-    " decision_overdue",
-    Severity.S4: "drift_watch canary changed",
+    " decision_overdue forecast_over_budget",
+    Severity.S4: "drift_watch canary changed forecast_may_exceed",
 }
 
 
@@ -36,7 +36,14 @@ def test_ids_and_levels_are_kept() -> None:
 def test_rules_are_made_of_signals_that_exist() -> None:
     labelled = {"breaker_state", "route", "versions", "info", "dependency_breaker"}
     labelled |= {"alerts", "overrides", "incidents", "decisions"}
-    inputs = {"slow_ratio", "requests_count", "cost_increase", "review_capacity", "drift_samples"}
+    inputs = {
+        "slow_ratio",
+        "requests_count",
+        "cost_increase",
+        "cost_day",
+        "review_capacity",
+        "drift_samples",
+    }
     for rule in RULES:
         for need in rule.needs:
             base = need.partition("@")[0]

@@ -274,6 +274,22 @@ def test_the_header_fits_its_width(width: int, glyphs: object) -> None:
             assert width_of(line) <= width
 
 
+def test_the_months_end_stands_in_the_header_and_the_cost_pane_where_there_is_a_budget() -> None:
+    snapshot = sample_snapshot()
+    ahead = {"fraud-scorer": 4600.0, "support-llm": 5200.0}
+    forecast = column([ahead.get(row.model) for row in snapshot.rows], SAMPLE_NOW)
+    snapshot = replace(snapshot, columns={**snapshot.columns, "cost_month_p50": forecast})
+    state = HeaderState(SAMPLE_NOW, None, 200, "prod", problem="")
+    told = "".join(run.text for line in header_lines(snapshot, state, UNICODE) for run in line)
+    assert "month P50 $9800 of $10k" in told
+    frame = PaneFrame(SAMPLE_NOW, 3600.0, "1h")
+    for model, expected in (("fraud-scorer", "month $2710/$4000  P50 $4600"), ("toxicity", "")):
+        view = RowView(snapshot, snapshot.index[model])
+        second = pane_data("cost", view, Curves(model), frame).footer[1][0]
+        assert expected in second
+        assert ("P50" in second) is bool(expected)
+
+
 def test_a_view_is_stale_when_nobody_answers() -> None:
     snapshot = sample_snapshot()
     assert not is_stale(snapshot, SAMPLE_NOW)

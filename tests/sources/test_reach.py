@@ -132,6 +132,21 @@ async def test_a_new_model_on_an_old_server_is_told_apart_from_the_others(
     assert 0.95 * 3 * HOUR <= answers["cost_increase@6h"].withheld["cost-later"] <= 3 * HOUR
 
 
+async def test_the_days_spend_is_asked_for_day_by_day(old_server: str, now: float) -> None:
+    queries = {
+        column: query
+        for column, query in planned(now, "cost-later", "old").items()
+        if column.startswith("cost_day@")
+    }
+    assert len(queries) == 28
+    assert {query.cadence for query in queries.values()} == {"rare"}
+    answers = await asked(old_server, queries, now)
+    spent = [first(answer)["old"] for answer in answers.values()]
+    # A tenth of a cent a second, seen through samples a quarter of an hour apart.
+    assert spent == pytest.approx([86.4] * 28, rel=0.02)
+    assert all("cost-later" not in first(answer) for answer in answers.values())
+
+
 async def test_with_a_full_history_every_number_is_the_servers_own(
     old_server: str, now: float
 ) -> None:
