@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ from console.journal import (
     new_ulid,
     open_journal,
 )
-from console.journal.sqlite_store import SqliteStore
 from console.settings.hidden import SecretValue
 from tests.journal.records import (
     NOW,
@@ -41,7 +39,7 @@ from tests.journal.records import (
     tamper,
     url_of,
 )
-from tests.journal.writers import ROOT, Writer, acknowledged, run_together
+from tests.journal.writers import ROOT, Writer, acknowledged
 
 
 @pytest.fixture
@@ -106,55 +104,6 @@ def test_more_entries_than_one_read_takes_come_back_whole(path: Path) -> None:
     assert [entry.seq for entry in journal.entries()] == list(range(1, 1205))
     assert len(journal.entries(Question(limit=700))) == 700
     assert journal.verify().entries == 1204
-
-
-def test_eight_processes_make_one_chain_and_nothing_they_were_told_is_missing(path: Path) -> None:
-    told = run_together(url_of(path), writers=8, count=25)
-    journal = opened(path)
-    judged = journal.verify()
-    assert judged.ok, judged.sentence
-    assert judged.entries == 8 * 25 + 1
-    kept = {(entry.seq, entry.hash) for entry in journal.entries()}
-    for lines in told:
-        assert len(acknowledged(lines)) == 25
-        assert set(acknowledged(lines)) <= kept
-
-
-def test_consoles_that_make_the_journal_at_the_same_moment_all_open_it(tmp_path: Path) -> None:
-    """Looked at in several steps, a half-made file was called "no journal" in a third of rounds."""
-    faults: list[JournalError] = []
-
-    def open_with_the_others(path: Path, start: threading.Barrier) -> None:
-        start.wait()
-        try:
-            SqliteStore(path).close()
-        except JournalError as fault:
-            faults.append(fault)
-
-    for number in range(20):
-        path, start = tmp_path / str(number) / "journal.db", threading.Barrier(8)
-        openers = [
-            threading.Thread(target=open_with_the_others, args=(path, start)) for _ in range(8)
-        ]
-        for opener in openers:
-            opener.start()
-        for opener in openers:
-            opener.join()
-    assert faults == []
-
-
-def test_of_two_operators_on_one_target_one_is_told_of_the_other(path: Path) -> None:
-    journal = opened(path)
-    seen = journal.append(note()).seq
-    writers = [Writer(url_of(path), 1, name, "untouched", str(seen)) for name in ("ana", "ben")]
-    for writer in writers:
-        writer.wait_ready()
-    for writer in writers:
-        writer.go()
-    said = sorted(writer.lines()[0].split(" ")[0] for writer in writers)
-    assert said[1] == "touched"
-    assert said[0].isdigit()
-    assert len(journal.entries(Question(kinds=("intent",)))) == 1
 
 
 def test_an_untouched_target_is_written_whatever_happened_to_others(path: Path) -> None:
