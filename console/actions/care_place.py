@@ -90,7 +90,9 @@ async def _holding(
     if declared is None:
         same = next((each for each in bench.settings.alerts if each.name == name), None)
         off = same is not None and same.kind == "alertmanager"
-        return f"{shown} is told nothing: writes = false" if off else f"{shown} cannot be told"
+        return (
+            f"{shown} is told nothing: writes = false" if off else "it stands in the journal alone"
+        )
     until = plan.hold_until or ground.now
     variables: dict[str, JsonValue] = {
         "op_id": plan.hold_op,

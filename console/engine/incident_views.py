@@ -163,7 +163,7 @@ class IncidentViews:
             changes=snapshot.changes,
             care=care,
         )
-        spans = hurt_spans(events)
+        spans = hurt_spans(events, since)
         began = min([since, *(span.began_at for span in spans)])
         asked = await self._asked(incident, found, missing, Span(began, until, now))
         clock = clock_of(incident, care, events, spans)

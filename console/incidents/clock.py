@@ -30,8 +30,11 @@ class HurtSpan:
     text: str = ""
 
 
-def hurt_spans(events: Iterable[TimelineEvent]) -> tuple[HurtSpan, ...]:
-    """Return the spans that events of impact (oldest first) tell of, in the order they began."""
+def hurt_spans(events: Iterable[TimelineEvent], since: float) -> tuple[HurtSpan, ...]:
+    """Return the spans that events of impact (oldest first) tell of, in the order they began.
+
+    What was over before ``since`` (Unix seconds), the incident's beginning, is not its harm.
+    """
     open_spans: dict[str, HurtSpan] = {}
     closed: list[HurtSpan] = []
     for event in events:
@@ -45,7 +48,8 @@ def hurt_spans(events: Iterable[TimelineEvent]) -> tuple[HurtSpan, ...]:
         model, found, rest = event.text.partition(HURT_WORDS)
         if found:
             open_spans.setdefault(model, HurtSpan(model, event.at, None, rest.removeprefix(": ")))
-    return tuple(sorted((*closed, *open_spans.values()), key=lambda one: one.began_at))
+    own = (one for one in closed if one.ended_at is None or one.ended_at >= since)
+    return tuple(sorted((*own, *open_spans.values()), key=lambda one: one.began_at))
 
 
 def clock_of(

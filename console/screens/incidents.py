@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from console.actions.registry import BY_ID
 from console.facts.text import visible
-from console.reports.incident_document import read_places, unwell
+from console.reports.incident_document import deaf, read_places
 from console.screens.incidentrows import (
     DETAIL_LINES,
     LABEL_WIDTH,
@@ -86,7 +86,7 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
             return [*line, Run("waiting for the first answer", "dim")]
         everything, shown = listed_incidents(snapshot), len(self._matching(snapshot))
         opened, held, quiet = counts(everything)
-        known = not unwell(snapshot.alert_sources)
+        known = not deaf(snapshot)
         doubt = "" if known else "?"
         line += [
             Run(f"{opened}{doubt} open", "s1" if opened else "text"),
@@ -101,7 +101,7 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
             line += [bar, Run(f"touching {visible(self.model, 40)}: {shown}", "title")]
         if self.wanted:
             line += [bar, Run(f"/{visible(' '.join(self.wanted), 60)}: {shown}", "title")]
-        for text in _unwell_words(snapshot, now):
+        for text in _deaf_words(snapshot, now):
             line += [bar, Run(text, "s2")]
         return fitted(line, self.size.width, glyphs.ellipsis)
 
@@ -119,14 +119,13 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
             return [Run("waiting for the first answer", "dim")]
         if self.model or self.wanted:
             return [Run("no incident matches; Esc shows all", "dim")]
-        if not read_places(snapshot.alert_sources):
-            return [Run("not known: no place for alerts is read; see docs/incidents.md", "s3")]
-        if away := _unwell_words(snapshot, self.session.clock()):
+        if away := _deaf_words(snapshot, self.session.clock()):
             return [Run(f"none is known, but {'; '.join(away)}", "s2")]
         if not snapshot.record.trusted:
             said = snapshot.record.summary(self.session.clock())[0]
             return [Run(f"nothing fires; what is held is not known: {said}", "s2")]
-        return [Run("nothing fires and nothing is held", "ok")]
+        heard = "" if read_places(snapshot.alert_sources) else "; no alert server is read"
+        return [Run(f"nothing fires and nothing is held{heard}", "ok")]
 
     def show_sent(self) -> None:
         """Show how far what was done from here is."""
@@ -213,12 +212,12 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
             self._filter(text)
 
 
-def _unwell_words(snapshot: Snapshot, now: float) -> list[str]:
+def _deaf_words(snapshot: Snapshot, now: float) -> list[str]:
     told = []
-    for one in unwell(snapshot.alert_sources):
+    for one in deaf(snapshot):
         age = "" if one.answered_at is None else f" {age_text(now - one.answered_at)}"
         word = "in part" if one.state == "up" else one.state.upper()
-        told.append(f"alerts {visible(one.name, 24)} {word}{age}")
+        told.append(f"{visible(one.name, 24)} {word}{age}")
     return told[:3]
 
 

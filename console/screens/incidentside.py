@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.facts.text import visible
-from console.reports.incident_document import read_places, unwell
+from console.reports.incident_document import deaf
 from console.screens.incidentwords import counts, level_mark, listed_incidents
 from console.screens.runs import fitted, width_of
 from console.screens.values import age_text
@@ -25,8 +25,7 @@ def incident_block(
     found = [one for one in listed_incidents(snapshot) if one.group < 2 and one.incident]
     found.sort(key=lambda one: (int(one.severity), one.held))
     nobodys, held, _ = counts(found)
-    away = unwell(snapshot.alert_sources)
-    doubt = "?" if away or not read_places(snapshot.alert_sources) else ""
+    doubt = "?" if deaf(snapshot) else ""
     lines: list[RunLine] = [[Run(f"INCIDENTS {nobodys + held}{doubt} open", "title")]]
     if not found:
         lines.append([Run(*(("not known", "s3") if doubt else ("none", "dim")))])

@@ -65,9 +65,8 @@ def kinds(acting: Actor) -> list[str]:
 async def test_an_ack_without_a_place_to_tell_is_one_entry_and_says_local(ana: Actor) -> None:
     outcome = await wish(ana, "ack", next_check_seconds=900.0)
     assert outcome.kind == "applied"
-    assert (
-        outcome.sentence == "fraud-scorer is acknowledged until 03:47Z (local: am cannot be told)"
-    )
+    said = "fraud-scorer is acknowledged until 03:47Z (local: it stands in the journal alone)"
+    assert outcome.sentence == said
     hold = care(ana).hold
     assert hold is not None
     assert (hold.op_id, hold.by, hold.reason, hold.where) == (

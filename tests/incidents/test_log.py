@@ -52,7 +52,7 @@ def test_harm_begins_after_two_looks_and_ends_after_three_clean_ones_that_are_kn
         (3.0, "impact", "fraud-scorer users are hurt: 40% of requests bad"),
         (7.0, "impact", "fraud-scorer users no longer hurt"),
     ]
-    (span,) = hurt_spans(log.about(("fraud-scorer",), 0.0, SAMPLE_NOW * 2))
+    (span,) = hurt_spans(log.about(("fraud-scorer",), 0.0, SAMPLE_NOW * 2), 0.0)
     assert (span.began_at, span.ended_at) == (SAMPLE_NOW + 15.0, SAMPLE_NOW + 35.0)
 
 

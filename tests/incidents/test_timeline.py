@@ -227,7 +227,7 @@ def test_the_record_alone_tells_of_an_incident_that_is_over() -> None:
     events = timeline(past, since=past.since, until=NOW, entries=entries)
     kinds = [one.kind for one in events]
     assert kinds == ["impact", "detect", "ack", "action", "impact", "state", "state"]
-    spans = hurt_spans(events)
+    spans = hurt_spans(events, past.since)
     clock = clock_of(past, Care("abcd1234", BEGAN), events, spans)
     seconds = [
         clock.since_impact(moment)
@@ -235,6 +235,19 @@ def test_the_record_alone_tells_of_an_incident_that_is_over() -> None:
     ]
     assert seconds == [5.0, 65.0, 505.0, 905.0]
     assert recorded_incident("nobody00", entries) is None
+
+
+def test_harm_that_was_over_before_the_incident_began_is_not_its_own() -> None:
+    events = [
+        TimelineEvent(BEGAN - 600.0, "impact", "fraud users are hurt: 2% of requests bad"),
+        TimelineEvent(BEGAN - 300.0, "impact", "fraud users no longer hurt"),
+        TimelineEvent(BEGAN - 20.0, "impact", "fraud users are hurt: 9% of requests bad"),
+        TimelineEvent(BEGAN + 60.0, "impact", "fraud users no longer hurt"),
+    ]
+    (own,) = hurt_spans(events, BEGAN)
+    assert (own.began_at, own.ended_at) == (BEGAN - 20.0, BEGAN + 60.0)
+    (running,) = hurt_spans(events[2:3], BEGAN)
+    assert running.ended_at is None
 
 
 TEXTS = st.sampled_from(["fraud x: S1, a", "fraud x over", "rank's breaker opened", "\x1b[2J", ""])

@@ -331,7 +331,7 @@ async def test_who_shows_who_has_the_incident_and_not_who_is_on_call() -> None:
         assert (who("support-llm"), who("doc-extract"), who("lead-score")) == ("--", "ben", "--")
         assert who("embedder") == "ben"  # on call: its incident is silenced
         assert "incidents 4, 1 unheld" in part(app, "#header")
-        assert "INCIDENTS 4 open" in part(app, "#side")
+        assert "INCIDENTS 4? open" in part(app, "#side")
         assert "nobody has its incident" in part(app, "#detail")
         engine.tell(sample_snapshot())
         await pilot.pause()

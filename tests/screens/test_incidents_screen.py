@@ -71,7 +71,7 @@ async def test_open_first_then_held_the_longest_then_quiet_merged_and_over(
     async with app.run_test(size=size) as pilot:
         screen = await shown(pilot)
         assert keys_of(screen) == [UNHELD, LATE, OLD, SAMPLE_INCIDENT, QUIET, MERGED, OVER]
-        assert "1 open  3 held  1 quiet  2 over" in part(app, "#header")
+        assert "1? open  3 held  1 quiet  2 over" in part(app, "#header")
         assert cell(screen, UNHELD, "who") == ("--", "s2")
         assert cell(screen, OLD, "who") == ("ben", "text")
         assert cell(screen, OLD, "held")[0] == "1h"
@@ -127,7 +127,7 @@ async def test_another_consoles_ack_shows_with_the_next_tick() -> None:
         engine.tell(replace(night, care={**night.care, UNHELD: taken}))
         await pilot.pause()
         assert cell(screen, UNHELD, "who") == ("joel", "text")
-        assert "0 open  4 held" in part(app, "#header")
+        assert "0? open  4 held" in part(app, "#header")
         assert screen.grid.cursor_key == UNHELD  # it moved down, and the cursor with it
         assert keys_of(screen)[3] == UNHELD
 
@@ -149,13 +149,20 @@ async def test_a_hold_that_no_source_tells_of_any_more_is_not_forgotten() -> Non
         (quiet_night(), "nothing fires and nothing is held"),
         (
             replace(quiet_night(), alert_sources=(alert_place(SAMPLE_NOW, state="down"),)),
-            "none is known, but alerts am DOWN 2s",
+            "none is known, but am DOWN 2s",
         ),
         (
             replace(quiet_night(), alert_sources=(alert_place(SAMPLE_NOW, warnings=("half",)),)),
-            "none is known, but alerts am in part 2s",
+            "none is known, but am in part 2s",
         ),
-        (replace(quiet_night(), alert_sources=()), "not known: no place for alerts is read"),
+        (
+            replace(quiet_night(), alert_sources=()),
+            "nothing fires and nothing is held; no alert server is read",
+        ),
+        (
+            replace(quiet_night(), sources=sample_snapshot().sources),
+            "none is known, but prom-ap DOWN 4m",
+        ),
         (
             replace(quiet_night(), record=replace(quiet_night().record, state="unreadable")),
             "nothing fires; what is held is not known",
@@ -180,7 +187,7 @@ async def test_three_hundred_in_a_flood() -> None:
         screen = await shown(pilot)
         assert screen.row_count == 300
         header = part(app, "#header")
-        assert "300 open" in header
+        assert "300? open" in header
         assert "FLOOD: grouped by what models share" in header
         await pilot.press("end")
         assert screen.grid.cursor_index == 299
@@ -283,7 +290,7 @@ def _block(snapshot: Snapshot, most: int = 8) -> list[str]:
 
 def test_the_side_column_names_the_worst_first_and_whose_each_is() -> None:
     text = _block(incident_night())
-    assert text[0] == "INCIDENTS 4 open"
+    assert text[0] == "INCIDENTS 4? open"
     assert text[1].startswith("■1 4b1c9e07 43m ana")
     assert text[2].startswith("▲2 9f10aa01 22m --")
     wide = _block(incident_night(), 12)

@@ -101,7 +101,9 @@ def many_incidents(count: int, now: float = SAMPLE_NOW) -> Snapshot:
 
 def quiet_night(now: float = SAMPLE_NOW) -> Snapshot:
     """Nothing fires and nothing is held, and every place has said so."""
-    return replace(incident_night(now), incidents=(), care={})
+    night = incident_night(now)
+    sources = tuple(one for one in night.sources if one.state == "up")
+    return replace(night, incidents=(), care={}, sources=sources)
 
 
 def hostile_night(now: float = SAMPLE_NOW) -> Snapshot:
