@@ -309,6 +309,12 @@ SIGNALS: Mapping[str, SignalFact] = MappingProxyType(
 )
 """Every public signal by name; names are never renamed."""
 
+HIGHER_OF: Mapping[str, str] = MappingProxyType(
+    {"latency_p50": "latency_p95", "latency_p95": "latency_p99"}
+)
+"""The next higher percentile of the same tick: buckets give both the same number only where both
+lie beyond the last finite edge, so a lower bound is known without asking for that edge."""
+
 TOP_OF: Mapping[str, str] = MappingProxyType(
     {
         "latency_p50": "latency_top",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.facts.care import hold_on
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.severity import Breaker, BreakerState, Finding, Route, Severity
-from console.facts.signals import TOP_OF
+from console.facts.signals import HIGHER_OF, TOP_OF
 
 if TYPE_CHECKING:
     from console.facts.care import Hold
@@ -133,11 +133,20 @@ class RowView:
         return value if state in WITH_VALUE else None
 
     def is_bound(self, signal: str) -> bool:
-        """Tell whether a percentile lies in its open top bucket: it is at least what it says."""
+        """Tell whether a percentile lies in its open top bucket: it is at least what it says.
+
+        It then equals the last finite edge, which is asked for once a minute, and any higher
+        percentile of the same tick. Without an edge it comes from no buckets.
+        """
         top = TOP_OF.get(signal)
         value = None if top is None else self.value(signal)
         edge = None if top is None else self.value(top)
-        return value is not None and edge is not None and isclose(value, edge, rel_tol=1e-9)
+        if value is None or edge is None:
+            return False
+        higher = self.value(HIGHER_OF[signal]) if signal in HIGHER_OF else None
+        return any(
+            other is not None and isclose(value, other, rel_tol=1e-9) for other in (edge, higher)
+        )
 
     def base(self, signal: str) -> float | None:
         """Return what is normal for a signal."""

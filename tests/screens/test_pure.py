@@ -75,6 +75,30 @@ def test_a_percentile_in_its_open_top_bucket_is_a_lower_bound() -> None:
         first = pane_data("latency", view, Curves("fraud-scorer"), frame).footer[0][0]
         assert ("p95 >" in first) is bound
     assert seconds_text(10.0, at_least=True) == ">10s"
+
+
+def test_a_percentile_equal_to_a_higher_one_is_a_lower_bound_before_its_edge_is_asked_for() -> None:
+    snapshot = sample_snapshot()
+    row = snapshot.index["fraud-scorer"]
+
+    def bound(p95: float, p99: float, top: float | None) -> bool:
+        columns = {
+            name: column([value if at == row else None for at in range(len(snapshot.rows))],
+                         SAMPLE_NOW)
+            for name, value in (("latency_p95", p95), ("latency_p99", p99), ("latency_top", top))
+        }  # fmt: skip
+        return RowView(replace(snapshot, columns={**snapshot.columns, **columns}), row).is_bound(
+            "latency_p95"
+        )
+
+    # A minute ago nothing took longer than 5 s; now more than a twentieth takes over 10.
+    assert bound(10.0, 10.0, top=5.0)
+    assert not bound(9.0, 10.0, top=5.0)
+    # Summaries and means know no edges, and may well be equal.
+    assert not bound(10.0, 10.0, top=None)
+
+
+def test_bounds_are_written_out() -> None:
     assert pair_of_seconds(10.0, 0.4, at_least=True) == ">10/.4s"
 
 
