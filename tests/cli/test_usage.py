@@ -87,7 +87,8 @@ def test_help_names_the_commands_that_exist(run: Run) -> None:
     assert done.code == 0
     for command in ("status", "check", "init", "demo", "plot", "secret"):
         assert f"  {command}" in done.out
-    assert "handover" not in done.out
+    assert "  handover" in done.out
+    assert "readiness" not in done.out
     assert run("status", "--help").out.startswith("usage: midwatch status")
 
 
