@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.gate import refusal
 from console.actions.registry import ACTIONS
-from console.screens.runs import Piece, RunLine, join_that_fit, twins
+from console.screens.runs import Piece, RunLine, keys_that_fit
 from widgets.lines import Run
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def footer_line(
         key=lambda spec: spec.footer or 0,
     )
     pieces = [_piece(spec, context, mode, keys) for spec in specs if keys.first_key(spec.id)]
-    return twins([join_that_fit(pieces, width, Run("  ", ""))], glyphs)[0]
+    return keys_that_fit(pieces, width, glyphs)
 
 
 def _belongs(spec: ActionSpec, place: Place) -> bool:

@@ -14,7 +14,7 @@ from console.screens.fleetgrid import FleetGrid
 from console.screens.footer import key_text
 from console.screens.header import HeaderState, header_lines
 from console.screens.layout import FOOTER_LINES, HEADER_LINES
-from console.screens.runs import Piece, RunLine, join_that_fit, twins
+from console.screens.runs import Piece, RunLine, keys_that_fit, twins
 from widgets.lines import Lines, Run
 from widgets.prompt import Prompt
 
@@ -175,8 +175,8 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
             Piece((Run(key, role), Run(f" {title}", "dim")), _LAST_RANKS.get(title, number))
             for number, (key, title, role) in enumerate(shown)
         ]
-        line = join_that_fit(pieces, self.size.width, Run("  ", ""))
-        self.query_one("#footer", Lines).show_lines(twins([line], self.session.glyphs))
+        line = keys_that_fit(pieces, self.size.width, self.session.glyphs)
+        self.query_one("#footer", Lines).show_lines([line])
 
     def on_grid_cursor_moved(self, message: FleetGrid.CursorMoved) -> None:
         """Follow the cursor."""

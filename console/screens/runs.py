@@ -82,6 +82,15 @@ def twins(lines: Sequence[Sequence[tuple[str, str]]], glyphs: Glyphs) -> list[Ru
     return [[Run(_twin(text), role) for text, role in line] for line in lines]
 
 
+def keys_that_fit(pieces: Sequence[Piece], width: int, glyphs: Glyphs) -> RunLine:
+    """Return the pieces of a bottom line that fit, in the characters of this set.
+
+    The twins come first: an arrow's ASCII twin is wider than the arrow.
+    """
+    drawn = [one._replace(runs=tuple(twins([one.runs], glyphs)[0])) for one in pieces]
+    return join_that_fit(drawn, width, Run("  ", ""))
+
+
 def _twin(text: str) -> str:
     """Return the ASCII twin; blanks that pad a text to a column give way to longer twins."""
     if text.isascii():

@@ -19,7 +19,7 @@ from console.screens.order import Arrangement, HeldOrder, Searcher, arrange
 from console.screens.panes import PaneFrame, pane_data
 from console.screens.rows import FleetRows
 from console.screens.rowview import RowView
-from console.screens.runs import fitted, join_that_fit, piece, twins, width_of
+from console.screens.runs import fitted, join_that_fit, keys_that_fit, piece, twins, width_of
 from console.screens.signallines import limit_of, signal_lines
 from console.screens.values import (
     clock_text,
@@ -105,6 +105,17 @@ def test_bounds_are_written_out() -> None:
 def test_padding_gives_way_to_longer_ascii_twins() -> None:
     lines = twins([[Run("↑ k     "), Run("up")], [Run("PgUp    "), Run("page")]], ASCII)
     assert ["".join(run.text for run in line) for line in lines] == ["Up k    up", "PgUp    page"]
+
+
+@pytest.mark.parametrize("width", range(4, 40))
+def test_keys_fit_in_ascii_too_where_an_arrow_is_a_word(width: int) -> None:
+    keys = [piece("↑↓ move", rank=0), piece("Esc back", rank=1), piece("q quit", rank=2)]
+    for glyphs in (UNICODE, ASCII):
+        line = keys_that_fit(keys, width, glyphs)
+        assert width_of(line) <= max(width, width_of(line[:1]))
+    assert "".join(run.text for run in keys_that_fit(keys, 40, ASCII)) == (
+        "UpDn move  Esc back  q quit"
+    )
 
 
 def test_numbers_are_short() -> None:
