@@ -181,7 +181,7 @@ LOOKS: tuple[ActionSpec, ...] = (
         "incident.export",
         ("x",),
         "Postmortem",
-        "Which command writes the postmortem of this incident.",
+        "Save the postmortem of this incident as Markdown, in the state directory.",
         "Incidents",
         places=frozenset({"incident"}),
         command="postmortem",

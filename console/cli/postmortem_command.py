@@ -15,6 +15,7 @@ from console.cli.exits import CommandError
 from console.cli.parsing import Parser, add_shared
 from console.cli.writing import refuse_existing, write_whole
 from console.engine.handle import Refused
+from console.engine.postmortems import incident_series
 from console.facts.text import visible
 from console.journal import Question
 
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
     from console.facts.decision import DecisionRecord
     from console.facts.entry import Entry
     from console.facts.incident_view import IncidentView
-    from console.facts.samples import Series
     from console.journal import Journal
     from console.reports.postmortem_document import PostmortemDocument
 
 _LIMIT_SECONDS = 60.0
-_CELLS = 150
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -84,7 +83,7 @@ async def _document(
     engine.on_problem = lambda sentence: told("note", sentence)
     try:
         view = await _view(engine, incident)
-        series = await _series(engine, view)
+        series = await incident_series(engine, view, time.time())
     finally:
         await engine.close()
     facts = PostmortemFacts(
@@ -133,24 +132,3 @@ async def _view(engine: Engine, incident: str) -> IncidentView:
             "it; midwatch incidents lists those there are"
         )
     return found
-
-
-async def _series(engine: Engine, view: IncidentView) -> tuple[tuple[str, Series], ...]:
-    from console.reports.incident_signals import MOST_MODELS, signals_of, span_of
-
-    start, end = span_of(view, time.time())
-    models = _worst_first(engine, view.incident.models)[:MOST_MODELS]
-    found: list[tuple[str, Series]] = []
-    for model in models:
-        answer = await engine.series_between(model, signals_of(view), start, end, _CELLS)
-        found += [(model, each) for each in answer.series]
-    return tuple(found)
-
-
-def _worst_first(engine: Engine, models: Sequence[str]) -> list[str]:
-    """Return the models that are known now, the worst row first."""
-    snapshot = engine.latest
-    if snapshot is None:
-        return list(models)
-    names = [snapshot.rows[row].model for row in snapshot.order.tolist()]
-    return [name for name in names if name in models]

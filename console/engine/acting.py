@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.journal.protocol import Journal
     from console.reports.handover_document import HandoverDocument
     from console.reports.handover_facts import ShiftFacts
+    from console.reports.postmortem import PostmortemFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings
     from console.settings.secrets import SecretResolver
@@ -220,6 +221,15 @@ class Acting:
         ends_at = self._settings.shift.next_end(now)
         shift = Shift(since, now, who.name, f"{who.person}@{who.host}", due_at=ends_at)
         return cleaned(handover(facts, shift), self._resolver.known())
+
+    def postmortem(self, facts: PostmortemFacts) -> str:
+        """Return a postmortem as Markdown, with roles for people and free of secrets."""
+        from console.reports.cleaning import cleaned
+        from console.reports.markdown import markdown
+        from console.reports.postmortem import postmortem
+        from console.reports.postmortem_text import postmortem_blocks
+
+        return markdown(postmortem_blocks(cleaned(postmortem(facts), self._resolver.known())))
 
     async def hand_over(self, wish: HandoverWish) -> Entry:
         """Write a handover; raises `ActionRefused` and ``JournalError``."""

@@ -1,17 +1,18 @@
-"""What screens may ask of handovers, done in the engine's thread."""
+"""What screens may ask of handovers and postmortems, done in the engine's thread."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from console.actions.refusal import ActionRefused
+from console.engine.handle import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from console.actions.handovers import HandoverWish
     from console.engine.acting import Acting
-    from console.engine.handle import Refused
     from console.engine.service import Engine
     from console.facts.entry import Entry
     from console.facts.snapshot import Snapshot
@@ -21,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 class HandsOverAside:
-    """The part of `EngineThread` that is about handovers; callbacks come from its thread."""
+    """What `EngineThread` does about what is handed on; callbacks come from its thread."""
 
     _engine: Engine | None
 
@@ -48,6 +49,19 @@ class HandsOverAside:
             if engine is None:
                 raise ActionRefused.forbidden("handover", "nothing was read yet")
             return acting.handover(await engine.shift_facts(since), since)
+
+        self._spawn_acting(make, deliver)
+
+    def request_postmortem(self, incident: str, deliver: Callable[[str | Refused], None]) -> None:
+        """Tell one incident after the fact, as Markdown."""
+
+        async def make(acting: Acting) -> str:
+            engine = self._engine
+            found = None if engine is None else await engine.postmortem_facts(incident)
+            if found is None or isinstance(found, Refused):
+                said = "nothing was read yet" if found is None else "; ".join(found.sentences)
+                raise ActionRefused.forbidden("postmortem", said)
+            return await asyncio.to_thread(acting.postmortem, found)
 
         self._spawn_acting(make, deliver)
 

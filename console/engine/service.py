@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Snapshot
     from console.journal import Journal
     from console.reports.handover_facts import ShiftFacts
+    from console.reports.postmortem import PostmortemFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.signals.query import Query
@@ -232,6 +233,12 @@ class Engine:
 
         environment = self.settings.environment
         return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
+
+    async def postmortem_facts(self, incident_id: str) -> PostmortemFacts | Refused:
+        """Return what a postmortem is made from, or why nothing is known of the incident."""
+        from console.engine.postmortems import postmortem_facts
+
+        return await postmortem_facts(self, self._records, incident_id, self._clock())
 
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""

@@ -292,7 +292,8 @@ class Doing:
         return True
 
     def _picture(self, argument: str, screen: ConsoleScreen) -> None:
-        from console.screens.savedpicture import picture_path, save_picture
+        from console.screens.savedfile import save_text, saved_path
 
-        path = picture_path(argument, screen.PLACE, self._session.clock())
-        screen.say(*save_picture(self._app.export_screenshot(title="midwatch"), path))
+        path = saved_path(argument, "pictures", screen.PLACE, "svg", self._session.clock())
+        picture = self._app.export_screenshot(title="midwatch")
+        screen.say(*save_text(picture, path, "the picture"))

@@ -14,6 +14,7 @@ from console.facts.text import visible
 from console.screens.base import COMMAND_HINT, ConsoleScreen
 from console.screens.header import HeaderState, header_lines
 from console.screens.incidentblocks import can_text, rule_line
+from console.screens.incidentexport import PostmortemCame, saved, telling
 from console.screens.incidentface import SMALL_FORCE_LINES, Face
 from console.screens.incidenthead import head_lines
 from console.screens.incidentwords import Listed, find_incident
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.message import Message
 
     from console.actions.spec import ActionSpec
     from console.facts.incident_view import CloseCheck, IncidentView
@@ -338,9 +340,21 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         self.post_message(CopyAsked(can_text(self.view), f"CAN of {self.incident}", show=True))
 
     def _export(self) -> None:
-        key = quote(self.incident)
-        command = f"midwatch postmortem {key} -o postmortem-{key}.md"
-        self.post_message(CopyAsked(command, "The command that writes the postmortem", show=True))
+        engine = telling(self.session.engine)
+        if engine is None:
+            self.say(f"it is written by: midwatch postmortem {quote(self.incident)}", "s3")
+            return
+        self.say("gathering the postmortem", "dim")
+        incident = self.incident
+        engine.request_postmortem(incident, lambda told: self._post(PostmortemCame(incident, told)))
+
+    def _post(self, message: Message) -> None:
+        self.post_message(message)
+
+    def on_postmortem_came(self, message: PostmortemCame) -> None:
+        """Save the postmortem, and say where."""
+        message.stop()
+        self.say(*saved(message, self.session.clock()))
 
 
 class _Deliver:

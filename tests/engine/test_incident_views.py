@@ -14,6 +14,9 @@ from console.engine.handle import Refused
 from console.engine.service import Engine
 from console.facts.incident_view import IncidentView
 from console.reports.incident_view import view_document, view_text
+from console.reports.markdown import markdown
+from console.reports.postmortem import PostmortemFacts, postmortem
+from console.reports.postmortem_text import postmortem_blocks
 from console.settings.load import Flags, Loaded, load
 from console.sources.build import build_source
 from console.sources.scrape import ScrapeSource
@@ -113,12 +116,25 @@ async def test_the_story_opens_an_incident_whose_view_fills(
     assert told == pytest.approx(view.impact.refused.value)
     again = await engine.incident_view("00000000")
     assert isinstance(again, Refused)
+    await _is_told_after_the_fact(engine, incident.id)
     await engine.close()
 
 
 def _tells_enough(snapshot: Snapshot) -> bool:
     """Tell whether the victim's breaker has opened, which is the last of what is looked for."""
     return any(one.text.startswith(f"{VICTIM}'s breaker opened") for one in snapshot.changes)
+
+
+async def _is_told_after_the_fact(engine: Engine, incident: str) -> None:
+    """Gather the postmortem of the same incident: its charts come from the same sources."""
+    facts = await engine.postmortem_facts(incident)
+    assert isinstance(facts, PostmortemFacts)
+    drawn = {signal.signal for _, signal in facts.series if len(signal.values)}
+    assert {"error_ratio", "latency_p95"} <= drawn
+    text = markdown(postmortem_blocks(postmortem(facts)))
+    assert CULPRIT in text
+    assert VICTIM in text
+    assert isinstance(await engine.postmortem_facts("00000000"), Refused)
 
 
 def acknowledged(incident: str, snapshot: Snapshot) -> list[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -215,15 +216,33 @@ async def test_can_is_shown_and_copied() -> None:
         assert "Needs: Watch until 03:47" in text
 
 
-async def test_enter_opens_the_model_and_x_names_the_command() -> None:
-    app, _ = make_app(incident_night())
-    async with app.run_test(size=(120, 36)) as pilot:
+async def test_x_saves_the_postmortem_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    app, engine = make_app(incident_night())
+    async with app.run_test(size=(160, 45)) as pilot:
         await shown(pilot)
         await pilot.press("x")
         await pilot.pause()
-        said = f"midwatch postmortem {SAMPLE_INCIDENT} -o postmortem-{SAMPLE_INCIDENT}.md"
-        assert said in "\n".join(picture(app))
-        await pilot.press("escape", "enter")
+        (path,) = (tmp_path / "midwatch" / "postmortems").iterdir()
+        assert path.read_text() == f"# Postmortem of {SAMPLE_INCIDENT}\n"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.name.startswith(f"{SAMPLE_INCIDENT}-")
+        assert path.name.endswith(".md")
+        assert "saved " in "\n".join(picture(app))
+        engine.answer_postmortem = lambda _: Refused(("nobody knows [/x] it",))
+        await pilot.press("x")
+        await pilot.pause()
+        assert "nobody knows [/x] it" in "\n".join(picture(app))
+        assert len(list(path.parent.iterdir())) == 1
+
+
+async def test_enter_opens_the_model() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+        await pilot.press("enter")
         await pilot.pause()
         assert type(app.screen).__name__ == "ModelScreen"
         assert "churn-ranker" in part(app, "#header")

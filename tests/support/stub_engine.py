@@ -61,6 +61,9 @@ class StubEngine:
         )
         self.answer_perform: Callable[[PreparedAction], Outcome | Refused | None] = lambda one: None
         self.cared: list[CareWish] = []
+        self.answer_postmortem: Callable[[str], str | Refused] = lambda incident: (
+            f"# Postmortem of {incident}\n"
+        )
         self.answer_care: Callable[[CareWish], Outcome | Refused | None] = lambda wish: Outcome(
             f"01CARE{len(self.cared):020d}", "applied", f"{wish.verb} {wish.incident}"
         )
@@ -239,6 +242,9 @@ class StubEngine:
         self, model: str, deliver: Callable[[str, tuple[Outlook, ...]], None]
     ) -> None:
         deliver(model, self.found)
+
+    def request_postmortem(self, incident: str, deliver: Callable[[str | Refused], None]) -> None:
+        deliver(self.answer_postmortem(incident))
 
     def request_incident_view(
         self, incident_id: str, deliver: Callable[[IncidentView | Refused], None]
