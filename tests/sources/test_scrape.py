@@ -240,7 +240,8 @@ async def test_a_target_with_too_many_series_fails_alone() -> None:
     flood = "".join(f'model_review_queue_depth{{model="{i}"}} 1\n' for i in range(20_001))
     asked = queries("review_depth")
     with page(service_text("a", requests=1)) as good, page(flood) as bad:
-        source = source_for(good.url, bad.url)
+        # Reading so much takes a slow machine longer than a round waits.
+        source = source_for(good.url, bad.url, patience_seconds=30.0, interval_seconds=30.0)
         (answer,) = await source.ask(asked, START)
         await source.aclose()
 
