@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.engine.own_alerts import OwnAlerts
-from console.engine.places import PlacePoller
+from console.engine.places import PlaceDesk, PlacePoller
 from console.facts.samples import SourceStatus
 from console.incidents.build import UNREAD_KINDS, alert_settings, build_reader
 from console.incidents.grouping import SourceTracks, group
@@ -16,7 +16,6 @@ from console.incidents.reading import AlertAnswer
 from console.incidents.surroundings import surroundings
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Sequence
 
     from console.facts.alert import Incident
@@ -55,30 +54,22 @@ class AlertPoller(PlacePoller[AlertAnswer]):
         return SourceTracks(self.settings.name, self.tracks.by_fingerprint, age)
 
 
-class AlertDesk:
+class AlertDesk(PlaceDesk[AlertPoller]):
     """All places alerts come from, and the incidents they make together."""
 
     def __init__(self, settings: Settings, make: MakeReader | None = None) -> None:
         self._settings = settings
         self._make = make or reader_factory()
-        self._pollers = [self._poller(*each) for each in alert_settings(settings)]
+        super().__init__([self._poller(*each) for each in alert_settings(settings)])
         self._own = OwnAlerts()
         self._blamed: frozenset[str] = frozenset()
         self._grouped: Grouped | None = None
         self._occurrences = Occurrences()
 
-    def start(self, now: float) -> list[asyncio.Task[None]]:
-        """Begin the polls that are due at ``now`` (Unix seconds), and return them.
-
-        One that hangs from before is not among them: it slows itself and nothing else.
-        """
-        began = [poller.start(now, self._settings.refresh_seconds) for poller in self._pollers]
-        return [task for task in began if task is not None]
-
-    def hasten(self) -> None:
-        """Make every next poll due at once."""
-        for poller in self._pollers:
-            poller.hasten()
+    @property
+    def cadence_seconds(self) -> float:
+        """How often each place is asked: at every tick."""
+        return self._settings.refresh_seconds
 
     async def configure(self, settings: Settings) -> None:
         """Take new settings; a place whose settings did not change keeps what it knows."""
@@ -91,15 +82,7 @@ class AlertDesk:
                 (one for had, was, one in before if had == declared and was == explicit), None
             )
             pollers.append(same or self._poller(declared, explicit))
-        gone = [poller for poller in self._pollers if poller not in pollers]
-        self._pollers = pollers
-        for poller in gone:
-            await poller.close()
-
-    async def close(self) -> None:
-        """Let go of every place."""
-        for poller in self._pollers:
-            await poller.close()
+        await self.replace_with(pollers)
 
     def observe(
         self,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from console.facts.samples import SourceStatus
 from console.facts.text import visible
@@ -137,3 +137,42 @@ class PlacePoller(Generic[AnswerT]):
             LONGEST_PAUSE_SECONDS, cadence_seconds * 2.0 ** min(self._failures, 10)
         )
         self._failures += 1
+
+
+PollerT = TypeVar("PollerT", bound="PlacePoller[Any]")
+
+
+class PlaceDesk(Generic[PollerT]):
+    """All places of one sort; a subclass makes the pollers and says in which rhythm they live."""
+
+    def __init__(self, pollers: list[PollerT]) -> None:
+        self._pollers = pollers
+
+    @property
+    def cadence_seconds(self) -> float:
+        """How often each place is asked while it answers."""
+        raise NotImplementedError
+
+    def start(self, now: float) -> list[asyncio.Task[None]]:
+        """Begin the polls that are due at ``now`` (Unix seconds), and return them.
+
+        One that hangs from before is not among them: it slows itself and nothing else.
+        """
+        began = [poller.start(now, self.cadence_seconds) for poller in self._pollers]
+        return [task for task in began if task is not None]
+
+    def hasten(self) -> None:
+        """Make every next poll due at once."""
+        for poller in self._pollers:
+            poller.hasten()
+
+    async def replace_with(self, pollers: list[PollerT]) -> None:
+        """Go on with ``pollers``, and let go of those that are not among them."""
+        gone = [poller for poller in self._pollers if poller not in pollers]
+        self._pollers = pollers
+        for poller in gone:
+            await poller.close()
+
+    async def close(self) -> None:
+        """Let go of every place."""
+        await self.replace_with([])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.engine.places import PlacePoller
+from console.engine.places import PlaceDesk, PlacePoller
 from console.incidents.annotations import ToldChanges, build_annotations
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from console.facts.snapshot import Change
@@ -37,42 +36,28 @@ class ChangePoller(PlacePoller[ToldChanges]):
         self.changes, self.warnings = answer.changes, answer.warnings
 
 
-class ChangeDesk:
+class ChangeDesk(PlaceDesk[ChangePoller]):
     """All places that tell of changes."""
 
     def __init__(self, settings: Settings, make: MakeTeller | None = None) -> None:
         self._make = make or teller_factory()
-        self._pollers = [ChangePoller(each, self._make) for each in settings.changes]
+        super().__init__([ChangePoller(each, self._make) for each in settings.changes])
 
-    def start(self, now: float) -> list[asyncio.Task[None]]:
-        """Begin the polls that are due at ``now`` (Unix seconds), and return them."""
-        began = [poller.start(now, CADENCE_SECONDS) for poller in self._pollers]
-        return [task for task in began if task is not None]
-
-    def hasten(self) -> None:
-        """Make every next poll due at once."""
-        for poller in self._pollers:
-            poller.hasten()
+    @property
+    def cadence_seconds(self) -> float:
+        """How often each place is asked."""
+        return CADENCE_SECONDS
 
     async def configure(self, settings: Settings) -> None:
         """Take new settings; a place whose settings did not change keeps what it knows."""
-        before = {poller.settings.name: poller for poller in self._pollers}
-        pollers: list[ChangePoller] = []
-        for declared in settings.changes:
-            same = before.get(declared.name)
-            kept = same is not None and same.settings == declared
-            pollers.append(
-                same if same is not None and kept else ChangePoller(declared, self._make)
-            )
-        gone = [poller for poller in self._pollers if poller not in pollers]
-        self._pollers = pollers
-        for poller in gone:
-            await poller.close()
-
-    async def close(self) -> None:
-        """Let go of every place."""
-        for poller in self._pollers:
-            await poller.close()
+        same = [(poller.settings, poller) for poller in self._pollers]
+        await self.replace_with(
+            [
+                next((one for had, one in same if had == declared), None)
+                or ChangePoller(declared, self._make)
+                for declared in settings.changes
+            ]
+        )
 
     def observe(self, observed: Observed, now: float) -> Observed:
         """Add what was told, and how every place is doing at ``now`` (Unix seconds)."""

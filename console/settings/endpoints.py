@@ -39,7 +39,24 @@ class AuthSettings(Struct, frozen=True):
     ] = None
 
 
-class SourceSettings(Struct, frozen=True):
+class Reach(Struct, frozen=True, kw_only=True):
+    """How a server is reached, whatever is read there."""
+
+    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
+    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
+    timeout_seconds: Annotated[
+        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
+    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
+    proxy: Annotated[str | None, Key("HTTP proxy for this server.", "proxy_url")] = None
+    ca_file: Annotated[
+        str | None, Key("PEM file with the authority that signs the server.", "path")
+    ] = None
+    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
+        default_factory=dict
+    )
+
+
+class SourceSettings(Reach, frozen=True):
     """A place numbers come from: a server with the Prometheus API, or `/metrics` endpoints."""
 
     name: Annotated[str, Key("Unique name, shown in the header.", "name")]
@@ -55,25 +72,13 @@ class SourceSettings(Struct, frozen=True):
     targets: Annotated[
         tuple[str, ...], Key("The /metrics URLs of a `scrape` source.", "target_url")
     ] = ()
-    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
-    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
-    timeout_seconds: Annotated[
-        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
-    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
-    proxy: Annotated[str | None, Key("HTTP proxy for this source.", "proxy_url")] = None
-    ca_file: Annotated[
-        str | None, Key("PEM file with the authority that signs the server.", "path")
-    ] = None
-    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
-        default_factory=dict
-    )
     fallback: Annotated[
         str | None,
         Key("Another source to use while this one is away.", "reference", refers_to=("sources",)),
     ] = None
 
 
-class AlertSettings(Struct, frozen=True):
+class AlertSettings(Reach, frozen=True):
     """A place alerts come from; an Alertmanager is told who has an incident, and no more."""
 
     name: Annotated[str, Key("Unique name.", "name")]
@@ -83,18 +88,6 @@ class AlertSettings(Struct, frozen=True):
         tuple[str, ...],
         Key("Base URLs of the members of ONE cluster, instead of `url`.", "base_url"),
     ] = ()
-    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
-    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
-    timeout_seconds: Annotated[
-        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
-    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
-    proxy: Annotated[str | None, Key("HTTP proxy for this server.", "proxy_url")] = None
-    ca_file: Annotated[
-        str | None, Key("PEM file with the authority that signs the server.", "path")
-    ] = None
-    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
-        default_factory=dict
-    )
     labels: Annotated[
         dict[str, str],
         Key(
@@ -116,7 +109,7 @@ class AlertSettings(Struct, frozen=True):
     ] = field(name="ack_silence", default=600.0)
 
 
-class ChangeSettings(Struct, frozen=True):
+class ChangeSettings(Reach, frozen=True):
     """A place that tells of deploys and configuration changes; it is only ever read."""
 
     name: Annotated[str, Key("Unique name.", "name")]
@@ -126,18 +119,6 @@ class ChangeSettings(Struct, frozen=True):
         tuple[str, ...],
         Key("Base URLs of replicas of ONE server, instead of `url`.", "base_url"),
     ] = ()
-    auth: Annotated[AuthSettings | None, Key("Authentication.")] = None
-    tenant: Annotated[str | None, Key("Sent as the X-Scope-OrgID header.")] = None
-    timeout_seconds: Annotated[
-        float, Key("Total time one request may take.", "duration", low=0.1, high=300)
-    ] = field(name="timeout", default=DEFAULT_TIMEOUT_SECONDS)
-    proxy: Annotated[str | None, Key("HTTP proxy for this server.", "proxy_url")] = None
-    ca_file: Annotated[
-        str | None, Key("PEM file with the authority that signs the server.", "path")
-    ] = None
-    headers: Annotated[dict[str, str], Key("More request headers; no secrets here.")] = field(
-        default_factory=dict
-    )
     tags: Annotated[
         tuple[str, ...], Key("Only annotations that carry all of these tags; empty: every one.")
     ] = ()
