@@ -265,6 +265,8 @@ def who(view: RowView, _glyphs: Glyphs) -> Cell:
         # While one of several is nobody's, the row is.
         holder = next((one.who for one in found), "") if all(one.held for one in found) else ""
         return Cell(holder[:12] or "--", "text" if holder else view.role)
+    if view.hold is not None:
+        return Cell(visible(view.hold.by, 12) or "?", "text")
     named = view.model.oncall.primary or view.model.owner
     if named:
         return Cell(visible(named, 12), view.role_of("who"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import isclose, nan
 from typing import TYPE_CHECKING
 
-from console.facts.care import hold_on
 from console.facts.reading import NO_DATA, Reading, ReadingState
 from console.facts.severity import Breaker, BreakerState, Finding, Route, Severity
 from console.facts.signals import HIGHER_OF, TOP_OF
@@ -79,6 +78,10 @@ class RowView:
     @property
     def hold(self) -> Hold | None:
         """Who has an incident that touches the row, the longest."""
+        if not self.snapshot.care:
+            return None
+        from console.facts.care import hold_on  # not before the first frame
+
         return hold_on(self.snapshot.care, self.model.model)
 
     @property

@@ -108,7 +108,7 @@ def test_the_demo_opens_shows_its_fleet_and_leaves_a_clean_terminal(
     terminal.run(f"TMPDIR={scratch} {sys.executable} -m console demo; echo ended $?")
     shown = terminal.wait("fraud-scorer", 30)
     assert "DEMO" in shown
-    terminal.wait(" rps", 15)
+    terminal.wait("12 models", 15)
     terminal.keys("q")
     left = terminal.wait("ended 0", 15)
     assert "DEMO" not in left

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from console.app import MidwatchApp
 from console.engine.handle import Refused
 from console.facts.decision import DECISION_KINDS, KIND_MEANS
+from console.facts.signals import SIGNALS
 from console.screens.decidebox import DecideBox
 from tests.screens.deciding import deciding_app
 from tests.screens.support import Clock, part, picture, settle
@@ -74,7 +75,8 @@ async def test_evidence_lineage_and_what_follows_are_seen_before_the_yes(
         text = shown(app)
         for said in (
             "Decide about fraud-scorer: HOLD", "burn_page_fast (S1)", "PSI .27",
-            "of 41 signals frozen", "version v41", "approver ?", "not known: when it was trained",
+            f"of {len(SIGNALS)} signals frozen",
+            "version v41", "approver ?", "not known: when it was trained",
             "for a second person, from another login", "once approved", "tags", "[ Cancel ]",
             'press Y = "HOLD fraud-scorer"', "read 0s ago",
         ):  # fmt: skip
