@@ -19,6 +19,8 @@ from console.facts.action import Confirmation
 from console.facts.care import Care
 from console.facts.text import visible
 from console.journal.ids import new_ulid
+from console.settings.schema import ShiftSettings
+from console.signals.units import format_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +43,9 @@ An Alertmanager that was started anew is told of its alerts again within a minut
 """
 
 RETRY_SECONDS: Final = 30.0
+
+OVERLAP_SECONDS: Final = 3600.0
+"""How long before a shift's end what is taken belongs to the next one already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,10 @@ class Holding:
         )
         if hold.ends_at <= bench.clock():
             await self._end(hold, ground, "its end came")
+            return
+        shift_end = shift_end_of(hold, log.get(hold.incident, ()), bench.settings.shift)
+        if shift_end is not None and shift_end <= bench.clock():
+            await self._end(hold, ground, f"{hold.by}'s shift ended at {format_clock(shift_end)}")
             return
         alerts = alerts_of(log.get(hold.incident, ()), hold)
         names = [name for name in hold.place.split(", ") if name]
@@ -193,6 +202,23 @@ class Holding:
     def _again(self, hold: Hold, sentence: str) -> None:
         self._look_at[hold.op_id] = self.actor.bench.clock() + RETRY_SECONDS
         self.tell(visible(sentence, 800))
+
+
+def shift_end_of(hold: Hold, entries: Sequence[Entry], shift: ShiftSettings) -> float | None:
+    """Return when the shift of whoever has it ends (Unix seconds); None: no shifts are declared.
+
+    What is taken within an hour of a shift's end, as when it is handed over, is the next shift's.
+    """
+    if shift == ShiftSettings():
+        return None
+    taken = [
+        each.at
+        for each in entries
+        if each.kind == hold.kind
+        and each.who.name == hold.by
+        and each.details.get("step") in ("taken", "renewed")
+    ]
+    return shift.next_end(max(taken, default=hold.began_at) + OVERLAP_SECONDS)
 
 
 def alerts_of(entries: Sequence[Entry], hold: Hold) -> dict[str, list[dict[str, str]]]:
