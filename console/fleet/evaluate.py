@@ -15,7 +15,7 @@ from console.fleet import changes, culprit
 from console.fleet.alerted import acknowledged_rows
 from console.fleet.breakers import times_of
 from console.fleet.decisions import UNREAD, DecidedFacts
-from console.fleet.look import Seen, look
+from console.fleet.look import Said, Seen, look
 from console.fleet.memory import Memory, RowsBefore, Streaks, advance, at_once
 from console.fleet.rank import rank
 from console.fleet.rules.presence import absent_too_briefly
@@ -86,18 +86,8 @@ def evaluate(
     with np.errstate(all="ignore"):
         past = memory if remembers else Memory()
         decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
-        seen = look(
-            tuple(rows),
-            observed,
-            sources,
-            past,
-            now,
-            settings,
-            len(RULES),
-            overrides,
-            care,
-            decided,
-        )
+        said = Said(overrides, care, decided)
+        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), said)
         hit, clean = _judge(seen.evidence)
         if remembers:
             streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +58,15 @@ class Seen:
     days: Habits | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people hold, did about incidents and decided, as the record tells it."""
+
+    overrides: Sequence[Override] = ()
+    care: Mapping[str, Care] = field(default_factory=dict)
+    decided: DecidedFacts = NOTHING_DECIDED
+
+
 def look(
     rows: tuple[ModelRow, ...],
     observed: Observed,
@@ -67,9 +75,7 @@ def look(
     now: float,
     settings: Settings,
     rules: int,
-    overrides: Sequence[Override] = (),
-    care: Mapping[str, Care] = MappingProxyType({}),
-    decided: DecidedFacts = NOTHING_DECIDED,
+    said: Said,
 ) -> Seen:
     """Gather what ``rules`` rules may judge by."""
     statics = _statics(rows, memory.statics)
@@ -93,7 +99,7 @@ def look(
         derived=derive(asked, statics, now, days),
         breakers=breakers,
         routes=routes,
-        held=held_facts(overrides, statics, breakers, shared, routes, now),
+        held=held_facts(said.overrides, statics, breakers, shared, routes, now),
         versions=folds.versions.result,
         attempts=attempts(
             observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
@@ -106,9 +112,9 @@ def look(
         source_states={source.name: source.state for source in sources},
         alerts=firing_by_row(observed.incidents, statics),
         alerts_whole=observed.alerts_whole,
-        holds=holds_by_row(holds_of(care), statics),
-        overdue=overdue_rows(decided.records, statics.index, now),
-        record_read=decided.read,
+        holds=holds_by_row(holds_of(said.care), statics),
+        overdue=overdue_rows(said.decided.records, statics.index, now),
+        record_read=said.decided.read,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift, days)
 
