@@ -19,7 +19,7 @@ from console.actions.outlook import Outlook  # noqa: E402
 from console.app import MidwatchApp  # noqa: E402
 from console.facts.action import Blast, Measure  # noqa: E402
 from console.settings.schema import Settings  # noqa: E402
-from tests.screens.support import make_app, settle  # noqa: E402
+from tests.screens.support import make_app, settle, still  # noqa: E402
 from tests.support.prepared import prepared_action  # noqa: E402
 
 FONT = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
@@ -61,7 +61,7 @@ async def _draw(size: tuple[int, int], keys: tuple[str, ...]) -> str:
         await settle(pilot, panes=True)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(1.0)
+            await still(pilot, 0.7)
         return _without_downloads(app)
 
 

@@ -130,7 +130,7 @@ async def test_a_program_that_hangs_is_stopped(program: Path) -> None:
     _, change = await prepared(control, "fallback", to="small")
     began = time.monotonic()
     result = await control.send(change, time.time())
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 20.0
     assert result.verdict == "indeterminate"
     assert "did not end within 3 s" in result.sentence
     assert not alive(int(Path(f"{program.with_name('state')}.pid").read_text()))

@@ -168,7 +168,7 @@ class Vault:
 
     def get(self, reference: str, timeout_seconds: float = 4.0) -> SecretValue:
         if self._gate is not None:
-            self._gate.wait(5)
+            self._gate.wait(20)
         if not self._values:
             raise SecretError(f"{reference}: no value")
         return SecretValue(self._values[0])
@@ -188,7 +188,7 @@ async def test_a_hanging_secret_sends_nothing_and_holds_nobody_up() -> None:
         control = built(guarded(world.url, trip()), Vault("good", gate=gate))
         began = time.monotonic()
         state = await control.read(time.time())
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 10.0
         assert "nothing was sent" in state.error
         assert world.seen == []
         gate.set()

@@ -275,7 +275,7 @@ def test_the_thread_publishes_answers_and_ends() -> None:
     assert told.get(timeout=5).sentence == "there is no configuration to read again"
     before = time.monotonic()
     handle.stop()
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 15
     assert made[0].source("one").closed  # type: ignore[union-attr]
 
 

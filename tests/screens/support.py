@@ -1,15 +1,19 @@
 """What tests of the screens share: a console on a stub engine, with a clock that stands still."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from console.app import MidwatchApp
 from console.facts.options import ConsoleOptions
 from console.facts.snapshot import Snapshot
+from console.screens.confirmbox import ConfirmBox
+from console.screens.decidebox import DecideBox
 from console.screens.fleet import FleetScreen
 from console.screens.model import ModelScreen
 from console.settings.load import Loaded
@@ -18,7 +22,7 @@ from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from tests.support.stub_engine import StubEngine
 from widgets.lines import Lines
 
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 
 
 class Clock:
@@ -62,7 +66,46 @@ async def settle(pilot: Pilot[None], *, panes: bool = False) -> None:
         assert time.monotonic() < limit, "the engine told nothing"
         await pilot.pause()
     await pilot.pause()
-    await pilot.pause(0.3 if panes else None)
+    if panes:
+        await still(pilot)
+
+
+async def until(
+    pilot: Pilot[None], met: Callable[[], object], what: str, limit_seconds: float = START_SECONDS
+) -> float:
+    """Wait until something holds; return the seconds it took."""
+    began_at = time.monotonic()
+    while not met():
+        assert time.monotonic() - began_at < limit_seconds, what
+        await pilot.pause(0.05)
+    return time.monotonic() - began_at
+
+
+async def alive(pilot: Pilot[None]) -> None:
+    """Wait until the box on top can be confirmed: what it shows could have been read."""
+    await pilot.pause()
+    box = pilot.app.screen
+    assert isinstance(box, ConfirmBox | DecideBox)
+    await until(pilot, lambda: box.form.live, f"the box never came alive: {box.form.hint}")
+    await pilot.pause()
+
+
+async def still(pilot: Pilot[None], seconds: float = 0.35) -> None:
+    """Wait until the screen has shown the same for ``seconds``.
+
+    Longer than any timer that asks when the cursor rests, and no guess at how long a busy machine
+    takes to answer and draw.
+    """
+    limit = time.monotonic() + START_SECONDS
+    shown: list[Strip] = []
+    since = time.monotonic()
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < limit, "the screen never stands still"
+        await asyncio.sleep(0.04)
+        await pilot.pause()
+        now_shown = list(pilot.app.screen._compositor.render_strips(pilot.app.size))
+        if now_shown != shown:
+            shown, since = now_shown, time.monotonic()
 
 
 def fleet(app: MidwatchApp) -> FleetScreen:

@@ -3,9 +3,8 @@
 import asyncio
 import os
 import re
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
@@ -25,10 +24,10 @@ from console.screens.confirmbox import ConfirmBox
 from console.screens.rungbox import RungBox
 from console.settings.load import Flags
 from tests.screens.support import fleet as fleet_screen
-from tests.screens.support import part
+from tests.screens.support import part, until
 
 MODEL = "fraud-scorer"
-LIMIT_SECONDS = 20.0
+
 TICK_SECONDS = 1.0
 
 
@@ -59,15 +58,6 @@ def console_on(prepared: Prepared) -> MidwatchApp:
         )
 
     return MidwatchApp(prepared.loaded, ConsoleOptions(), engine, zone=UTC)
-
-
-async def until(pilot: Pilot[None], met: Callable[[], object], what: str) -> float:
-    """Wait until something holds; return the seconds it took."""
-    began_at = time.monotonic()
-    while not met():
-        assert time.monotonic() - began_at < LIMIT_SECONDS, what
-        await pilot.pause(0.05)
-    return time.monotonic() - began_at
 
 
 def refused(demo: DemoFleet) -> float:

@@ -10,7 +10,7 @@ from console.engine.handle import ReloadOutcome
 from console.facts.options import ConsoleOptions
 from console.screens.model import ModelScreen
 from console.settings.schema import Settings
-from tests.screens.support import fleet, make_app, part, picture, settle
+from tests.screens.support import fleet, make_app, part, picture, settle, still
 from tests.support.snapshots import sample_snapshot
 from themes.palette import THEMES
 from widgets.chart import Chart
@@ -120,7 +120,7 @@ async def test_reload_takes_over_the_panes() -> None:
         await settle(pilot)
         engine._settings = Settings(environment="prod", panes=("latency", "cost"))
         app.request_reload()
-        await pilot.pause(0.2)
+        await still(pilot)
         shown = [chart.id for chart in app.screen.query(Chart) if chart.display]
         assert shown == ["pane-latency", "pane-cost"]
 
@@ -154,11 +154,11 @@ async def test_the_palette_offers_what_can_be_done() -> None:
         await pilot.pause()
         assert isinstance(app.screen, CommandPalette)
         await pilot.press(*typed("freeze"))
-        await pilot.pause(0.5)
+        await still(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         assert fleet(app).frozen_at is not None
 
 
@@ -205,9 +205,9 @@ async def test_the_model_screen_can_go_on_to_another_model() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.2)
+        await still(pilot)
         app.screen.ask_line("open kyc-vision")  # type: ignore[attr-defined]
-        await pilot.pause(0.2)
+        await still(pilot)
         assert isinstance(app.screen, ModelScreen)
         assert "kyc-vision" in part(app, "#header")
         await pilot.press("enter")

@@ -12,12 +12,11 @@ from console.facts.action import Guard, Outcome
 from console.facts.options import ConsoleOptions
 from console.screens.confirmbox import ConfirmBox
 from console.settings.schema import Settings, ShiftSettings
-from tests.screens.support import Clock, fleet, make_app, part, picture, settle
+from tests.screens.support import Clock, alive, fleet, make_app, part, picture, settle, until
 from tests.support.prepared import prepared_action
 from tests.support.stub_engine import StubEngine
 
 WRITABLE = Settings(environment="prod", writes="open")
-PAST_DEAD_TIME = 0.9
 
 
 def ready(
@@ -74,7 +73,7 @@ async def test_the_shifts_end_is_the_configured_one_and_comes_nearer(
         await settle(pilot)
         await box_of(pilot, "T")
         assert "4 shift end 05:30 CEST" in shown(app)
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         clock.now += 3.0
         await pilot.press("4", "r", *"shedding", "enter", "Y")
         await pilot.pause()
@@ -88,7 +87,7 @@ async def test_cancel_has_the_focus_and_enter_is_no_yes() -> None:
         await settle(pilot)
         box = await box_of(pilot, "T")
         assert box.form.focus_on == "cancel"
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("enter")
         await pilot.pause()
         assert not engine.performed
@@ -103,7 +102,7 @@ async def test_keys_typed_on_and_the_key_that_opened_it_confirm_nothing() -> Non
         await pilot.press("Y", "T")
         assert app.screen is box
         assert box.form.hint == "too quick: read it first"
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("T", "y", "space")
         await pilot.pause()
         assert app.screen is box
@@ -115,7 +114,7 @@ async def test_yes_sends_what_was_shown_with_reason_and_end() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("1", "r", *"shedding", "enter", "Y")
         await pilot.pause()
         [(prepared, confirmation)] = engine.performed
@@ -138,7 +137,7 @@ async def test_a_reason_has_to_be_given() -> None:
         await pilot.press("colon", *"trip", "space")
         box = await box_of(pilot, *"summarizer", "enter")
         assert box.form.requests[0].target == "summarizer"
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         assert app.screen is box
@@ -153,7 +152,7 @@ async def test_the_target_is_the_one_of_the_key_press() -> None:
         await settle(pilot)
         await box_of(pilot, "T")
         fleet(app).grid.move_cursor_to("kyc-vision")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         assert {request.target for request, _ in engine.prepares} == {"fraud-scorer"}
@@ -165,7 +164,7 @@ async def test_what_changed_meanwhile_has_to_be_read_again() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         box = await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         engine.answer_prepare = lambda request, together: prepared_action(
             request, before="fraud-small"
         )
@@ -176,7 +175,7 @@ async def test_what_changed_meanwhile_has_to_be_read_again() -> None:
         assert "it changed while you read: look again" in shown(app)
         await pilot.press("Y")
         assert not engine.performed, "the dead time begins anew"
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         assert len(engine.performed) == 1
@@ -189,13 +188,14 @@ async def test_old_facts_are_read_again_by_themselves() -> None:
         await settle(pilot)
         await box_of(pilot, "T")
         clock.now += 4.0
-        await pilot.pause(1.1)
-        assert "read 4s ago" in shown(app)
+        await until(pilot, lambda: "read 4s ago" in shown(app), "its age stands still")
         assert len(engine.prepares) == 1
         clock.now += 4.0
-        await pilot.pause(1.1)
-        assert len(engine.prepares) == 2
-        assert "read 0s ago" in shown(app)
+        await until(
+            pilot,
+            lambda: len(engine.prepares) == 2 and "read 0s ago" in shown(app),
+            "never read again",
+        )
 
 
 async def test_keys_are_barred_while_it_is_being_sent() -> None:
@@ -203,7 +203,7 @@ async def test_keys_are_barred_while_it_is_being_sent() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         box = await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         engine.answer_prepare = lambda request, together: None
         await pilot.press("Y", "Y", "Y", "enter", "1")
         assert app.screen is box
@@ -219,7 +219,7 @@ async def test_a_second_action_on_the_same_target_waits_for_the_first() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         await pilot.press("K")
@@ -233,7 +233,7 @@ async def test_c2_wants_the_name_typed() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         box = await box_of(pilot, "C")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         assert "type fraud-scorer and press Enter" in shown(app)
         await pilot.press("Y", *"fraud", "enter")
         await pilot.pause()
@@ -253,7 +253,7 @@ async def test_c3_without_a_shared_journal_takes_a_break_glass_reason() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         text = shown(app)
         assert "✗ fraud-us serves in us; allowed is eu only" in text
         assert "no shared journal" in text
@@ -272,7 +272,7 @@ async def test_c3_waits_for_a_second_person() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         box = await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         app.session.take_mode()
         await pilot.press("Y", *"fraud", "minus", *"scorer", "tab", "tab")
         assert box.form.focus_on == "cancel"
@@ -297,7 +297,7 @@ async def test_leaving_while_waiting_asks_nobody_any_more() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         box = await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y", *"fraud", "minus", *"scorer", "tab", "tab", "p")
         await pilot.pause()
         await pilot.press("escape")
@@ -315,7 +315,7 @@ async def test_what_nothing_overrules_has_no_yes() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         text = shown(app)
         assert "refused: the control cannot be read: [/x]" in text
         assert "\x1b" not in text
@@ -383,7 +383,7 @@ async def test_u_undoes_the_last_action() -> None:
         await pilot.press("u")
         assert "nothing to undo" in part(app, "#footer")
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         op = engine.performed[0][0].op_id

@@ -11,12 +11,11 @@ from console.facts.decision import DECISION_KINDS, KIND_MEANS
 from console.facts.signals import SIGNALS
 from console.screens.decidebox import DecideBox
 from tests.screens.deciding import deciding_app
-from tests.screens.support import Clock, part, picture, settle
+from tests.screens.support import Clock, alive, part, picture, settle
 from tests.support.snapshots import SAMPLE_NOW
 from tests.support.stub_engine import StubEngine
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
-PAST_DEAD_TIME = 0.9
 DAY = 86400.0
 
 
@@ -97,7 +96,7 @@ async def test_a_second_person_decides_what_is_sent_so_nothing_goes_out_yet() ->
         await opened(pilot, "2", "r")
         await typed(pilot, "labels are late")
         await pilot.press("shift+tab")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         (written,) = engine.decisions_written
@@ -119,7 +118,7 @@ async def test_a_yes_is_looked_at_once_more_and_then_written_and_sent_on() -> No
         assert isinstance(box, DecideBox)
         await pilot.press("Y")
         assert "too quick" in box.form.hint
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         assert (focus(box), "say why" in box.form.hint) == ("reason", True)
         await typed(pilot, "v42 fails on new merchants")
@@ -130,7 +129,7 @@ async def test_a_yes_is_looked_at_once_more_and_then_written_and_sent_on() -> No
         assert focus(box) == "to"
         await typed(pilot, "41")
         await pilot.press("down")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         text = shown(app)
         assert "alias 40 → 41" in text
         assert "churn-ranker: the alias moves" in text
@@ -158,7 +157,7 @@ async def test_sending_can_be_left_out_and_a_refusal_needs_its_reason() -> None:
     app, engine = deciding_app(Clock(), broken=True)
     async with app.run_test(size=(120, 36)) as pilot:
         box = await opened(pilot, "1", "s")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         assert engine.decisions_asked[-1][1] == ()
         await pilot.press("r")
         await typed(pilot, "drift since spring")
@@ -186,7 +185,7 @@ async def confirmed(pilot: Pilot[None], engine: StubEngine) -> None:
     await opened(pilot, "2", "r")
     await typed(pilot, "labels are late")
     await pilot.press("up")
-    await pilot.pause(PAST_DEAD_TIME)
+    await alive(pilot)
     await pilot.press("Y")
     await pilot.pause()
     assert engine.decisions_written
@@ -199,7 +198,7 @@ async def test_numbers_that_change_under_the_box_are_read_again_before_a_yes() -
         box = await opened(pilot, "2", "r")
         await typed(pilot, "labels are late")
         await pilot.press("up")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         answer = engine.answer_decision
         engine.answer_decision = lambda wish, sinks: answer(wish, ())
         await pilot.press("Y")

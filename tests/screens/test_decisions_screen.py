@@ -16,7 +16,7 @@ from console.screens.decisions import DecisionsScreen
 from console.screens.model import ModelScreen
 from console.screens.panes import PaneFrame, pane_data
 from console.screens.rowview import RowView
-from tests.screens.support import make_app, part, picture, settle
+from tests.screens.support import make_app, part, picture, settle, still
 from tests.support.decisions import DAY, record
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 
@@ -94,7 +94,7 @@ async def test_the_model_screen_has_its_decisions_and_names_what_lineage_lacks()
     async with app.run_test(size=(160, 45)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         side = part(app, "#side")
         assert "DECISIONS" in side
         assert "LATE00 RECALIBRATE-SCORES OVERDUE 3d" in side

@@ -32,7 +32,7 @@ async def main():
     loaded = Loaded(Settings(), {}, Path("unused.toml"))
     app = console.app.MidwatchApp(loaded, ConsoleOptions(), make)
     async with app.run_test(size=(80, 24)) as pilot:
-        for _ in range(100):
+        for _ in range(1000):
             await pilot.pause(0.02)
             if seen:
                 break
@@ -41,7 +41,7 @@ async def main():
         await pilot.press("question_mark")
         await pilot.press("escape")
         release.set()
-        for _ in range(100):
+        for _ in range(1000):
             await pilot.pause(0.02)
             if "could not start" in app.screen.query_one("#header").plain:
                 break

@@ -13,7 +13,7 @@ from console.facts.snapshot import Snapshot
 from console.screens.messages import SnapshotArrived
 from console.screens.order import HOLD_SECONDS
 from console.settings.schema import Settings
-from tests.screens.support import Clock, fleet, make_app, part, picture, settle
+from tests.screens.support import Clock, fleet, make_app, part, picture, settle, still
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from widgets.chart import Chart
 
@@ -109,7 +109,7 @@ async def test_a_pane_can_have_the_middle() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("3")
-        await pilot.pause(0.3)
+        await still(pilot)
         charts = [chart for chart in app.screen.query(Chart) if chart.display]
         assert [chart.id for chart in charts] == ["pane-drift"]
         assert charts[0].size.height > 10
@@ -123,7 +123,7 @@ async def test_an_empty_pane_says_what_would_fill_it() -> None:
     async with app.run_test(size=(160, 45)) as pilot:
         await settle(pilot)
         await pilot.press("o", *"summarizer", "enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         assert fleet(app).grid.cursor_key == "summarizer"
         confidence = app.screen.query_one("#pane-confidence", Chart).plain
         assert "model_prediction_confidence" in confidence
@@ -336,7 +336,7 @@ async def test_ascii_only_means_ascii_only() -> None:
             await settle(pilot)
             assert "\n".join(picture(app)).isascii()
             await pilot.press("enter")
-            await pilot.pause(0.3)
+            await still(pilot)
             assert "\n".join(picture(app)).isascii()
             await pilot.press("question_mark")
             await pilot.pause()

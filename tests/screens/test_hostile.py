@@ -10,7 +10,7 @@ from console.app import MidwatchApp
 from console.facts.options import ConsoleOptions
 from console.screens.messages import SnapshotArrived
 from console.settings.schema import Settings
-from tests.screens.support import make_app, picture, settle
+from tests.screens.support import make_app, picture, settle, still
 from tests.support.incident_nights import hostile_night, hostile_view
 from tests.support.snapshots import big_snapshot, hostile_snapshot, sample_snapshot
 from widgets.cutting import cells_of
@@ -116,7 +116,7 @@ async def test_a_storm_of_sizes() -> None:
             assert_harmless(app)
         await pilot.resize_terminal(80, 24)
         await pilot.press("escape")
-        await pilot.pause(0.1)
+        await still(pilot)
         assert "fraud-scorer" in "\n".join(picture(app))
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from console.facts.action import ActionRequest, Outcome, PreparedAction, Together
 from console.screens.messages import ActionCame
-from tests.screens.support import part, settle
-from tests.screens.test_confirm_box import PAST_DEAD_TIME, box_of, ready, shown
+from tests.screens.support import alive, part, settle
+from tests.screens.test_confirm_box import box_of, ready, shown
 from tests.support.prepared import prepared_action
 from widgets.textbox import Textbox
 
@@ -30,7 +30,7 @@ async def test_marked_rows_are_acted_on_together_as_c3() -> None:
         assert "class C3" in text
         assert "828 req/min in 2 models" in text
         assert {together for _, together in engine.prepares} == {2}
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("r", *"shed", "enter", "2", "space")
         await pilot.press(*"models", "enter", *"outage", "enter")
         await pilot.pause()
@@ -56,7 +56,7 @@ async def test_a_second_person_confirms_the_marked_rows_as_one_set(size: tuple[i
         app.session.take_mode()
         await pilot.press("space", "space")
         box = await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         assert "p asks a second person" in shown(app)
         await pilot.press("r", *"shed", "enter", "2", "space", *"models", "tab", "tab")
         assert box.form.focus_on == "cancel"
@@ -82,7 +82,7 @@ async def test_a_quit_with_an_action_on_its_way_is_asked_about_once(size: tuple[
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         await pilot.press("q")
@@ -104,12 +104,12 @@ async def test_another_action_is_asked_about_again_and_a_finished_one_never() ->
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y", "q")
         await pilot.pause()
         await pilot.press("down")
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("r", *"more", "enter", "Y")
         await pilot.pause()
         await pilot.press("q")
@@ -130,7 +130,7 @@ async def test_ctrl_q_leaves_at_once_whatever_is_on_its_way() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("Y")
         await pilot.pause()
         assert engine.performed
@@ -151,7 +151,7 @@ async def test_what_became_of_marked_rows_is_shown_row_by_row(size: tuple[int, i
         await settle(pilot)
         await pilot.press("space", "space")
         await box_of(pilot, "T")
-        await pilot.pause(PAST_DEAD_TIME)
+        await alive(pilot)
         await pilot.press("r", *"shed", "enter", "2", "space")
         await pilot.press(*"models", "enter", *"outage", "enter")
         await pilot.pause()

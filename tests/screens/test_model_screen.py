@@ -5,7 +5,7 @@ import pytest
 from console.facts.signals import SIGNALS
 from console.screens.messages import SnapshotArrived
 from console.screens.model import ModelScreen
-from tests.screens.support import Clock, make_app, model, part, picture, settle
+from tests.screens.support import Clock, make_app, model, part, picture, settle, still
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from widgets.chart import Chart
 from widgets.textbox import Textbox
@@ -17,7 +17,7 @@ async def test_every_signal_has_a_line(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         screen = model(app)
         rows = screen.grid.rows
         assert {rows.key(index) for index in range(len(rows))} == set(SIGNALS)
@@ -36,7 +36,7 @@ async def test_a_value_over_its_limit_is_never_called_ok() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         states = {line.signal: line.state.text for line in model(app)._lines}
         assert states["latency_p95"] == "above"
         assert states["low_confidence_ratio"] == "above"
@@ -68,7 +68,7 @@ async def test_large_screens_show_people_and_lineage_beside_the_signals() -> Non
     async with app.run_test(size=(160, 45)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         side = part(app, "#side")
         for text in (
             "breaker   OPN refusing for 3m",
@@ -88,10 +88,10 @@ async def test_small_screens_show_one_view_at_a_time() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         assert "LAST 60 MIN" in picture(app)[4]
         await pilot.press("tab")
-        await pilot.pause(0.3)
+        await still(pilot)
         assert "1 LATENCY" in picture(app)[4]
         await pilot.press("tab")
         for _ in range(50):
@@ -116,7 +116,7 @@ async def test_ranges_change_what_is_asked() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         for key, seconds in (
             ("right_square_bracket", 21600.0),
             ("right_square_bracket", 86400.0),
@@ -124,7 +124,7 @@ async def test_ranges_change_what_is_asked() -> None:
         ):
             engine.asked.clear()
             await pilot.press(key)
-            await pilot.pause(0.4)
+            await still(pilot)
             assert [asked[2] for asked in engine.asked if "latency_p95" in asked[1]] == [seconds]
         assert "6h" in model(app).query_one("#pane-latency", Chart).plain
         await pilot.press("colon", *"range", "space", *"2h", "enter")
@@ -137,7 +137,7 @@ async def test_a_question_mark_tells_where_a_number_comes_from() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         screen = model(app)
         screen.grid.move_cursor_to("latency_p95")
         await pilot.press("question_mark")
@@ -163,7 +163,7 @@ async def test_the_model_can_go_away() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await still(pilot)
         base = sample_snapshot(SAMPLE_NOW + 5)
         from tests.support.snapshots import big_snapshot
 

@@ -1,7 +1,7 @@
 """The running console while its Prometheus is killed and hung: stale, awake, recovering."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
@@ -14,10 +14,8 @@ from console.engine.thread import EngineThread
 from console.facts.options import ConsoleOptions
 from console.settings.load import Flags
 from tests.engine.replay import openmetrics
-from tests.screens.support import fleet, part
+from tests.screens.support import fleet, part, until
 from tests.support.prometheus_server import PrometheusServer
-
-LIMIT_SECONDS = 40.0
 
 
 @pytest.fixture
@@ -48,20 +46,13 @@ def console_on(url: str, tmp_path: Path) -> MidwatchApp:
     )
 
 
-async def until(pilot: Pilot[None], met: Callable[[], object], what: str) -> None:
-    limit = time.monotonic() + LIMIT_SECONDS
-    while not met():
-        assert time.monotonic() < limit, what
-        await pilot.pause(0.05)
-
-
 async def answers_keys(pilot: Pilot[None], app: MidwatchApp) -> None:
-    """Open the help and close it again, within a second of each key."""
+    """Open the help and close it again, sooner than the two seconds a query may take."""
     for key, boxed in (("question_mark", True), ("escape", False)):
         pressed_at = time.monotonic()
         await pilot.press(key)
         await until(pilot, lambda boxed=boxed: (app.screen is not fleet(app)) is boxed, key)  # type: ignore[misc]
-        assert time.monotonic() - pressed_at < 1.0
+        assert time.monotonic() - pressed_at < 2.0
 
 
 async def test_a_console_outlives_its_source_and_recovers_without_a_key(

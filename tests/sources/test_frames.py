@@ -99,7 +99,7 @@ async def test_what_goes_wrong_is_one_sentence_at_once(reply: Reply, said: str) 
         with pytest.raises(SourceDown, match=said) as caught:
             await Frames(Endpoint((server.url,))).ranged(a_query(), "a", NOW - 60, NOW, 10.0)
 
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
     assert "\x1b" not in caught.value.sentence
     assert len(server.requests) == 1
 

@@ -13,8 +13,10 @@ from console.signals.plan import plan
 from console.signals.profile import profiles
 from console.sources.build import build_source
 from console.sources.scrape import ScrapeSource
+from tests.support.pace import pace_seconds
 
-TICK_CPU_SECONDS = 0.03
+TICK_PACES = 45.0
+"""What one tick may cost, in `pace_seconds`; 20 measured."""
 
 
 async def test_the_demo_fleet_is_whole_from_the_first_tick_and_cheap_to_evaluate() -> None:
@@ -50,7 +52,7 @@ async def test_the_demo_fleet_is_whole_from_the_first_tick_and_cheap_to_evaluate
     burn = answers["midwatch/error_ratio@3d"]
     assert len(burn.keys) >= 7
     assert ((burn.values >= 0) & (burn.values < 0.5)).all()
-    assert min(spent) < TICK_CPU_SECONDS
+    assert min(spent) < TICK_PACES * pace_seconds()
     assert source.samples.nbytes / source.samples.series_count < 20_000
 
 
@@ -59,7 +61,7 @@ async def test_live_counters_continue_the_history_without_a_jump() -> None:
     fleet.start()
     try:
         source = build_source(
-            SourceSettings(name="demo", kind="scrape", targets=fleet.targets), interval_seconds=0.4
+            SourceSettings(name="demo", kind="scrape", targets=fleet.targets), interval_seconds=2.0
         )
         assert isinstance(source, ScrapeSource)
         source.preload(fleet.history())
@@ -68,7 +70,7 @@ async def test_live_counters_continue_the_history_without_a_jump() -> None:
         rows = [ModelRow(model=seen.model, profile=seen.profile) for seen in found.models]
         (query,) = [q for q in plan(["midwatch"], rows, {}, now) if q.column == "requests_rate"]
         (before,) = await source.ask([query], now)
-        time.sleep(1.2)
+        time.sleep(2.1)
         (after,) = await source.ask([query], time.time())
         await source.aclose()
     finally:
@@ -76,4 +78,6 @@ async def test_live_counters_continue_the_history_without_a_jump() -> None:
 
     assert after.keys is before.keys
     for one, other in zip(before.values, after.values, strict=True):
-        assert other == pytest.approx(one, rel=0.2, abs=0.05)
+        # A minute of the smallest model is some ten requests, and a busy machine scrapes late; a
+        # counter that does not continue the history would be off by the history's whole height.
+        assert other == pytest.approx(one, rel=0.6, abs=0.2)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.support.pace import pace_seconds
 from widgets.cutting import cells_of, cut, fit, harmless, wrap
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=60)
@@ -49,9 +50,9 @@ def test_stacked_marks_are_limited():
 
 def test_very_long_text_costs_no_more_than_its_beginning():
     texts = [f"{i}" + "日\u0301x" * 300_000 for i in range(5)]
-    started = time.perf_counter()
+    started = time.process_time()
     fitted = [fit(text, 12) for text in texts]
-    assert time.perf_counter() - started < 0.05
+    assert time.process_time() - started < 10.0 * pace_seconds()
     assert all(cell_len(text) == 12 for text in fitted)
 
 
