@@ -305,16 +305,19 @@ class PrometheusSource:
         return (f"this machine's clock is {abs(ahead):.0f} s {side} the server's",)
 
     def _down(self, failure: _Failure, now: float, *, queries: int = 1) -> SourceDown:
+        # Being shut out is no reason: what the server did before is.
         if not failure.shut_out:
             self._reason = failure.sentence
+        elif self._wire.last_failure:
+            self._reason = self._wire.last_failure
         next_try_at = self._next_try_at(now)
-        sentence = self._reason or failure.sentence
-        if failure.shut_out and next_try_at is not None:
-            sentence = f"{sentence}; next try in {next_try_at - now:.0f} s"
+        reason = sentence = self._reason or failure.sentence
+        if failure.shut_out and self._reason and next_try_at is not None:
+            sentence = f"{reason}; next try in {next_try_at - now:.0f} s"
         self._status = replace(
             self._status,
             state="down",
-            error=sentence,
+            error=reason,
             next_try_at=next_try_at,
             queries=queries,
             failed_queries=queries,

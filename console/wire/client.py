@@ -61,6 +61,8 @@ class Wire:
         self.endpoint = endpoint
         self.breaker = Breaker(random)
         self.requests_sent = 0
+        self.last_failure = ""
+        """Why the server last failed, in a sentence; empty while it answers."""
         self._credentials = Credentials(endpoint, resolver)
         self._clock = clock
         self._random = random
@@ -117,24 +119,29 @@ class Wire:
             answer = await self._persistent(ask)
         except WireError as error:
             if blames_the_server(error):
-                self._note_failure()
+                self._note_failure(error.sentence)
             elif error.kind == "secret":
                 self.breaker.abandoned(self._clock())
             else:
-                self.breaker.succeeded()
+                self._note_answer()
             raise
         except asyncio.CancelledError:
             # The deadline ends a request by cancelling it, and so does whoever no longer wants the
             # answer; only the first says anything about the server.
             if limit.expired():
-                self._note_failure()
+                self._note_failure(f"{self._server()} gave no whole answer in time")
             else:
                 self.breaker.abandoned(self._clock())
             raise
-        self.breaker.succeeded()
+        self._note_answer()
         return answer
 
-    def _note_failure(self) -> None:
+    def _note_answer(self) -> None:
+        self.breaker.succeeded()
+        self.last_failure = ""
+
+    def _note_failure(self, sentence: str) -> None:
+        self.last_failure = sentence
         self.breaker.failed(self._clock())
         # The next request starts at another replica: this one hangs, or answers nonsense.
         self._preferred = (self._preferred + 1) % len(self.endpoint.urls)
@@ -142,10 +149,9 @@ class Wire:
     def _shut_out(self, now: float) -> WireError:
         due = self.breaker.next_try_at
         wait = "after the probe under way" if due is None else f"in {max(0.0, due - now):.0f} s"
-        return WireError(
-            "breaker_open",
-            f"{self._server()} failed {self.breaker.failures} times in a row; next try {wait}",
-        )
+        told = f"{self._server()} failed {self.breaker.failures} times in a row; next try {wait}"
+        last = f"; last: {self.last_failure}" if self.last_failure else ""
+        return WireError("breaker_open", told + last)
 
     async def _persistent(self, ask: _Ask) -> Answer:
         """Try the replicas in turn, once more after a pause, and again after a renewed secret."""

@@ -1,7 +1,8 @@
-"""The running console while its Prometheus is killed and hung: stale, awake, recovering."""
+"""The running console while its Prometheus is killed, hung or talks nonsense: it goes on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from console.app import MidwatchApp
 from console.cli.loading import prepare
 from console.engine.thread import EngineThread
 from console.facts.options import ConsoleOptions
+from console.facts.reading import ReadingState
 from console.settings.load import Flags
 from tests.engine.replay import openmetrics
-from tests.screens.support import fleet, part, until
+from tests.screens.support import fleet, part, picture, until
 from tests.support.prometheus_server import PrometheusServer
+from tests.support.web import Reply, faulty_proxy
 
 
 @pytest.fixture
@@ -55,31 +58,92 @@ async def answers_keys(pilot: Pilot[None], app: MidwatchApp) -> None:
         assert time.monotonic() - pressed_at < 2.0
 
 
-async def test_a_console_outlives_its_source_and_recovers_without_a_key(
-    server: PrometheusServer, tmp_path: Path
-) -> None:
-    app = console_on(server.url, tmp_path)
+class Watched:
+    """A console whose source fails and comes back, and what must hold meanwhile."""
 
-    def header() -> str:
-        return part(app, "#header")
+    def __init__(self, pilot: Pilot[None], app: MidwatchApp) -> None:
+        self.pilot, self.app = pilot, app
+        self.rows = 0
 
-    def up() -> bool:
-        snapshot = app.session.snapshot
+    def header(self) -> str:
+        return part(self.app, "#header")
+
+    def up(self) -> bool:
+        snapshot = self.app.session.snapshot
         return (
             snapshot is not None
             and bool(snapshot.rows)
             and all(source.state == "up" for source in snapshot.sources)
         )
 
+    def stale(self) -> bool:
+        """Return whether the last values are called stale, every one of them."""
+        snapshot = self.app.session.snapshot
+        assert snapshot is not None
+        column = snapshot.columns["requests_rate"]
+        states = {column.reading(row).state for row in range(len(snapshot.rows))}
+        return ReadingState.STALE in states and ReadingState.OK not in states
+
+    async def begin(self) -> None:
+        await until(self.pilot, self.up, "the first numbers never came")
+        self.rows = len(fleet(self.app).grid.rows)
+        assert self.rows >= 2
+
+    async def goes_stale_and_stays_awake(self) -> None:
+        await until(self.pilot, lambda: "!prom" in self.header(), f"not said: {self.header()}")
+        await until(self.pilot, self.stale, "the last values were never called stale")
+        assert len(fleet(self.app).grid.rows) == self.rows, "the last values stay"
+        await answers_keys(self.pilot, self.app)
+
+    async def recovers(self) -> None:
+        await until(self.pilot, self.up, f"it never recovered: {self.header()}")
+        await until(self.pilot, lambda: "!prom" not in self.header(), self.header())
+        assert not self.stale()
+
+
+async def test_a_console_outlives_its_source_and_recovers_without_a_key(
+    server: PrometheusServer, tmp_path: Path
+) -> None:
+    app = console_on(server.url, tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, up, "the first numbers never came")
-        rows = len(fleet(app).grid.rows)
-        assert rows >= 2
+        watched = Watched(pilot, app)
+        await watched.begin()
         for end, begin in ((server.hang, server.resume), (server.kill, server.start)):
             end()
-            await until(pilot, lambda: "!prom" in header(), f"not said: {header()}")
-            assert len(fleet(app).grid.rows) == rows, "the last values stay"
-            await answers_keys(pilot, app)
+            await watched.goes_stale_and_stays_awake()
             begin()
-            await until(pilot, up, f"it never recovered: {header()}")
-            await until(pilot, lambda: "!prom" not in header(), header())
+            await watched.recovers()
+
+
+def cut_off(reply: Reply) -> Reply:
+    """Say the whole length, send half of it and hang up."""
+    return replace(reply, cut_to=len(reply.body) // 2)
+
+
+SPOILT: dict[str, tuple[Callable[[Reply], Reply], str]] = {
+    "500": (lambda _: Reply(b'{"status":"error","error":"[/x] \x1b[2J"}', 500), "500"),
+    "a gateway's page": (lambda _: Reply(b"<html>[/foo] bad gateway", 502), "502"),
+    "cut off": (cut_off, "broke off its answer"),
+    "half a document": (lambda reply: replace(reply, body=reply.body[:-7]), "was truncated"),
+}
+"""What a proxy makes of every answer, and a word of what the sources screen says of it."""
+
+
+@pytest.mark.parametrize("name", SPOILT)
+async def test_a_console_outlives_answers_that_are_no_answers(
+    name: str, server: PrometheusServer, tmp_path: Path
+) -> None:
+    spoil, said = SPOILT[name]
+    with faulty_proxy(server.url) as proxy:
+        app = console_on(proxy.url, tmp_path)
+        async with app.run_test(size=(120, 36)) as pilot:
+            watched = Watched(pilot, app)
+            await watched.begin()
+            proxy.spoil = spoil
+            await watched.goes_stale_and_stays_awake()
+            await pilot.press("s")
+            await until(pilot, lambda: said in "\n".join(picture(app)), f"{said} not said")
+            assert "\x1b" not in "".join(picture(app))
+            await pilot.press("escape")
+            proxy.spoil = None
+            await watched.recovers()

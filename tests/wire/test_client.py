@@ -297,7 +297,8 @@ async def test_breaker_opens_spares_the_server_and_recovers() -> None:
         assert wire.breaker.state == "open"
         error = await failure(wire)
         assert error.kind == "breaker_open"
-        assert "failed 3 times in a row; next try in 2 s" in error.sentence
+        assert "failed 3 times in a row; next try in 2 s; last: " in error.sentence
+        assert "500" in error.sentence, "why it failed is never lost"
         assert len(server.asked) == 3
         clock.now += 2.5
         assert (await failure(wire)).kind == "http"
