@@ -1,8 +1,11 @@
 """Fixtures every room's tests share."""
 
+import itertools
 import os
 import shutil
+import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,25 @@ from hypothesis import settings
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+# A shell that starts the tests in the background has SIGINT ignored, and so would every program
+# they start: the tests of an interrupt would wait for nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+WORKERS = 4
+FIRST_PORT, PORTS_EACH = 20_000, 3_000
+"""Below the ports the kernel gives to outgoing connections (32768 on Linux)."""
+
+
+def _ports() -> Iterator[int]:
+    """Go round the ports of this worker, from a place that differs from run to run."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    start = os.getpid() * 37 % PORTS_EACH
+    for step in itertools.count():
+        yield FIRST_PORT + worker * PORTS_EACH + (start + step) % PORTS_EACH
+
+
+_candidates = _ports()
 
 
 def require_binary(*names: str) -> str:
@@ -32,11 +54,16 @@ def require_binary(*names: str) -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port that was free on loopback a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a TCP port that was free on loopback a moment ago, and that no other worker takes."""
+    for port in itertools.islice(_candidates, PORTS_EACH):
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    message = "no free port on loopback"
+    raise RuntimeError(message)
 
 
 @pytest.fixture(autouse=True)

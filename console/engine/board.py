@@ -47,13 +47,15 @@ class Board:
     """The last answer to every query, turned into columns on demand.
 
     An answer stays until its query is answered again or leaves the plan, so that a source that
-    goes away leaves its last values behind, marked stale.
+    goes away leaves its last values behind, marked stale. A source often refuses a question or two
+    on its way out; what it said before that is kept beside the refusal, for when it is gone.
     """
 
     def __init__(self) -> None:
         self.seating = Seating()
         self._plans: dict[str, tuple[Query, ...]] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._before_refusal: dict[tuple[str, str], Answer] = {}
         self._joins = JoinCache()
         self._rows_of: dict[tuple[str, str], dict[str, tuple[int, ...]]] = {}
         self._labelled: dict[tuple[str, str], tuple[Answer, tuple[LabelledValue, ...]]] = {}
@@ -82,6 +84,7 @@ class Board:
         kept = {query.id for query in queries}
         for name in [name for name in self._answers if name[0] == source and name[1] not in kept]:
             del self._answers[name]
+            self._before_refusal.pop(name, None)
             self._labelled.pop(name, None)
             self._joins.drop(*name)
             self._buckets.drop(*name)
@@ -100,7 +103,21 @@ class Board:
         planned = {query.id for query in self._plans.get(source, ())}
         for answer in answers:
             if answer.query_id in planned:
-                self._answers[source, answer.query_id] = answer
+                self._keep((source, answer.query_id), answer)
+
+    def _keep(self, name: tuple[str, str], answer: Answer) -> None:
+        known = self._answers.get(name)
+        if answer.error is None:
+            self._before_refusal.pop(name, None)
+        elif known is not None and known.error is None:
+            self._before_refusal[name] = known
+        self._answers[name] = answer
+
+    def _last(self, source: str, query: Query, away: Collection[str]) -> Answer | None:
+        """Return the last answer; of a source that is away, the last that was no refusal."""
+        name = (source, query.id)
+        answer = self._answers.get(name)
+        return self._before_refusal.get(name, answer) if source in away else answer
 
     def asked(self, seat: Seat, column: str) -> tuple[Asked, ...]:
         """Return the queries that fill this column for a seat, an operator's own query last.
@@ -121,7 +138,7 @@ class Board:
         labelled: dict[str, list[LabelledValue]] = {}
         histograms: dict[str, list[Buckets]] = {}
         for source, query in self._in_order():
-            answer = self._answers.get((source, query.id))
+            answer = self._last(source, query, away)
             if query.is_buckets:
                 if answer is not None:
                     seen = self._histogram(source, query, answer, stale=source in away)

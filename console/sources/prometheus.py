@@ -45,6 +45,7 @@ class Poster(Protocol):
     """What this source needs of the wire; `console.wire.client.Wire` has it."""
 
     breaker: Breaker
+    last_failure: str
 
     async def post_form(
         self, path: str, fields: Mapping[str, str], *, deadline_seconds: float | None = None

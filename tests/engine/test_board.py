@@ -141,6 +141,21 @@ def test_the_values_of_an_absent_source_are_stale_and_keep_their_time() -> None:
     assert (reading.value, reading.at) == (0.4, NOW)
 
 
+def test_a_source_that_refused_on_its_way_out_leaves_its_last_values_behind() -> None:
+    asked = query("latency_p95")
+    board = board_of(asked)
+    board.take("one", [answer(asked, {"alpha": 0.2})])
+    board.take("one", [failure(asked)])
+    board.take("one", [failure(asked)])
+    assert states(board, "latency_p95")[0] == "error", "it is there and refuses"
+    assert states(board, "latency_p95", away=("one",))[0] == "stale"
+    gone = board.observe(("one",)).columns["latency_p95"].reading(0)
+    assert (gone.value, gone.at) == (0.2, NOW)
+    board.take("one", [answer(asked, {})])
+    board.take("one", [failure(asked)])
+    assert states(board, "latency_p95", away=("one",))[0] == "no_data", "older ones are forgotten"
+
+
 def test_two_thresholds_fill_one_column() -> None:
     low = query("low_confidence_ratio", id="a", edge=0.5, models=frozenset({"alpha"}))
     high = query("low_confidence_ratio", id="b", edge=0.8, models=frozenset({"beta"}))

@@ -76,13 +76,16 @@ class Watched:
             and all(source.state == "up" for source in snapshot.sources)
         )
 
-    def stale(self) -> bool:
-        """Return whether the last values are called stale, every one of them."""
+    def states(self) -> set[ReadingState]:
+        """Return what the models' traffic readings are worth."""
         snapshot = self.app.session.snapshot
         assert snapshot is not None
         column = snapshot.columns["requests_rate"]
-        states = {column.reading(row).state for row in range(len(snapshot.rows))}
-        return ReadingState.STALE in states and ReadingState.OK not in states
+        return {column.reading(row).state for row in range(len(snapshot.rows))}
+
+    def stale(self) -> bool:
+        """Return whether the last values are called stale, every one of them."""
+        return self.states() == {ReadingState.STALE}
 
     async def begin(self) -> None:
         await until(self.pilot, self.up, "the first numbers never came")
@@ -91,7 +94,7 @@ class Watched:
 
     async def goes_stale_and_stays_awake(self) -> None:
         await until(self.pilot, lambda: "!prom" in self.header(), f"not said: {self.header()}")
-        await until(self.pilot, self.stale, "the last values were never called stale")
+        await until(self.pilot, self.stale, f"not stale: {self.states()}")
         assert len(fleet(self.app).grid.rows) == self.rows, "the last values stay"
         await answers_keys(self.pilot, self.app)
 
