@@ -116,23 +116,30 @@ def status_of(url: str) -> int:
 
 
 @contextmanager
-def mlserver(folder: Path, model: str) -> Iterator[str]:
-    """Run MLServer with one model that echoes; yield its base URL."""
+def mlserver(folder: Path, model: str, metrics_port: int | None = None) -> Iterator[str]:
+    """Run MLServer with one model that echoes, and refuses the id ``no``; yield its base URL."""
     place, port = require_server("mlserver"), free_port()
     (folder / model).mkdir()
     (folder / model / "echo_model.py").write_text(
         "from mlserver import MLModel\n"
+        "from mlserver.errors import InferenceError\n"
         "from mlserver.types import InferenceRequest, InferenceResponse\n"
         "class Echo(MLModel):\n"
         "    async def load(self) -> bool:\n"
         "        return True\n"
         "    async def predict(self, payload: InferenceRequest) -> InferenceResponse:\n"
+        "        if payload.id == 'no':\n"
+        "            raise InferenceError('no')\n"
         "        return InferenceResponse(model_name=self.name, outputs=[])\n"
     )
     (folder / model / "model-settings.json").write_text(
         json.dumps({"name": model, "implementation": "echo_model.Echo"})
     )
-    ports = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
+    ports = {
+        "http_port": port,
+        "grpc_port": free_port(),
+        "metrics_port": metrics_port or free_port(),
+    }
     (folder / "settings.json").write_text(
         json.dumps({"host": "127.0.0.1", "parallel_workers": 0, **ports})
     )
@@ -143,8 +150,8 @@ def mlserver(folder: Path, model: str) -> Iterator[str]:
 
 
 @contextmanager
-def triton(folder: Path, model: str) -> Iterator[str]:
-    """Run Triton in explicit mode with one Python model loaded; yield its base URL."""
+def triton(folder: Path, model: str, metrics_port: int | None = None) -> Iterator[str]:
+    """Run Triton in explicit mode with one Python model that echoes; yield its base URL."""
     place, port = require_server("triton"), free_port()
     packages = next(place.glob("lib/python3*/site-packages"))
     shipped = packages / "pytriton" / "tritonserver"
@@ -163,7 +170,13 @@ def triton(folder: Path, model: str) -> Iterator[str]:
         "instance_group [{ kind: KIND_CPU }]\n"
     )
     (code / "model.py").write_text(
-        "class TritonPythonModel:\n    def execute(self, requests):\n        return []\n"
+        "import triton_python_backend_utils as pb_utils\n"
+        "class TritonPythonModel:\n"
+        "    def execute(self, requests):\n"
+        "        return [self.echo(request) for request in requests]\n"
+        "    def echo(self, request):\n"
+        "        given = pb_utils.get_input_tensor_by_name(request, 'IN').as_numpy()\n"
+        "        return pb_utils.InferenceResponse([pb_utils.Tensor('OUT', given)])\n"
     )
     url = f"http://127.0.0.1:{port}"
     argv: list[str | Path] = [
@@ -175,7 +188,7 @@ def triton(folder: Path, model: str) -> Iterator[str]:
         "--http-address=127.0.0.1",
         f"--http-port={port}",
         "--allow-grpc=false",
-        "--allow-metrics=false",
+        *_triton_metrics(metrics_port),
     ]
     environ = {
         "LD_LIBRARY_PATH": str(packages / "nvidia_pytriton.libs"),
@@ -183,6 +196,17 @@ def triton(folder: Path, model: str) -> Iterator[str]:
     }
     with _running(argv, f"{url}/v2/health/ready", folder, environ):
         yield url
+
+
+def _triton_metrics(port: int | None) -> list[str]:
+    if port is None:
+        return ["--allow-metrics=false"]
+    return [
+        f"--metrics-port={port}",
+        "--allow-gpu-metrics=false",
+        "--metrics-config=summary_latencies=true",
+        "--metrics-interval-ms=500",
+    ]
 
 
 @contextmanager
