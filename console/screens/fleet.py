@@ -64,8 +64,6 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._acting = FleetActing(self)
         self._fleet_header = FleetHeader(self)
 
-    # Parts
-
     def compose(self) -> ComposeResult:
         """The parts from top to bottom; `_lay_out` gives each its room."""
         yield Lines(id="header")
@@ -138,8 +136,6 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             wanted=self.session.panes,
         )
 
-    # What is shown
-
     def show_snapshot(self) -> None:
         """Show the newest Snapshot, or count what a frozen table holds back."""
         snapshot = self.session.snapshot
@@ -200,6 +196,8 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         """Hold rows and numbers still, or let them live again."""
         self.frozen_at = self.session.clock() if frozen else None
         if not frozen:
+            # Whoever thaws the table wants the order of now.
+            self.touched_at = float("-inf")
             self.show_snapshot()
         self._show_all()
 
@@ -282,8 +280,6 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         """Show what could be done next."""
         self.show_sent()
 
-    # What happens
-
     @property
     def context(self) -> ActionContext:
         """What actions are judged by now."""
@@ -337,6 +333,11 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         self._show_detail()
         self.panes.show(self.view)
         self._acting.look_ahead_soon()
+
+    def action_ask(self, action_id: str) -> None:
+        """Hold the order for whoever presses any key: the next one must find the same row."""
+        self.touched_at = self.session.clock()
+        super().action_ask(action_id)
 
     def on_click(self) -> None:
         """Hold the order for somebody who works with the mouse."""

@@ -67,9 +67,7 @@ class FleetKeys:
     # The cursor and the chosen column
 
     def _move(self, where: str) -> None:
-        screen = self._screen
-        screen.touched_at = screen.session.clock()
-        grid = screen.grid
+        grid = self._screen.grid
         {
             "up": grid.action_cursor_up,
             "down": grid.action_cursor_down,

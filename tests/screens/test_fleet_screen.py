@@ -159,6 +159,20 @@ async def test_the_order_is_released_when_nobody_touches_it() -> None:
         assert names(app)[0] == "kyc-vision"
 
 
+@pytest.mark.parametrize("key", ["F", "i", "1", "w"])
+async def test_any_key_holds_the_row_for_the_next_one(key: str) -> None:
+    clock = Clock()
+    app, _ = make_app(clock=clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press(key)
+        await send(pilot, moved())
+        assert fleet(app).grid.cursor_key == "fraud-scorer"
+        clock.now += HOLD_SECONDS + 1
+        await send(pilot, moved(clock.now))
+        assert names(app)[0] == "kyc-vision"
+
+
 async def test_an_untouched_cursor_stays_on_the_worst_row() -> None:
     app, _ = make_app()
     async with app.run_test(size=(120, 36)) as pilot:
