@@ -62,7 +62,8 @@ class ScrapeSource:
     ) -> None:
         """Read each target (URL to its HTTP client) once an interval.
 
-        A round waits ``patience_seconds`` for all targets; slower ones are stored when they come.
+        A round waits ``patience_seconds`` for all targets, and longer only until the first answers;
+        slower ones are stored when they come.
         """
         self.name = name
         self._interval_seconds = interval_seconds
@@ -230,6 +231,10 @@ class ScrapeSource:
                 self._under_way[target] = asyncio.create_task(target.scrape(now))
         await asyncio.wait(self._under_way.values(), timeout=self._patience_seconds)
         self._collect()
+        # At the start there is nothing to show instead: a slow machine gets its deadlines' time.
+        while self._under_way and not any(target.has_answered for target in self._targets):
+            await asyncio.wait(self._under_way.values(), return_when=asyncio.FIRST_COMPLETED)
+            self._collect()
         self._note(now)
 
     def _collect(self) -> None:

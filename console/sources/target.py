@@ -87,6 +87,11 @@ class Target:
         self._rows_of = 0
 
     @property
+    def has_answered(self) -> bool:
+        """Tell whether any scrape ever succeeded."""
+        return math.isfinite(self.answered_at)
+
+    @property
     def is_answering(self) -> bool:
         """Tell whether the last scrape succeeded."""
         return self.error is None and math.isfinite(self.answered_at)

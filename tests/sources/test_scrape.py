@@ -211,6 +211,19 @@ async def test_a_slow_target_slows_nobody_and_is_never_asked_twice_at_once() -> 
     assert set(by_key(last)) == {"quick", "slow"}
 
 
+async def test_the_first_round_waits_for_the_first_answer_beyond_its_patience() -> None:
+    def slowly(_: object) -> Reply:
+        time.sleep(0.5)
+        return Reply(service_text("slow", requests=1).encode())
+
+    with web_server(slowly) as slow:
+        source = source_for(slow.url, patience_seconds=0.05)
+        (first,) = await source.ask(queries("review_depth"), START)
+        await source.aclose()
+
+    assert set(by_key(first)) == {"slow"}
+
+
 async def test_two_asks_of_one_tick_scrape_once_and_keys_stay_identical() -> None:
     asked = queries("requests_rate", "review_depth")
     with page(service_text("a", requests=1)) as server:
