@@ -259,9 +259,15 @@ class JournalScreen(ListScreen, inherit_bindings=False):
         message.stop()
         judged, at = message.judged, clock_text(self.session.clock())
         if isinstance(judged, str):
-            self._judged = (f"not verified: {visible(judged, 200)}", "s2")
+            said = visible(judged, 300)
+            self._judged = (f"not verified: {said}", "s2")
         elif judged.ok:
+            said = visible(judged.sentence, 300)
             self._judged = (f"{judged.entries} entries verified {at}Z, end {judged.end}", "ok")
         else:
-            self._judged = (f"BROKEN at #{judged.bad_seq}: {visible(judged.problem, 200)}", "s1")
+            said = visible(judged.sentence, 300)
+            where = "" if judged.bad_seq is None else f" at #{judged.bad_seq}"
+            self._judged = (f"BROKEN{where}: {visible(judged.problem, 200)}", "s1")
         self.show_all()
+        # The header may be too narrow for how far the anchor proves it, or why it cannot be read.
+        self.say(said, self._judged[1])
