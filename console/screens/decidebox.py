@@ -13,7 +13,8 @@ from console.facts.text import visible
 from console.screens import decideface, decidemore
 from console.screens.confirmbox import DEAD_SECONDS
 from console.screens.decideform import WEIGHED, DecideForm
-from console.screens.drawnbox import DrawnBox, edited
+from console.screens.drawnbox import DrawnBox
+from console.screens.textentry import edited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

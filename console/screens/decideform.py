@@ -13,6 +13,7 @@ from console.actions.refusal import ActionRefused
 from console.actions.review_dates import parse_review_by
 from console.facts.decision import DECISION_KINDS
 from console.facts.text import visible
+from console.screens.textentry import next_field
 from widgets.cutting import harmless
 
 if TYPE_CHECKING:
@@ -214,9 +215,7 @@ class DecideForm:
 
     def step(self, step: int) -> None:
         """Give the focus to the next field."""
-        fields = self.fields
-        place = fields.index(self.focus_on) if self.focus_on in fields else 0
-        self.focus_on = fields[(place + step) % len(fields)]
+        self.focus_on = next_field(self.fields, self.focus_on, step)
 
     @property
     def in_text(self) -> bool:
