@@ -6,6 +6,8 @@ from console.settings.moments import parse_moment
 
 USUAL = "12h"
 LONGEST_SECONDS = 14 * 86400.0
+ALLOWED = "a time in the last 14 days, such as 12h or 2026-11-23T02:00Z"
+"""Short enough for the bottom line of 80 columns, whatever was wrong."""
 
 
 def shift_start(text: str, now: float) -> float:
@@ -13,7 +15,10 @@ def shift_start(text: str, now: float) -> float:
 
     Raises `ValueError` with what is allowed.
     """
-    since = parse_moment(text, now)
+    try:
+        since = parse_moment(text, now)
+    except ValueError as fault:
+        raise ValueError(ALLOWED) from fault
     if not 0.0 < now - since <= LONGEST_SECONDS:
-        raise ValueError("a time in the last 14 days, such as 12h")
+        raise ValueError(ALLOWED)
     return since

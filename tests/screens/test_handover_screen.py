@@ -223,7 +223,9 @@ async def test_the_command_takes_the_span_and_who_comes_next() -> None:
         await pilot.pause()
         assert engine.to[2:] == ["ben w"]
         await command(pilot, "handover 15d")
-        assert "15d: a time in the last 14 days, such as 12h" in picture(app)[-1]
+        assert (
+            "15d: a time in the last 14 days, such as 12h or 2026-11-23T02:00Z" in picture(app)[-1]
+        )
         assert (app.screen, len(engine.since)) == (screen, 3)
         await command(pilot, "handover")
         assert not isinstance(app.screen, HandoverScreen)
@@ -231,11 +233,13 @@ async def test_the_command_takes_the_span_and_who_comes_next() -> None:
 
 async def test_a_span_that_is_none_is_said_and_opens_nothing() -> None:
     app, engine = made()
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await command(pilot, "handover soon")
         assert not isinstance(app.screen, HandoverScreen)
-        assert "soon: a duration such as" in picture(app)[-1]
+        assert (
+            "soon: a time in the last 14 days, such as 12h or 2026-11-23T02:00Z" in picture(app)[-1]
+        )
         assert engine.since == []
 
 
@@ -247,12 +251,12 @@ async def test_a_span_that_is_none_is_said_and_opens_nothing() -> None:
         ("--since=8h --to ben", Span("8h", "ben")),
         ("8h 9h", "9h is one word too many; :handover 12h --to NAME"),
         ("8h --since 9h", "8h is one word too many; :handover 12h --to NAME"),
-        ("--since", "--since: a duration such as"),
+        ("--since", "--since: a time in the last 14 days"),
         ("--accept", "--accept is not known here; there are --since, --to"),
         ("0s", "0s: a time in the last 14 days"),
         ("2027-01-01", "2027-01-01: a time in the last 14 days"),
         ("'8h", "a quotation mark is not closed"),
-        ("\x1b[31m", "[31m: a duration such as"),
+        ("\x1b[31m", "[31m: a time in the last 14 days"),
     ],
 )
 def test_what_is_typed_after_the_command(argument: str, wanted: Span | str) -> None:
