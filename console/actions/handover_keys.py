@@ -43,6 +43,7 @@ OPEN = ActionSpec(
     "What this shift leaves to the next: read it, write it down, accept one.",
     "Looking closer",
     command="handover",
+    argument="12h --to NAME",
 )
 
 HANDOVER: tuple[ActionSpec, ...] = (OPEN, WRITE, ACCEPT)

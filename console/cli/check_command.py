@@ -56,6 +56,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         print("note   sources: none is declared; `midwatch init --prometheus URL` writes one")
     findings += _references(loaded.settings, time.time())
     findings += _secrets(loaded.settings)
+    findings += _decisions(loaded.settings)
     if not chosen.offline:
         findings += asyncio.run(_answers(loaded.settings))
     findings += _journal(loaded, offline=chosen.offline)
@@ -106,6 +107,15 @@ def _secrets(settings: Settings) -> list[Finding]:
         result = test_secret(each.reference, os.environ)
         found.append(Finding(f"secret {each.key_path}", result.ok, visible(result.sentence)))
     return found
+
+
+def _decisions(settings: Settings) -> list[Finding]:
+    """Say of every place a decision is sent on to whether its control can do what it must."""
+    if not any(model.decisions for model in settings.models.values()):
+        return []
+    from console.cli.check_decisions import check_decisions
+
+    return [Finding(*each) for each in check_decisions(settings)]
 
 
 def _resolver(settings: Settings) -> SecretResolver:

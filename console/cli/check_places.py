@@ -1,4 +1,4 @@
-"""Each place alerts and changes are read from, asked once for ``midwatch check``."""
+"""Each place alerts, changes and versions are read from, asked once for ``midwatch check``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from console.engine.registries import registry_factory
 from console.facts.text import visible
 from console.incidents.annotations import build_annotations
 from console.incidents.build import UNREAD_KINDS, build_reader
 from console.incidents.reading import AlertsUnreadable
+from console.sources.mlflow import RegistryUnreadable
 from console.wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from console.engine.places import Reader
+    from console.engine.registries import MakeRegistry
     from console.incidents.annotations import ToldChanges
     from console.incidents.reading import AlertAnswer
+    from console.settings.endpoints import RegistrySettings
     from console.settings.schema import Settings
+    from console.sources.mlflow import MlflowReader
     from console.wire.credentials import SecretLookup
 
     Checked = tuple[str, bool, str]
@@ -48,7 +53,38 @@ async def check_places(settings: Settings, resolver: SecretLookup) -> list[Check
         )
         for one in settings.changes
     ]
-    return list(await asyncio.gather(*alerts, *changes))
+    make = registry_factory(resolver)
+    registries = [
+        _place(
+            f"registry {visible(model)}",
+            partial(_registered, make, model, declared.registry),
+            _say_registered,
+        )
+        for model, declared in settings.models.items()
+        if declared.registry is not None
+    ]
+    return list(await asyncio.gather(*alerts, *changes, *registries))
+
+
+class _Registered:
+    """A registry as one more place that is read: the model and its alias, nothing of its runs."""
+
+    def __init__(self, reader: MlflowReader) -> None:
+        self._reader = reader
+
+    async def read(self, _now: float) -> str:
+        return await self._reader.check()
+
+    async def aclose(self) -> None:
+        await self._reader.aclose()
+
+
+def _registered(make: MakeRegistry, model: str, settings: RegistrySettings) -> _Registered:
+    return _Registered(make(model, settings))
+
+
+def _say_registered(told: str) -> tuple[str, tuple[str, ...]]:
+    return told, ()
 
 
 def _count_alerts(found: AlertAnswer) -> tuple[str, tuple[str, ...]]:
@@ -74,6 +110,8 @@ async def _place(
             found = await reader.read(time.time())
     except (WireError, AlertsUnreadable) as fault:
         return what, False, f"{visible(str(fault))}; look at its url, auth and network"
+    except RegistryUnreadable as fault:
+        return what, False, f"{visible(str(fault), 400)}; look at url, name and alias of its table"
     except TimeoutError:
         return what, False, f"no answer within {_LIMIT_SECONDS:.0f} s; is the url right?"
     finally:

@@ -18,6 +18,7 @@ from console.actions.handovers import (
     to_accept,
     write_handover,
 )
+from console.actions.shift_span import USUAL, shift_start
 from console.actions.taking_over import accept_with_holds
 from console.cli.acting import (
     DONE,
@@ -33,7 +34,6 @@ from console.cli.acting import (
 from console.cli.editing import edited
 from console.cli.exits import UsageError
 from console.cli.loading import prepare
-from console.cli.moments import parse_moment
 from console.cli.parsing import Parser, add_shared, flags
 from console.cli.writing import refuse_existing, write_whole
 from console.engine.handing import wish_of
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from console.reports.handover_facts import ShiftFacts
 
 LIST_SCHEMA = "midwatch.handovers/1"
-_LONGEST_SECONDS = 14 * 86400.0
 _LOOK_SECONDS = 30.0
 
 
@@ -78,7 +77,7 @@ def parser() -> Parser:
         "Exit code: 0 printed, written or accepted; 1 cancelled, or the journal cannot be used; "
         "6 superseded, 7 refused, 8 writes not allowed; 64 bad usage."
     )
-    made.add_argument("--since", default="12h", metavar="T", help="12h (default), or a UTC time")
+    made.add_argument("--since", default=USUAL, metavar="T", help="12h (default), or a UTC time")
     made.add_argument("--to", default="", metavar="NAME", help="who comes next")
     made.add_argument("-o", "--output", metavar="FILE", help="write the document there")
     made.add_argument("--force", action="store_true", help="replace FILE if it exists")
@@ -103,9 +102,10 @@ def parser() -> Parser:
 
 async def _handover(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     now = time.time()
-    since = parse_moment(chosen.since, "--since", now)
-    if not 0.0 < now - since <= _LONGEST_SECONDS:
-        raise UsageError("--since is a time in the last 14 days, such as 12h")
+    try:
+        since = shift_start(chosen.since, now)
+    except ValueError as fault:
+        raise UsageError(f"--since: {fault}") from fault
     async with contextlib.AsyncExitStack() as stack:
         session = None
         try:

@@ -32,9 +32,9 @@ from console.journal import (
 from console.journal.anchor import (
     AnchorPlace,
     anchor_place,
+    anchors_at,
     bearer,
     publish_anchor,
-    read_anchors,
 )
 from console.journal.export import verify_files
 from console.settings.durations import format_duration
@@ -167,10 +167,7 @@ def _verify(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
 
 
 def _anchors(prepared: Prepared, chosen: argparse.Namespace) -> tuple[JournalHead, ...]:
-    place = _place(prepared, chosen, chosen.anchor)
-    if place is None:
-        return ()
-    return read_anchors(place.where, auth=place.auth, resolver=prepared.resolver)
+    return anchors_at(_place(prepared, chosen, chosen.anchor), prepared.resolver)
 
 
 def _place(prepared: Prepared, chosen: argparse.Namespace, named: str | None) -> AnchorPlace | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from console.engine.service import Engine
+    from console.facts.entry import JournalHead
     from console.journal import Journal
     from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
@@ -54,6 +55,7 @@ class Prepared(Struct, frozen=True):
             make_teller=teller_factory(self.resolver),
             make_registry=registry_factory(self.resolver),
             open_record=self._open_record,
+            read_witness=self._read_witness,
         )
 
     def _open_record(self, settings: Settings) -> Journal:
@@ -62,6 +64,11 @@ class Prepared(Struct, frozen=True):
         # Nothing is written here, so a configuration file that is gone by now is no hindrance.
         read = replace(self.loaded, settings=settings, path=None)
         return open_configured(read, self.resolver, os.environ, read_only=True)
+
+    def _read_witness(self, settings: Settings) -> tuple[JournalHead, ...]:
+        from console.journal.anchor import anchor_place, anchors_at
+
+        return anchors_at(anchor_place(settings.journal.anchor), self.resolver)
 
 
 def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True) -> Prepared:

@@ -1,23 +1,14 @@
-"""Moments as somebody types them: how long ago, or a date and time."""
+"""Moments given to a command, with the flag that is wrong named."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from console.cli.exits import UsageError
-from console.settings.durations import DurationError, parse_duration
+from console.settings import moments
 
 
 def parse_moment(text: str, flag: str, now: float) -> float:
-    """Return Unix seconds of ``10m`` (that long before ``now``), or of a moment in ISO 8601.
-
-    A moment that names no zone is UTC. Raises `UsageError`, which names ``flag``.
-    """
+    """Return the moment that a flag names, in Unix seconds; raises `UsageError`."""
     try:
-        return now - parse_duration(text)
-    except DurationError as fault:
-        try:
-            moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise UsageError(f"{flag}: {fault}, or a time such as 2026-11-23T02:00:00Z") from fault
+        return moments.parse_moment(text, now)
+    except ValueError as fault:
+        raise UsageError(f"{flag}: {fault}") from fault

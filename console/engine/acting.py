@@ -210,8 +210,8 @@ class Acting:
         """Do something about an incident; raises `ActionRefused` and ``JournalError``."""
         return await care_for(Actor(await self._bench(), self.state.mode), wish, snapshot)
 
-    def handover(self, facts: ShiftFacts, since: float) -> HandoverDocument:
-        """Return what this shift leaves to the next, free of secrets; ``since`` in Unix seconds."""
+    def handover(self, facts: ShiftFacts, since: float, to: str = "") -> HandoverDocument:
+        """Return what this shift leaves to ``to``, free of secrets; ``since`` in Unix seconds."""
         from console.reports.cleaning import cleaned
         from console.reports.handover import handover
         from console.reports.handover_facts import Shift
@@ -219,7 +219,8 @@ class Acting:
         who = self._who or self._gather_who()
         now = self._clock()
         ends_at = self._settings.shift.next_end(now)
-        shift = Shift(since, now, who.name, f"{who.person}@{who.host}", due_at=ends_at)
+        account = f"{who.person}@{who.host}"
+        shift = Shift(since, now, who.name, account, to=to, due_at=ends_at)
         return cleaned(handover(facts, shift), self._resolver.known())
 
     def postmortem(self, facts: PostmortemFacts) -> str:

@@ -40,15 +40,15 @@ class HandsOverAside:
         raise NotImplementedError
 
     def request_handover(
-        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
+        self, since: float, to: str, deliver: Callable[[HandoverDocument | Refused], None]
     ) -> None:
-        """Gather what the shift since ``since`` (Unix seconds) leaves to the next."""
+        """Gather what the shift since ``since`` (Unix seconds) leaves to ``to``, empty: anybody."""
 
         async def make(acting: Acting) -> HandoverDocument:
             engine = self._engine
             if engine is None:
                 raise ActionRefused.forbidden("handover", "nothing was read yet")
-            return acting.handover(await engine.shift_facts(since), since)
+            return acting.handover(await engine.shift_facts(since), since, to)
 
         self._spawn_acting(make, deliver)
 

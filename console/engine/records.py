@@ -17,9 +17,11 @@ from console.journal import BrokenEntryError, JournalError, Question
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.facts.entry import Entry, Verification
+    from console.facts.entry import Entry, JournalHead, Verification
     from console.journal import Journal
     from console.settings.schema import Settings
+
+    ReadWitness = Callable[[Settings], tuple[JournalHead, ...]]
 
 T = TypeVar("T")
 
@@ -30,8 +32,9 @@ _FILE = "sqlite:///"
 class Records:
     """What the journal says, as of the last reading that came back.
 
-    ``open_record`` opens the journal that settings name, for reading; None reads none. A reading
-    that hangs holds up neither ticks nor the end of the program: its thread is left behind.
+    ``open_record`` opens the journal that settings name, for reading; None reads none.
+    ``read_witness`` returns the heads that its anchor holds, for the end to be proven by. A
+    reading that hangs holds up neither ticks nor the end of the program: its thread is left behind.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Records:
         open_record: Callable[[Settings], Journal] | None,
         settings: Settings,
         clock: Callable[[], float],
+        read_witness: ReadWitness | None = None,
     ) -> None:
         self._open = open_record
+        self._read_witness = read_witness
         self._settings = settings
         self._clock = clock
         self._follower = self._follow(settings)
@@ -101,9 +106,16 @@ class Records:
         return tuple(each for each in found if not isinstance(each, BrokenEntryError))
 
     async def verify(self) -> Verification | str:
-        """Read the whole chain; a sentence says why it could not be read."""
+        """Read the anchor, then the whole chain; a sentence says why one could not be read."""
+        settings, witness = self._settings, self._read_witness
+
+        def judged() -> Verification:
+            # The anchor first: what is written meanwhile must not look as if it were cut off.
+            heads = () if witness is None else witness(settings)
+            return self._ask(lambda journal: journal.verify(heads))
+
         try:
-            return await in_thread(lambda: self._ask(lambda journal: journal.verify()))
+            return await in_thread(judged)
         except JournalError as fault:
             return fault.sentence
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from console.engine.alerts import MakeReader
     from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
+    from console.engine.records import ReadWitness
     from console.engine.registries import MakeRegistry
     from console.engine.seats import Seat
     from console.engine.told import MakeTeller
@@ -70,6 +71,7 @@ class Engine:
 
     ``load_again`` reads the configuration anew for `reload`; ``clock`` gives Unix seconds.
     ``open_record`` opens, for reading, the journal that settings name; None reads none.
+    ``read_witness`` reads the heads that its anchor holds; None proves no end.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Engine:
         make_teller: MakeTeller | None = None,
         make_registry: MakeRegistry | None = None,
         open_record: Callable[[Settings], Journal] | None = None,
+        read_witness: ReadWitness | None = None,
     ) -> None:
         self.settings = loaded.settings
         self.latest: Snapshot | None = None
@@ -99,7 +102,7 @@ class Engine:
         self._registries = Registries(loaded.settings, make_registry)
         self._alert_polls: list[asyncio.Task[None]] = []
         self._history = History()
-        self._records = Records(open_record, loaded.settings, clock)
+        self._records = Records(open_record, loaded.settings, clock, read_witness)
         self._memory = Memory()
         self._tick = 0
         self._wake = asyncio.Event()
@@ -174,7 +177,7 @@ class Engine:
         return await self._records.page(before_seq)
 
     async def verify_journal(self) -> Verification | str:
-        """Read the journal's whole chain; a sentence says why it could not be read."""
+        """Read the journal's whole chain against its anchor; a sentence says why that failed."""
         return await self._records.verify()
 
     def source(self, name: str) -> Source | None:

@@ -95,6 +95,13 @@ def read_anchors(
     return heads
 
 
+def anchors_at(
+    place: AnchorPlace | None, resolver: SecretResolver | None
+) -> tuple[JournalHead, ...]:
+    """Return the heads that a place holds, none where there is no place; raise `JournalError`."""
+    return () if place is None else read_anchors(place.where, auth=place.auth, resolver=resolver)
+
+
 def _is_url(where: str) -> bool:
     return where.startswith(("http://", "https://"))
 

@@ -9,6 +9,7 @@ from console.actions.confirming import SHORTEST_REASON
 from console.actions.verbs import DEFAULT_TTL_SECONDS, VERBS
 from console.facts.action import Confirmation, Together
 from console.facts.text import visible
+from console.screens.textentry import edited, next_field
 from widgets.cutting import harmless
 
 if TYPE_CHECKING:
@@ -164,9 +165,7 @@ class ConfirmForm:
 
     def step(self, step: int) -> None:
         """Give the focus to the next field."""
-        fields = self.fields
-        place = fields.index(self.focus_on) if self.focus_on in fields else 0
-        self.focus_on = fields[(place + step) % len(fields)]
+        self.focus_on = next_field(self.fields, self.focus_on, step)
 
     @property
     def in_text(self) -> bool:
@@ -180,16 +179,10 @@ class ConfirmForm:
 
     def edit(self, key: str) -> bool:
         """Take a key that edits; False when it does not."""
-        text = self._text()
-        edits = {
-            "backspace": text[:-1],
-            "ctrl+u": "",
-            "ctrl+w": text.rstrip().rpartition(" ")[0],
-        }
-        if key not in edits:
-            return False
-        self._write(edits[key])
-        return True
+        text = edited(self._text(), key)
+        if text is not None:
+            self._write(text)
+        return text is not None
 
     def _text(self) -> str:
         return {"reason": self.reason, "typed": self.typed, "glass": self.glass}[self.focus_on]

@@ -10,7 +10,7 @@ from console.facts.shift import NEAREST_SECONDS
 from console.facts.text import visible
 from console.screens.values import age_text
 from console.settings.durations import format_duration
-from widgets.cutting import wrap
+from widgets.cutting import cells_of, wrap
 from widgets.lines import Run
 
 if TYPE_CHECKING:
@@ -167,13 +167,15 @@ def field_line(label: str, text: str, note: str, width: int, *, focused: bool) -
     """Return a line to type into; the end of the text stays in sight."""
     room = max(8, width - LABEL_WIDTH - len(note) - 4)
     shown = visible(text, 600)[-(room - 1) :]
+    while cells_of(shown) >= room:
+        shown = shown[1:]
     cursor = Run(" ", "cursor") if focused else Run("_", "dim")
     return [
         Run(label.ljust(LABEL_WIDTH), "dim"),
         Run("[", "key" if focused else "dim"),
         Run(shown, "prompt"),
         cursor,
-        Run("_" * (room - len(shown) - 1), "dim"),
+        Run("_" * (room - cells_of(shown) - 1), "dim"),
         Run("] ", "key" if focused else "dim"),
         Run(note, "dim"),
     ]

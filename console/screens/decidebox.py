@@ -10,10 +10,11 @@ from console.actions.decisions import PreparedDecision
 from console.engine.handle import Refused
 from console.facts.decision import DECISION_KINDS
 from console.facts.text import visible
-from console.screens import decideface
+from console.screens import decideface, decidemore
 from console.screens.confirmbox import DEAD_SECONDS
-from console.screens.decideform import DecideForm
-from console.screens.drawnbox import DrawnBox, edited
+from console.screens.decideform import WEIGHED, DecideForm
+from console.screens.drawnbox import DrawnBox
+from console.screens.textentry import edited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,8 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
         form = self.form
         if self.exact:
             self.exact = False
+        elif form.more:
+            self._turn()
         elif form.phase in ("asking", "reading"):
             form.back()
             self._prepare()
@@ -173,18 +176,26 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
         self.form.choose(kind)
         self._prepare()
 
+    def _turn(self) -> None:
+        """Go to the second page, or back from it; what is written there is weighed."""
+        self.form.turn()
+        if not self.form.more:
+            self._prepare()
+
     def _leave_field(self, step: int) -> None:
         """Go on; what was typed may change what would be sent, and what stands against it."""
         left = self.form.focus_on
         self.form.step(step)
-        if left == "to":
+        if left in WEIGHED:
             self._prepare()
 
     def _key_in_text(self, key: str, character: str | None) -> None:
         form = self.form
         if key == "enter":
-            last = form.focus_on in ("despite", "typed") and form.focus_on == form.fields[-1]
-            if last:
+            last = form.focus_on == form.fields[-1]
+            if last and form.more:
+                self._turn()
+            elif last and form.focus_on in ("despite", "typed"):
                 self._yes()
             else:
                 self._leave_field(1)
@@ -207,6 +218,8 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
         elif character == "s" and form.phase == "asking":
             form.sends_on = not form.sends_on
             self._prepare()
+        elif character == "m" and form.phase == "asking":
+            self._turn()
         elif character == "r" and form.phase == "asking":
             form.focus_on = "reason"
 
@@ -229,6 +242,12 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
             self._top = max(0, min(self._top, len(found) - height))
             shown = found[self._top : self._top + height]
             return f"{title}: {form.kind}", shown, "up down scroll, d closes"
+        if form.more:
+            return (
+                f"{title}: {form.kind}, more",
+                decidemore.page(form, width),
+                "Tab fields  Esc back",
+            )
         note = decideface.note(form, now)
         if form.phase == "choosing":
             return f"{title}: which", decideface.choices(form, width, glyphs), note

@@ -11,6 +11,7 @@ from console.facts.text import visible
 from console.reports.decided import told
 from console.screens.confirmlines import field_line, guard_lines, labelled, refused_lines
 from console.screens.decideform import ASKED_BY_THE_FORM
+from console.screens.decidemore import summary
 from console.screens.decisionlines import SHORT_LABELS
 from console.screens.values import age_text, clock_text
 from console.signals.units import format_signal
@@ -93,6 +94,7 @@ def question(
         return [[Run(reading, "dim")], [], _cancel(form)]
     below = [
         *_answers(form, width, now),
+        *summary(form, width, glyphs),
         *_sending(form, width, glyphs),
         _hint(form, width),
         _buttons(form, confirm_key),
@@ -253,4 +255,5 @@ def note(form: DecideForm, now: float) -> str:
     if form.prepared is None or form.phase == "refused":
         return "Esc cancels"
     taken_at = form.prepared.decision.taken_at
-    return f"read {age_text(max(0.0, now - taken_at))} ago  d all  s send  Tab fields  Esc kinds"
+    age = f"read {age_text(max(0.0, now - taken_at))} ago"
+    return f"{age}  d all  m more  s send  Tab fields  Esc kinds"

@@ -13,6 +13,7 @@ from console.actions.refusal import ActionRefused
 from console.actions.review_dates import parse_review_by
 from console.facts.decision import DECISION_KINDS
 from console.facts.text import visible
+from console.screens.textentry import next_field
 from widgets.cutting import harmless
 
 if TYPE_CHECKING:
@@ -26,13 +27,20 @@ if TYPE_CHECKING:
 
 Phase = Literal["choosing", "reading", "asking", "checking", "refused"]
 Field = Literal[
-    "cancel", "reason", "review", "expected", "checked", "reverse", "to", "despite", "typed"
-]
+    "cancel", "reason", "review", "expected", "checked", "reverse", "to", "despite", "typed",
+    "approver", "options", "trigger", "incident",
+]  # fmt: skip
 
 MAX_TEXT = 600
 REVIEW = "14d"
 DAY_SECONDS = 86400.0
 REASON_TO_COME = "(to be given)"
+MORE: tuple[Field, ...] = ("approver", "options", "trigger", "incident")
+"""The fields of the second page: the box is for 80x24, and most decisions need none of them."""
+
+WEIGHED: tuple[Field, ...] = ("to", *MORE)
+"""Fields that change what stands against it, what is sent, or who is asked."""
+
 NAMES_A_VERSION: frozenset[str] = frozenset({"ROLLBACK", "CANARY", "RETRAIN"})
 """Decisions that may say which version is to serve."""
 
@@ -44,13 +52,15 @@ class DecideForm:
     """The answers of one box about one model; ``kind`` is empty until one is chosen.
 
     ``live`` is False until what is shown could have been read. ``against`` are the objections to
-    RETRAIN, known before it is chosen; None while nobody has looked.
+    RETRAIN, known before it is chosen; None while nobody has looked. ``here`` is the incident of
+    the row, to be looked at and not taken by itself.
     """
 
-    def __init__(self, model: str, kind: str = "", reason: str = "", incident: str = "") -> None:
+    def __init__(self, model: str, kind: str = "", reason: str = "", here: str = "") -> None:
         self.model = model
         self.kind = kind
-        self.incident = incident
+        self.here = here
+        self.more = False
         self.phase: Phase = "reading" if kind else "choosing"
         self.place = 0
         self.focus_on: Field = "cancel"
@@ -62,6 +72,7 @@ class DecideForm:
         self.live = False
         self.hint = ""
         self._shown: tuple[object, ...] = ()
+        self._weighed: tuple[str, ...] = ()
 
     # Choosing
 
@@ -83,7 +94,9 @@ class DecideForm:
 
     @property
     def fields(self) -> list[Field]:
-        """What can have the focus, top to bottom."""
+        """What can have the focus, top to bottom; on the second page there is no Cancel."""
+        if self.more:
+            return list(MORE)
         found: list[Field] = ["cancel", "reason", "review", "expected", "checked", "reverse"]
         if self.kind in NAMES_A_VERSION:
             found.append("to")
@@ -92,6 +105,16 @@ class DecideForm:
         if self.must_type:
             found.append("typed")
         return found
+
+    def turn(self) -> None:
+        """Go to the second page, or back."""
+        self.more = not self.more
+        self.focus_on, self.hint = ("approver" if self.more else "cancel"), ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What else was considered, as it was parted."""
+        return tuple(one for each in self.text("options").split(";") if (one := each.strip()))
 
     @property
     def objections(self) -> tuple[Guard, ...]:
@@ -128,14 +151,17 @@ class DecideForm:
         return DecisionWish(
             model=self.model,
             kind=self.kind or "RETRAIN",
-            reason=self._text("reason") or REASON_TO_COME,
+            reason=self.text("reason") or REASON_TO_COME,
             review_by=now + 14 * DAY_SECONDS if isinstance(review_by, str) else review_by,
-            reverse_if=self._text("reverse"),
-            expected=self._text("expected"),
-            checked_by=self._text("checked"),
-            incident=self.incident,
-            despite=self._text("despite") if len(self._text("despite")) >= SHORTEST_REASON else "",
-            to_version=self._text("to") if self.kind in NAMES_A_VERSION else "",
+            reverse_if=self.text("reverse"),
+            expected=self.text("expected"),
+            checked_by=self.text("checked"),
+            approver=self.text("approver"),
+            options=self.options,
+            trigger=self.text("trigger"),
+            incident=self.text("incident"),
+            despite=self.text("despite") if len(self.text("despite")) >= SHORTEST_REASON else "",
+            to_version=self.text("to") if self.kind in NAMES_A_VERSION else "",
             id="" if self.prepared is None else self.prepared.decision.id,
         )
 
@@ -144,13 +170,14 @@ class DecideForm:
         """Return where it is sent: everywhere that is declared, or nowhere."""
         return None if self.sends_on else ()
 
-    def _text(self, field: Field) -> str:
+    def text(self, field: Field) -> str:
+        """Return what is written in a field, without what stands around it."""
         return self.texts.get(field, "").strip()
 
     def _review_by(self, now: float) -> float | str:
         """Return the review date, or the sentence on what is wrong with it."""
         try:
-            review_by = parse_review_by(self._text("review"), now)
+            review_by = parse_review_by(self.text("review"), now)
             check_review_by(review_by, now)
         except (ValueError, ActionRefused) as fault:
             return str(fault)
@@ -170,15 +197,16 @@ class DecideForm:
         from console.engine.handle import Refused
 
         if isinstance(answer, Refused):
-            self.refused, self.phase = answer, "refused"
+            self.refused, self.phase, self.more = answer, "refused", False
             return "refused"
         before, self._shown = self._shown, material(answer)
+        weighed, self._weighed = self._weighed, tuple(self.text(each) for each in WEIGHED)
         self.prepared, self.phase = answer, "asking"
         if self.focus_on not in self.fields:
             self.focus_on = "cancel"
         if before == self._shown:
             return "same"
-        if before:
+        if before and weighed == self._weighed:
             self.hint = "something is different now: look again"
         self.live = False
         return "new"
@@ -187,9 +215,7 @@ class DecideForm:
 
     def step(self, step: int) -> None:
         """Give the focus to the next field."""
-        fields = self.fields
-        place = fields.index(self.focus_on) if self.focus_on in fields else 0
-        self.focus_on = fields[(place + step) % len(fields)]
+        self.focus_on = next_field(self.fields, self.focus_on, step)
 
     @property
     def in_text(self) -> bool:
@@ -208,16 +234,16 @@ class DecideForm:
             return "too quick: read it first"
         if self.forbidden:
             return "this is refused; nothing overrules it"
-        if len(self._text("reason")) < SHORTEST_REASON:
+        if len(self.text("reason")) < SHORTEST_REASON:
             self.focus_on = "reason"
             return "say why: at least three letters, they stand in the record"
         if isinstance(found := self._review_by(now), str):
             self.focus_on = "review"
             return visible(found, 200)
-        if self.objections and len(self._text("despite")) < SHORTEST_REASON:
+        if self.objections and len(self.text("despite")) < SHORTEST_REASON:
             self.focus_on = "despite"
             return "refused, unless you say why you go against it"
-        if self.must_type and self._text("typed") != self.model:
+        if self.must_type and self.text("typed") != self.model:
             self.focus_on = "typed"
             return f"the registry's alias moves: type {self.model} exactly"
         return ""

@@ -62,11 +62,17 @@ class DecidingDesk:
         engine = self._session.engine
         box = DecideBox(
             self._session,
-            DecideForm(model, kind),
+            DecideForm(model, kind, here=self._incident_of(model, screen)),
             opened_by=self._session.keys.first_key(spec.id),
             refresh_seconds=5.0 if engine is None else engine.settings.refresh_seconds,
         )
         self._app.push_screen(box, self._decided)
+
+    @staticmethod
+    def _incident_of(model: str, screen: ConsoleScreen) -> str:
+        """Return the one incident of the row under the cursor, where that row is what is meant."""
+        context = screen.context
+        return context.incident if context.model == model else ""
 
     def _decided(self, prepared: PreparedDecision | None) -> None:
         screen, engine = self._current(), self._session.engine

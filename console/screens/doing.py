@@ -86,7 +86,7 @@ class Doing:
             "incidents": lambda: self._incidents(argument),
             "incident.open": lambda: self._incident(argument or screen.context.incident, screen),
             "runbook": lambda: self._runbook(screen),
-            "handover": lambda: self._open_screen("handover", screen),
+            "handover": lambda: self._handover(argument, screen),
             "decisions": lambda: self._open_screen("decisions", screen),
         }
         if spec.id in does:
@@ -118,6 +118,17 @@ class Doing:
         if type(screen).__name__ == made.__name__:
             return
         self._app.push_screen(keyed(made, self._session.keys)(self._session))
+
+    def _handover(self, argument: str, screen: ConsoleScreen) -> None:
+        from console.screens.handover import HandoverScreen, read_span
+
+        span = read_span(argument, self._session.clock())
+        if isinstance(span, str):
+            screen.say(span, "s3")
+            return
+        made = keyed(HandoverScreen, self._session.keys)(self._session)
+        made.span = span
+        self._app.push_screen(made)
 
     def _incidents(self, model: str = "") -> None:
         from console.screens.incidents import IncidentsScreen

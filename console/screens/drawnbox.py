@@ -105,16 +105,3 @@ class DrawnBox(ModalScreen[Answer]):
         title = twins([[Run(title)]], glyphs)[0][0].text
         ascii_only = glyphs.name == "ascii"
         body.show_lines(framed(title, rows, width, note, ascii_only=ascii_only))
-
-
-def edited(text: str, key: str) -> str | None:
-    """Return a text after a key that edits, None for a key that does not."""
-    match key:
-        case "backspace":
-            return text[:-1]
-        case "ctrl+u":
-            return ""
-        case "ctrl+w":
-            return text.rstrip().rpartition(" ")[0]
-        case _:
-            return None

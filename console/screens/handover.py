@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
+from msgspec import Struct
 from msgspec.structs import replace
 from textual.message import Message
 
 from console.actions.handover_keys import ACCEPT, WRITE
+from console.actions.shift_span import USUAL, shift_start
 from console.engine.handle import Refused
 from console.facts.text import visible
+from console.screens.actingwords import parted
 from console.screens.documentlines import DocumentRows, document_lines
 from console.screens.listscreen import ListScreen
 from console.screens.runs import RunLine, fitted, twins
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from console.screens.session import Session
     from widgets.gridrows import Rows
 
-SHIFT_SECONDS = 12 * 3600.0
 _COLUMN = "line"
 
 
@@ -36,9 +38,9 @@ class HandsOver(Protocol):
     """An engine that gathers handovers and writes them; callbacks come from its thread."""
 
     def request_handover(
-        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
+        self, since: float, to: str, deliver: Callable[[HandoverDocument | Refused], None]
     ) -> None:
-        """Gather what the shift since ``since`` (Unix seconds) leaves to the next."""
+        """Gather what the shift since ``since`` (Unix seconds) leaves to ``to``, empty: anybody."""
         ...
 
     def write_handover(
@@ -57,6 +59,32 @@ class HandsOver(Protocol):
 def handing(engine: object) -> HandsOver | None:
     """Return the engine where it gathers handovers and writes them."""
     return engine if isinstance(engine, HandsOver) else None
+
+
+class Span(Struct, frozen=True):
+    """Which shift is handed over, as it was typed, and to whom (empty: to anybody)."""
+
+    since: str = USUAL
+    to: str = ""
+
+
+def read_span(argument: str, now: float) -> Span | str:
+    """Return what was typed after ``:handover``, or the sentence on what is wrong with it.
+
+    The words are those of the command: ``8h``, ``--since 8h``, ``--to NAME``.
+    """
+    found = parted(argument, ("--since", "--to"))
+    if isinstance(found, str):
+        return found
+    plain, flags = found
+    if len(plain) + ("--since" in flags) > 1:
+        return f"{visible(plain[-1], 40)} is one word too many; :handover 12h --to NAME"
+    since = plain[0] if plain else flags.get("--since", USUAL)
+    try:
+        shift_start(since, now)
+    except ValueError as fault:
+        return f"{visible(since, 40) or '--since'}: {fault}"
+    return Span(since, flags.get("--to", "").strip())
 
 
 class HandoverCame(Message):
@@ -87,6 +115,7 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.span = Span()
         self._found: HandoverDocument | None = None
         self._said_of_it = ("gathering the shift", "dim")
         self._rows: DocumentRows | None = None
@@ -105,8 +134,15 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
             return
         self._said_of_it = ("gathering the shift", "dim")
         self.show_all()
-        since = self.session.clock() - SHIFT_SECONDS
-        engine.request_handover(since, lambda found: self._post(HandoverCame(found)))
+        try:
+            since = shift_start(self.span.since, self.session.clock())
+        except ValueError as fault:
+            # A moment that was in the last 14 days when it was typed, and no longer is.
+            self._said_of_it = (f"{self.span.since}: {fault}", "s2")
+            self.show_all()
+            return
+        to = self.span.to
+        engine.request_handover(since, to, lambda found: self._post(HandoverCame(found)))
 
     def _post(self, message: Message) -> None:
         self.post_message(message)
@@ -170,7 +206,9 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
 
     def perform_here(self, spec: ActionSpec, argument: str) -> bool:
         """Write it or accept one, after the question; the gate has been passed already."""
-        if spec.id == "handover":
+        if spec.id == "handover" and argument:
+            self._take_span(argument)
+        elif spec.id == "handover":
             self.go_back()
         elif spec.id == WRITE.id:
             self._ask_to_write()
@@ -179,6 +217,14 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
         else:
             return False
         return True
+
+    def _take_span(self, argument: str) -> None:
+        span = read_span(argument, self.session.clock())
+        if isinstance(span, str):
+            self.say(span, "s3")
+            return
+        self.span = span
+        self._gather()
 
     def _ask_to_write(self) -> None:
         found = self._found

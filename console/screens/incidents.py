@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from console.actions.registry import BY_ID
 from console.facts.text import visible
 from console.reports.incident_document import deaf, read_places
+from console.screens.filteredlist import FilteredList
 from console.screens.incidentrows import (
     DETAIL_LINES,
     LABEL_WIDTH,
@@ -15,7 +16,6 @@ from console.screens.incidentrows import (
     incident_details,
 )
 from console.screens.incidentwords import Listed, counts, listed_incidents
-from console.screens.listscreen import ListScreen
 from console.screens.runs import RunLine, fitted, twins
 from console.screens.values import age_text
 from widgets.gridrows import NoRows
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from console.facts.snapshot import Snapshot
     from console.screens.session import Session
     from widgets.gridrows import Column, Rows
-    from widgets.prompt import Prompt
-
-FILTER_HINT = "words of id, state, who, about, models; !not; Enter keeps, Esc takes back"
 
 
-class IncidentsScreen(ListScreen, inherit_bindings=False):
+class IncidentsScreen(FilteredList, inherit_bindings=False):
     """Incidents, the open first, then the held, the longest held first; Enter opens one.
 
     ``model`` keeps those that touch one model.
     """
 
     PLACE: ClassVar[Place] = "incidents"
+    FILTER_HINT: ClassVar[str] = (
+        "words of id, state, who, about, models; !not; Enter keeps, Esc takes back"
+    )
     DETAILS: ClassVar[int] = DETAIL_LINES + 1
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = (("/", "filter", "find"),)
     TITLES: ClassVar[Mapping[str, str]] = {"model.open": "open"}
@@ -51,8 +51,6 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.model = ""
-        self.wanted: tuple[str, ...] = ()
-        self._wanted_before: tuple[str, ...] = ()
 
     # What is shown
 
@@ -156,8 +154,7 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
 
     def local(self, does: str) -> None:
         """Filter."""
-        self._wanted_before = self.wanted
-        self.prompt.open("/", " ".join(self.wanted), FILTER_HINT)
+        self.ask_filter()
 
     def perform_here(self, spec: ActionSpec, argument: str) -> bool:
         """Open the incident under the cursor; filter by what a command says."""
@@ -168,7 +165,7 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
                 self.go_back()
             return True
         if spec.id == "filter":
-            self._filter(argument)
+            self.filter_by(argument)
             return True
         if spec.id == "model.open" and not argument:
             chosen = self.chosen
@@ -186,30 +183,9 @@ class IncidentsScreen(ListScreen, inherit_bindings=False):
         """Take filters away first, then close the screen."""
         if self.wanted or self.model:
             self.model = ""
-            self._filter("")
+            self.filter_by("")
         else:
             self.dismiss()
-
-    def _filter(self, text: str) -> None:
-        self.wanted = tuple(text.lower().split())
-        self.show_all()
-
-    def on_prompt_changed(self, message: Prompt.Changed) -> None:
-        """Filter while it is typed."""
-        if message.label == "/":
-            message.stop()
-            self._filter(message.text)
-
-    def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
-        """Take back what typing had changed."""
-        message.stop()
-        if message.label == "/":
-            self._filter(" ".join(self._wanted_before))
-
-    def take_text(self, label: str, text: str) -> None:
-        """Keep the filter that was typed."""
-        if label == "/":
-            self._filter(text)
 
 
 def _deaf_words(snapshot: Snapshot, now: float) -> list[str]:

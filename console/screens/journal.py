@@ -16,8 +16,9 @@ from console.screens.entrylines import (
     entry_details,
     whole_entry,
 )
+from console.screens.filteredlist import FilteredList
 from console.screens.helptext import in_glyphs
-from console.screens.listscreen import ListScreen, place
+from console.screens.listscreen import place
 from console.screens.runs import RunLine, fitted
 from console.screens.values import clock_text
 from widgets.gridrows import NoRows
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from console.facts.entry import Entry, Verification
     from console.screens.session import Session
     from widgets.gridrows import Column, Rows
-    from widgets.prompt import Prompt
-
-FILTER_HINT = "words of kind, target, who, why, outcome; !not; Enter keeps, Esc takes back"
 
 
 @runtime_checkable
@@ -69,10 +67,13 @@ class Verified(Message):
         super().__init__()
 
 
-class JournalScreen(ListScreen, inherit_bindings=False):
+class JournalScreen(FilteredList, inherit_bindings=False):
     """Entries of the record; Enter shows one whole, ``v`` reads the chain from its beginning."""
 
     PLACE: ClassVar[Place] = place("journal")
+    FILTER_HINT: ClassVar[str] = (
+        "words of kind, target, who, why, outcome; !not; Enter keeps, Esc takes back"
+    )
     DETAILS: ClassVar[int] = DETAIL_LINES
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = (
         ("/", "filter", "find"),
@@ -83,8 +84,6 @@ class JournalScreen(ListScreen, inherit_bindings=False):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.wanted: tuple[str, ...] = ()
-        self._wanted_before: tuple[str, ...] = ()
         self._older = RecordPage()
         self._asked = False
         self._judged = ("chain not verified yet: v", "dim")
@@ -151,8 +150,7 @@ class JournalScreen(ListScreen, inherit_bindings=False):
         """Filter, verify, read older entries."""
         match does:
             case "filter":
-                self._wanted_before = self.wanted
-                self.prompt.open("/", " ".join(self.wanted), FILTER_HINT)
+                self.ask_filter()
             case "verify":
                 self._verify()
             case _:
@@ -161,7 +159,7 @@ class JournalScreen(ListScreen, inherit_bindings=False):
     def perform_here(self, spec: ActionSpec, argument: str) -> bool:
         """Show the entry under the cursor whole; take a filter that was typed as a command."""
         if spec.id == "filter":
-            self._filter(argument)
+            self.filter_by(argument)
         elif spec.id == "journal":
             self.go_back()
         elif spec.id == "model.open" and not argument:
@@ -190,30 +188,9 @@ class JournalScreen(ListScreen, inherit_bindings=False):
     def go_back(self) -> None:
         """Take the filter away first, then close the screen."""
         if self.wanted:
-            self._filter("")
+            self.filter_by("")
         else:
             self.dismiss()
-
-    def _filter(self, text: str) -> None:
-        self.wanted = tuple(text.lower().split())
-        self.show_all()
-
-    def on_prompt_changed(self, message: Prompt.Changed) -> None:
-        """Filter while it is typed."""
-        if message.label == "/":
-            message.stop()
-            self._filter(message.text)
-
-    def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
-        """Take back what typing had changed."""
-        if message.label == "/":
-            message.stop()
-            self._filter(" ".join(self._wanted_before))
-
-    def take_text(self, label: str, text: str) -> None:
-        """Keep the filter that was typed."""
-        if label == "/":
-            self._filter(text)
 
     def _verify(self) -> None:
         engine = reader(self.session.engine)
@@ -259,9 +236,15 @@ class JournalScreen(ListScreen, inherit_bindings=False):
         message.stop()
         judged, at = message.judged, clock_text(self.session.clock())
         if isinstance(judged, str):
-            self._judged = (f"not verified: {visible(judged, 200)}", "s2")
+            said = visible(judged, 300)
+            self._judged = (f"not verified: {said}", "s2")
         elif judged.ok:
+            said = visible(judged.sentence, 300)
             self._judged = (f"{judged.entries} entries verified {at}Z, end {judged.end}", "ok")
         else:
-            self._judged = (f"BROKEN at #{judged.bad_seq}: {visible(judged.problem, 200)}", "s1")
+            said = visible(judged.sentence, 300)
+            where = "" if judged.bad_seq is None else f" at #{judged.bad_seq}"
+            self._judged = (f"BROKEN{where}: {visible(judged.problem, 200)}", "s1")
         self.show_all()
+        # The header may be too narrow for how far the anchor proves it, or why it cannot be read.
+        self.say(said, self._judged[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from console.actions.registry import BY_ID
 from console.fleet.force import count
 from console.screens.heldlines import (
     DETAIL_LINES,
@@ -13,23 +12,27 @@ from console.screens.heldlines import (
     held_columns,
     held_details,
 )
-from console.screens.listscreen import ListScreen, place
-from console.screens.runs import RunLine, fitted, twins
+from console.screens.listscreen import place
+from console.screens.recordlist import RecordList
+from console.screens.runs import RunLine, twins
 from widgets.gridrows import NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.actions.spec import ActionSpec, Place
+    from console.actions.spec import Place
     from console.facts.override import Override
+    from console.facts.snapshot import Snapshot
     from widgets.gridrows import Column, Rows
 
 
-class OverridesScreen(ListScreen, inherit_bindings=False):
+class OverridesScreen(RecordList, inherit_bindings=False):
     """Overrides, the overdue first, then the next to end; their keys end, renew and undo them."""
 
     PLACE: ClassVar[Place] = place("overrides")
+    HEADING: ClassVar[str] = "OVERRIDES"
+    NO_MODEL: ClassVar[str] = "only models have a screen of their own"
     DETAILS: ClassVar[int] = DETAIL_LINES + 1
     LOCAL_KEYS: ClassVar[tuple[tuple[str, str, str], ...]] = (
         ("e", "act.end", "end now"),
@@ -49,21 +52,15 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
             return NoRows()
         return HeldRows(snapshot.overrides, self.session.clock(), self.session.glyphs)
 
-    def title_runs(self) -> RunLine:
-        """Return how many there are, when the next one ends, and how the record is."""
-        snapshot, now = self.session.snapshot, self.session.clock()
-        line: RunLine = [Run("OVERRIDES  ", "title")]
-        if snapshot is None:
-            return [*line, Run("waiting for the first answer", "dim")]
+    def count_runs(self, snapshot: Snapshot, now: float) -> RunLine:
+        """Return how many there are, when the next one ends, and whether a keeper runs."""
         text, loud = count(snapshot, now)
-        line.append(Run(text or "in force 0", "s2" if loud else "text"))
+        line: RunLine = [Run(text or "in force 0", "s2" if loud else "text")]
         keeper = snapshot.record.keeper
         if keeper is not None:
             bar = Run(f" {self.session.glyphs.bar} ", "dim")
             line += [bar, Run("keeper runs", "dim") if keeper else Run("no keeper runs", "s2")]
-        said, well = snapshot.record.summary(now)
-        line += [Run(f" {self.session.glyphs.bar} ", "dim"), Run(said, "dim" if well else "s2")]
-        return fitted(line, self.size.width, self.session.glyphs.ellipsis)
+        return line
 
     def detail_runs(self, width: int) -> list[RunLine]:
         """Return the lines about the override under the cursor."""
@@ -85,12 +82,10 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
         return rows.override(self.grid.cursor_key) if isinstance(rows, HeldRows) else None
 
     @property
-    def chosen_model(self) -> str:
-        """The model under the cursor; a dependency is none."""
-        chosen, snapshot = self.chosen, self.session.snapshot
-        if chosen is None or snapshot is None or chosen.target not in snapshot.index:
-            return ""
-        return chosen.target
+    def chosen_target(self) -> str:
+        """What is held; a dependency is no model."""
+        chosen = self.chosen
+        return "" if chosen is None else chosen.target
 
     def local(self, does: str) -> None:
         """End, renew or undo what is under the cursor."""
@@ -99,17 +94,3 @@ class OverridesScreen(ListScreen, inherit_bindings=False):
             self.say("nothing is held by hand", "s3")
         else:
             self.ask_for(does, chosen.op_id)
-
-    def perform_here(self, spec: ActionSpec, argument: str) -> bool:
-        """Open the model that is held; a dependency has no screen."""
-        if spec.id == "overrides":
-            self.go_back()
-            return True
-        if spec.id == "model.open" and not argument:
-            model = self.chosen_model
-            if model:
-                self.ask(BY_ID["model.open"], model)
-            else:
-                self.say("only models have a screen of their own", "s3")
-            return True
-        return False

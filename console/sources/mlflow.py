@@ -19,6 +19,9 @@ Wanted = TypeVar("Wanted", bound=Struct)
 
 API = "/api/2.0/mlflow"
 NOT_FOUND = 404
+UNKNOWN_THING = b"RESOURCE_DOES_NOT_EXIST"
+"""How MLflow says that it does not know a name; any other 404 comes from a wrong address."""
+ALIASES_SHOWN = 5
 LONGEST_LINK = 200
 
 VERSION_TAGS = {
@@ -50,6 +53,21 @@ class _Version(Struct):
 
 class _VersionAnswer(Struct):
     model_version: _Version
+
+
+class _Alias(Struct):
+    alias: str
+    version: str = ""
+
+
+class _Model(Struct):
+    name: str
+    latest_versions: tuple[_Version, ...] = ()
+    aliases: tuple[_Alias, ...] = ()
+
+
+class _ModelAnswer(Struct):
+    registered_model: _Model
 
 
 class _Dataset(Struct):
@@ -118,6 +136,33 @@ class MlflowReader:
             problem=problem,
         )
 
+    async def check(self) -> str:
+        """Return in a few words how the model is registered, whatever version serves.
+
+        Raises `WireError`, and `RegistryUnreadable` where the model or the alias is not there.
+        """
+        shown = visible(self.name, 80)
+        answer = await self._asked("registered-models/get", {"name": self.name}, _ModelAnswer)
+        if answer is None:
+            raise RegistryUnreadable(f"it answers, but has no registered model {shown}")
+        model = answer.registered_model
+        if not self.alias:
+            if not model.latest_versions:
+                raise RegistryUnreadable(f"it has {shown}, but no version of it")
+            # One version a stage, in no order.
+            newest = max((each.version for each in model.latest_versions), key=_number)
+            newest = visible(newest, 40)
+            return f"{shown} is registered, latest version {newest}; no alias is declared"
+        # Asked the way the engine asks: what is listed may still not be let read.
+        aliased = await self._aliased()
+        if aliased is None:
+            known = [visible(each.alias, 60) for each in model.aliases[:ALIASES_SHOWN]]
+            raise RegistryUnreadable(
+                f"it has {shown}, but no alias {visible(self.alias, 60)} of it; "
+                f"aliases: {', '.join(known) or 'none'}"
+            )
+        return f"{shown}, alias {visible(self.alias, 60)}: version {visible(aliased.version, 40)}"
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._wire.aclose()
@@ -154,7 +199,7 @@ class MlflowReader:
             answer = await self._wire.get(f"{API}/{path}", query)
         except WireError as fault:
             # An alias that is not there is a 400 of its own name in MLflow, not a 404.
-            unknown = fault.status == NOT_FOUND or (
+            unknown = (fault.status == NOT_FOUND and UNKNOWN_THING in fault.body) or (
                 fault.status == 400 and b"alias" in fault.body.lower()
             )
             if unknown:
@@ -167,6 +212,10 @@ class MlflowReader:
                 f"{answer.url_shown} answers, but not as an MLflow registry does "
                 f"({visible(str(fault), 120)})"
             ) from fault
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdecimal() else 0
 
 
 def _of_run(run: _Run) -> dict[str, str]:

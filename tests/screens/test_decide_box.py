@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
 from console.engine.handle import Refused
 from console.facts.decision import DECISION_KINDS, KIND_MEANS
 from console.facts.signals import SIGNALS
+from console.screens import decidemore
 from console.screens.decidebox import DecideBox
+from console.screens.decideform import MORE, DecideForm, Field
 from tests.screens.deciding import deciding_app
-from tests.screens.support import Clock, alive, part, picture, settle
-from tests.support.snapshots import SAMPLE_NOW
+from tests.screens.support import Clock, alive, fleet, part, picture, settle
+from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW
 from tests.support.stub_engine import StubEngine
+from widgets.cutting import cells_of
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 DAY = 86400.0
@@ -44,6 +48,11 @@ async def rest(pilot: Pilot[None], box: DecideBox) -> None:
 
 async def typed(pilot: Pilot[None], text: str) -> None:
     await pilot.press(*("space" if letter == " " else letter for letter in text))
+
+
+async def pasted(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.post_message(events.Paste(text))
+    await pilot.pause()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -217,6 +226,109 @@ async def test_a_console_that_may_not_write_opens_no_box() -> None:
         assert not isinstance(app.screen, DecideBox)
         assert "read-only" in part(app, "#footer")
         assert not engine.decisions_asked
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_second_page_takes_what_the_command_takes(size: tuple[int, int]) -> None:
+    app, engine = deciding_app(Clock())
+    options = "RETRAIN; COLLECT-LABELS ;; wait for the spring campaign to end, it is May soon"
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        fleet(app).grid.move_cursor_to("churn-ranker")
+        box = await opened(pilot, "2")
+        await alive(pilot)
+        assert "approver, options, trigger, incident" in shown(app)
+        assert "m more" in shown(app)
+        await pilot.press("m")
+        assert (focus(box), box.form.fields[-1]) == ("approver", "incident")
+        text = shown(app)
+        for said in ("HOLD, more", "approver", "options", "trigger", "incident", "Esc back"):
+            assert said in text, said
+        assert "Who is asked to approve it, from another login. Tier 1 always asks one." in text
+        await typed(pilot, "ben")
+        await pilot.press("enter")
+        await pasted(pilot, options)
+        assert options in " ".join(shown(app).replace("│", " ").split())  # whole, not cut
+        await pilot.press("tab")
+        await pasted(pilot, "weekly look")
+        await pilot.press("down")
+        await pasted(pilot, "4b1c9e07")
+        await pilot.press("enter")
+        await alive(pilot)
+        assert (focus(box), box.form.hint) == ("cancel", "")
+        text = shown(app)
+        assert "approver ben · 3 options · trigger in own words · incident 4b1c9e07" in text
+        assert "for a second person, from another login" in text
+        await pilot.press("r")
+        await pasted(pilot, "labels are late")
+        await rest(pilot, box)
+        await pilot.press("Y")
+        await pilot.pause()
+        (written,) = engine.decisions_written
+        decision = written.decision
+        assert (decision.approver, decision.needs_approval) == ("ben", True)
+        assert decision.options == (
+            "RETRAIN", "COLLECT-LABELS", "wait for the spring campaign to end, it is May soon",
+        )  # fmt: skip
+        assert (decision.trigger, decision.incident) == ("weekly look", "4b1c9e07")
+        assert not engine.performed
+
+
+async def test_an_approver_who_decides_it_is_refused_and_can_be_corrected() -> None:
+    app, engine = deciding_app(Clock())
+    async with app.run_test(size=(80, 24)) as pilot:
+        box = await opened(pilot, "2", "m")
+        assert "and this model is tier 1." in shown(app)
+        await typed(pilot, "ana")
+        await pilot.press("escape")
+        await alive(pilot)
+        assert "refused: ana decides it; the approver is another person" in shown(app)
+        await pilot.press("Y")
+        assert "nothing overrules it" in box.form.hint
+        await pilot.press("m", "ctrl+u", "escape")
+        await alive(pilot)
+        assert not box.form.forbidden
+        await pilot.press("escape")
+        assert box.form.phase == "choosing"
+        assert not engine.decisions_written
+
+
+async def test_the_second_page_writes_nothing_by_itself_and_wraps() -> None:
+    app, engine = deciding_app(Clock(), ascii_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        box = await opened(pilot, "2", "m")
+        await pilot.press("shift+tab")
+        assert focus(box) == "incident"
+        await pilot.press("tab", "Y", "d", "q", "s")
+        assert (focus(box), box.form.text("approver")) == ("approver", "Ydqs")
+        assert all(line.isascii() for line in picture(app))
+        assert not engine.decisions_written
+
+
+async def test_the_incident_of_the_row_is_named_and_not_taken() -> None:
+    form = DecideForm("fraud-scorer", "HOLD", here="4b1c9e07")
+    form.turn()
+    form.focus_on = "incident"
+    text = "\n".join("".join(run.text for run in line) for line in decidemore.page(form, 76))
+    assert "This row's is 4b1c9e07." in text
+    assert form.wish(SAMPLE_NOW).incident == ""
+
+
+@pytest.mark.parametrize("text", [*HOSTILE_NAMES, "x" * 600, "a b " * 150])
+@pytest.mark.parametrize("field", MORE)
+def test_no_text_of_the_second_page_outgrows_it(text: str, field: Field) -> None:
+    form = DecideForm("fraud-scorer", "HOLD")
+    form.turn()
+    form.focus_on = field
+    form.write(text)
+    lines = decidemore.page(form, 76)
+    assert len(lines) <= 22
+    for line in lines:
+        plain = "".join(run.text for run in line)
+        assert plain.isprintable()
+        assert cells_of(plain) <= 76
+    if text.startswith("x"):
+        assert sum(run.text.count("x") for line in lines for run in line if run.text) >= 600
 
 
 async def test_without_colour_and_in_ascii_it_says_the_same() -> None:

@@ -19,7 +19,7 @@ from console.reports.cleaning import cleaned
 from console.reports.handover import handover
 from console.reports.handover_document import HandoverDocument
 from console.screens.documentlines import document_lines
-from console.screens.handover import HandoverScreen, handing
+from console.screens.handover import HandoverScreen, Span, handing, read_span
 from console.settings.load import Loaded
 from console.settings.schema import Settings
 from tests.reports.samples import SHIFT, shift_facts
@@ -30,6 +30,7 @@ from tests.support.stub_engine import StubEngine
 from themes.glyphs import glyphs
 from widgets.confirm import Confirm
 from widgets.cutting import cells_of
+from widgets.prompt import Prompt
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 
@@ -41,6 +42,7 @@ class HandingEngine(StubEngine):
         super().__init__(sample_snapshot(), settings=settings)
         self.gathered: HandoverDocument | Refused = cleaned(handover(shift_facts(), SHIFT))
         self.since: list[float] = []
+        self.to: list[str] = []
         self.written: list[HandoverWish] = []
         self.accepted = 0
         self.answer: tuple[Entry, tuple[str, ...]] | Refused = (
@@ -48,9 +50,10 @@ class HandingEngine(StubEngine):
         )  # fmt: skip
 
     def request_handover(
-        self, since: float, deliver: Callable[[HandoverDocument | Refused], None]
+        self, since: float, to: str, deliver: Callable[[HandoverDocument | Refused], None]
     ) -> None:
         self.since.append(since)
+        self.to.append(to)
         deliver(self.gathered)
 
     def write_handover(
@@ -195,6 +198,75 @@ def test_no_name_is_wider_than_the_screen_or_moves_the_cursor(name: str, width: 
     for line in document_lines(document, width, glyphs(False)):
         assert line.text.isprintable()
         assert cells_of(line.text) <= width
+
+
+async def command(pilot: Pilot[None], text: str) -> None:
+    """Type a command line at once: a prompt takes a paste as it takes keys."""
+    await pilot.press("colon")
+    pilot.app.screen.query_one(Prompt).replace_text(text)
+    await pilot.press("enter")
+    await pilot.pause()
+    await pilot.pause()
+
+
+async def test_the_command_takes_the_span_and_who_comes_next() -> None:
+    app, engine = made()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await command(pilot, "handover 8h --to ben")
+        screen = app.screen
+        assert isinstance(screen, HandoverScreen)
+        assert (engine.since, engine.to) == ([SAMPLE_NOW - 8 * 3600.0], ["ben"])
+        await command(pilot, 'handover --since 2026-10-22T01:00Z --to "ben w"')
+        assert (engine.since[1:], engine.to[1:]) == ([SAMPLE_NOW - 6433.0], ["ben w"])
+        await pilot.press("n")
+        await pilot.pause()
+        assert engine.to[2:] == ["ben w"]
+        await command(pilot, "handover 15d")
+        assert (
+            "15d: a time in the last 14 days, such as 12h or 2026-11-23T02:00Z" in picture(app)[-1]
+        )
+        assert (app.screen, len(engine.since)) == (screen, 3)
+        await command(pilot, "handover")
+        assert not isinstance(app.screen, HandoverScreen)
+
+
+async def test_a_span_that_is_none_is_said_and_opens_nothing() -> None:
+    app, engine = made()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await command(pilot, "handover soon")
+        assert not isinstance(app.screen, HandoverScreen)
+        assert (
+            "soon: a time in the last 14 days, such as 12h or 2026-11-23T02:00Z" in picture(app)[-1]
+        )
+        assert engine.since == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "wanted"),
+    [
+        ("", Span("12h", "")),
+        ("8h", Span("8h", "")),
+        ("--since=8h --to ben", Span("8h", "ben")),
+        ("8h 9h", "9h is one word too many; :handover 12h --to NAME"),
+        ("8h --since 9h", "8h is one word too many; :handover 12h --to NAME"),
+        ("--since", "--since: a time in the last 14 days"),
+        ("--accept", "--accept is not known here; there are --since, --to"),
+        ("0s", "0s: a time in the last 14 days"),
+        ("2027-01-01", "2027-01-01: a time in the last 14 days"),
+        ("'8h", "a quotation mark is not closed"),
+        ("\x1b[31m", "[31m: a time in the last 14 days"),
+    ],
+)
+def test_what_is_typed_after_the_command(argument: str, wanted: Span | str) -> None:
+    found = read_span(argument, SAMPLE_NOW)
+    if isinstance(wanted, Span):
+        assert found == wanted
+    else:
+        assert isinstance(found, str)
+        assert wanted in found
+        assert found.isprintable()
 
 
 def test_an_engine_without_handovers_is_not_asked() -> None:

@@ -290,7 +290,12 @@ async def test_verify_and_older_entries(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(app, "_make_engine", lambda: engine)
     head = JournalHead(chain="c", seq=43, hash="h", at=SAMPLE_NOW)
     good = Verification(
-        ok=True, entries=43, first_seq=1, head=head, end="not proven", sentence="whole"
+        ok=True,
+        entries=43,
+        first_seq=1,
+        head=head,
+        end="not proven",
+        sentence="whole; end not proven (no anchor names it)",
     )
     async with app.run_test(size=(160, 45)) as pilot:
         screen = await shown(pilot, JournalScreen)
@@ -299,10 +304,16 @@ async def test_verify_and_older_entries(monkeypatch: pytest.MonkeyPatch) -> None
         await pilot.press("v")
         await pilot.pause()
         assert "43 entries verified 02:47:13Z, end not proven" in part(app, "#header")
+        assert "whole; end not proven (no anchor names it)" in part(app, "#footer")
         engine.judged = replace_verification(good)
         await pilot.press("v")
         await pilot.pause()
         assert "BROKEN at #7: edited" in part(app, "#header")
+        engine.judged = "the anchor /mnt/w/heads cannot be read: no such file"
+        await pilot.press("v")
+        await pilot.pause()
+        assert "not verified: the anchor /mnt/w/heads cannot" in part(app, "#header")
+        assert "the anchor /mnt/w/heads cannot be read: no such file" in part(app, "#footer")
         engine.pages = [RecordPage((entry(39), entry(38))), RecordPage(sentence="it is locked")]
         await pilot.press("m")
         await pilot.pause()
