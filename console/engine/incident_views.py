@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from console.engine.earlier import EarlierIncidents
 from console.engine.handle import Refused
 from console.engine.impact import (
     MOST_MODELS,
@@ -23,9 +24,10 @@ from console.facts.text import visible
 from console.incidents import can
 from console.incidents.checklist import CloseFacts, ModelState, close_checks
 from console.incidents.clock import clock_of, hurt_spans
-from console.incidents.log import IncidentLog, subjects_of
+from console.incidents.log import KEPT_SECONDS, IncidentLog, subjects_of
 from console.incidents.past import recorded_incident
 from console.incidents.timeline import CHANGE_LEAD_SECONDS, SIGN_LEAD_SECONDS, timeline
+from console.incidents.update import update_due
 from console.journal import JournalError, Question
 from console.signals.profile import profiles
 from console.signals.spans import OneModel
@@ -77,6 +79,7 @@ class IncidentViews:
         self._noted = noted
         self._clock = clock
         self._kept: dict[tuple[str, float], _Asked] = {}
+        self._earlier = EarlierIncidents(records)
 
     async def view(
         self,
@@ -108,24 +111,28 @@ class IncidentViews:
         now: float,
     ) -> IncidentView | Refused:
         incident = next((one for one in snapshot.incidents if one.id == incident_id), None)
-        told = entries
+        told, problem = entries, ""
         if told is None:
             since = None if incident is None else incident.since
-            told = await self._told(incident_id, since, snapshot)
+            told, problem = await self._told(incident_id, since, snapshot)
         incident = incident or recorded_incident(incident_id, told)
         if incident is None:
             return Refused((f"no incident {visible(incident_id, 40)} is known",))
         care = snapshot.care.get(incident.id) or Care(incident.id, incident.since)
-        return await self._made(incident, care, snapshot, told, now)
+        seen = self._noted.about(subjects_of(incident), now - KEPT_SECONDS, now)
+        before = await self._earlier.before(incident, snapshot, now, seen, entries)
+        made = await self._made(incident, care, snapshot, told, now)
+        return replace(made, before=before, update=update_due(incident, care, made.events, problem))
 
     async def _told(
         self, incident_id: str, since: float | None, snapshot: Snapshot
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[tuple[Entry, ...], str]:
         """Return what the journal tells of an incident and of the time since, oldest first.
 
         ``since`` is when it began, None: the journal says. A journal that cannot be read leaves
-        what was followed of it.
+        what was followed of it, and the sentence beside it says so.
         """
+        problem = ""
         try:
             own = await self._records.entries(Question(incident=incident_id, newest=MOST_ENTRIES))
             past = recorded_incident(incident_id, own or ()) if since is None else None
@@ -137,10 +144,13 @@ class IncidentViews:
         except JournalError as fault:
             log.warning("the journal of an incident cannot be read: %s", fault.sentence)
             own = around = None
+            problem = "the record cannot be read"
         if own is None or around is None:
-            return tuple(reversed(snapshot.record.entries))
+            if not problem and snapshot.record.state != "absent":
+                problem = "no record is read here"
+            return tuple(reversed(snapshot.record.entries)), problem
         by_seq = {entry.seq: entry for entry in (*own, *around)}
-        return tuple(by_seq[seq] for seq in sorted(by_seq))
+        return tuple(by_seq[seq] for seq in sorted(by_seq)), problem
 
     async def _made(
         self,

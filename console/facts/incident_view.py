@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from console.facts.action import Measure
+from console.facts.earlier import SameBefore
 
 if TYPE_CHECKING:
     from console.facts.alert import Incident
@@ -90,6 +91,26 @@ class IncidentClock:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateDue:
+    """When those who wait for word are to be told again; times in Unix seconds.
+
+    ``last_at`` is the last word of a person, None: nobody has said anything. Without ``due_at``
+    nothing is due and ``why`` says why, or nobody can tell and ``unknown`` says why.
+    """
+
+    due_at: float | None = None
+    last_at: float | None = None
+    every_seconds: float = 0.0
+    why: str = ""
+    unknown: str = ""
+
+    def overdue_seconds(self, now: float) -> float | None:
+        """Return for how long it is overdue, None while it is not."""
+        late = -1.0 if self.due_at is None else now - self.due_at
+        return late if late >= 0.0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCheck:
     """One line of the close checklist; ``done`` None: not known, ``why`` says what it rests on."""
 
@@ -104,7 +125,8 @@ class IncidentView:
     """Everything the incident screen, the handover and the postmortem say of one incident.
 
     ``condition``, ``actions`` and ``needs`` are the CAN report, one sentence or a few each.
-    ``events`` are oldest first. ``people`` is who and in which part.
+    ``events`` are oldest first. ``people`` is who and in which part. ``before`` are incidents of
+    the past that are like it.
     """
 
     incident: Incident
@@ -119,3 +141,5 @@ class IncidentView:
     people: tuple[tuple[str, str], ...] = ()
     overrides: tuple[Override, ...] = ()
     checks: tuple[CloseCheck, ...] = ()
+    update: UpdateDue = field(default_factory=lambda: UpdateDue(unknown="not looked for"))
+    before: SameBefore = field(default_factory=lambda: SameBefore(unknown="not looked for"))

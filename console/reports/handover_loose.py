@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from console.facts.earlier import LEFT_TO_DO
 from console.reports.handover_document import ExceptionReport, FollowUpReport, HeadReport
 from console.reports.handover_facts import text_of
 from console.reports.handover_parts import wanted_text
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from console.facts.entry import Entry
     from console.reports.handover_facts import Shift, ShiftFacts
 
-LEFT_TO_DO = re.compile(r"\b(?:todo|follow[ -]?up|action item)\b", re.IGNORECASE)
 FIRST_LOOKS = 3
 """After so many looks it is still not known how long something has been so."""
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from console.facts.text import visible
 from console.reports.incident_document import IncidentReport, incident_report
+from console.reports.same_before import before_text
 from console.reports.times import timestamp
 from console.signals.units import format_age, format_clock, format_value
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from console.facts.action import Measure
+    from console.facts.earlier import Earlier
     from console.facts.incident_view import IncidentClock, IncidentView, TimelineEvent
 
 SCHEMA: Final = "midwatch.incident/1"
@@ -69,6 +71,55 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class UpdateReport(Struct, frozen=True, kw_only=True):
+    """When those who wait for word are to be told again; ``due_at`` null: ``why`` says why not.
+
+    ``overdue`` is null where nobody can tell.
+    """
+
+    due_at: str | None
+    last_word_at: str | None
+    every_seconds: float
+    overdue: bool | None
+    why: str | None
+
+
+class EarlierReport(Struct, frozen=True, kw_only=True):
+    """An earlier incident that is like this one; null: not on the record."""
+
+    id: str
+    since: str
+    alike: str
+    shared: str
+    rule: str | None
+    title: str
+    severity: str
+    seconds_to_mitigate: float | None
+    seconds_to_end: float | None
+    closed_by: str | None
+    verdict: str | None
+    said: str | None
+    merged_into: str | None
+    done: tuple[str, ...]
+    decided: tuple[str, ...]
+    to_do: tuple[str, ...]
+
+
+class BeforeReport(Struct, frozen=True, kw_only=True):
+    """What the record knows of incidents like this one; ``unknown`` says why it knows nothing.
+
+    ``per_day`` counts how many began on each of the last 24 days, this one included, the newest
+    last; null is a day of which the record does not tell. ``known`` is how many there were before.
+    """
+
+    record_since: str | None
+    unknown: str | None
+    doubt: str | None
+    known: int | None
+    per_day: tuple[int | None, ...]
+    earlier: tuple[EarlierReport, ...]
+
+
 class ViewDocument(Struct, frozen=True, kw_only=True):
     """One incident as a whole; moments of ``clock`` are null while they are not known."""
 
@@ -86,6 +137,8 @@ class ViewDocument(Struct, frozen=True, kw_only=True):
     people: dict[str, str]
     overrides: tuple[str, ...]
     checks: tuple[CheckReport, ...]
+    update: UpdateReport
+    before: BeforeReport
 
 
 def view_document(view: IncidentView) -> ViewDocument:
@@ -109,6 +162,8 @@ def view_document(view: IncidentView) -> ViewDocument:
         checks=tuple(
             CheckReport(id=one.id, text=one.text, done=one.done, why=one.why) for one in view.checks
         ),
+        update=_update(view),
+        before=_before(view),
     )
 
 
@@ -140,9 +195,13 @@ def _lines(view: IncidentView) -> Iterator[str]:
         seconds = _seconds(view.clock, moment)
         when = "not known, or not yet" if seconds is None else format_age(seconds)
         yield f"  {name}  {when:<8}{words}"
+    yield f"  update  {_update_words(view)}"
     if view.people:
         yield ""
         yield f"PEOPLE  {'; '.join(f'{name}: {part}' for name, part in view.people)}"
+    yield ""
+    yield "SAME BEFORE"
+    yield from before_text(view.before, view.at)
     yield ""
     yield "BEFORE IT IS CLOSED"
     for check in view.checks:
@@ -188,6 +247,69 @@ def _event(event: TimelineEvent) -> EventReport:
         after=event.after or None,
         effect=event.effect or None,
     )
+
+
+def _update_words(view: IncidentView) -> str:
+    update = view.update
+    if update.due_at is None:
+        return f"none is due, {update.why}" if update.why else f"due ? {update.unknown}"
+    late = update.overdue_seconds(view.at)
+    left = format_age(update.due_at - view.at)
+    stands = f"in {left}" if late is None else f"OVERDUE {format_age(late)}"
+    every = f"every {format_age(update.every_seconds)}"
+    last = "nobody has said anything yet"
+    if update.last_at is not None:
+        last = f"the last word was at {format_clock(update.last_at)}"
+    return f"due {format_clock(update.due_at)}, {stands} ({every}; {last})"
+
+
+def _update(view: IncidentView) -> UpdateReport:
+    update = view.update
+    known = update.due_at is not None or bool(update.why)
+    return UpdateReport(
+        due_at=_when(update.due_at),
+        last_word_at=_when(update.last_at),
+        every_seconds=update.every_seconds,
+        overdue=update.overdue_seconds(view.at) is not None if known else None,
+        why=update.why or update.unknown or None,
+    )
+
+
+def _before(view: IncidentView) -> BeforeReport:
+    before = view.before
+    return BeforeReport(
+        record_since=_when(before.since),
+        unknown=before.unknown or None,
+        doubt=before.doubt or None,
+        known=None if before.unknown else before.known,
+        per_day=before.blocks(view.at),
+        earlier=tuple(map(_earlier, before.earlier)),
+    )
+
+
+def _earlier(one: Earlier) -> EarlierReport:
+    return EarlierReport(
+        id=one.id,
+        since=timestamp(one.since),
+        alike=one.alike,
+        shared=one.shared,
+        rule=one.rule or None,
+        title=one.title,
+        severity=one.level.label,
+        seconds_to_mitigate=_whole(one.took(one.mitigated_at)),
+        seconds_to_end=_whole(one.took(one.ended_at)),
+        closed_by=one.closed_by or None,
+        verdict=one.verdict or None,
+        said=one.closing or None,
+        merged_into=one.merged_into or None,
+        done=one.done,
+        decided=one.decided,
+        to_do=one.left,
+    )
+
+
+def _whole(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _measure(measure: Measure) -> MeasureReport:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console.facts.earlier import LEFT_TO_DO
 from console.facts.entry import number_of
 from console.fleet.force import sentence_of
 from console.reports.handover_facts import text_of
 from console.reports.handover_incidents import level_of
-from console.reports.handover_loose import LEFT_TO_DO
 from console.reports.impact import impact_reports
 from console.reports.postmortem_charts import MARKED, charts, marks_of
 from console.reports.postmortem_document import (

@@ -36,10 +36,13 @@ if TYPE_CHECKING:
     from console.facts.incident_view import CloseCheck, IncidentView
     from console.screens.session import Session
 
-VIEWS = ("timeline", "facts", "checks")
+VIEWS = ("timeline", "facts", "before", "checks")
 WIDE_FROM = (108, 32)
 ROOMY_FROM_COLUMNS = 150
 SIDE_COLUMNS, WIDE_SIDE_COLUMNS = 42, 58
+BEFORE_LINES = ((42, 7), (36, 4), (0, 1))
+"""From how many lines of the screen on what came before may take how many: the timeline first."""
+
 HEADER_LINES = 4
 ASK_EVERY_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
@@ -47,9 +50,10 @@ GIVE_UP_SECONDS = 30.0
 
 
 class IncidentScreen(ConsoleScreen, inherit_bindings=False):
-    """One incident: its timeline beside the facts, over what is in force and the checklist.
+    """One incident: its timeline beside the facts, over what is in force, what came before that
+    is like it, and the checklist.
 
-    A small screen shows one of timeline, facts and checks; Tab goes on to the next.
+    A small screen shows one of timeline, facts, what came before, and checks; Tab goes on.
     """
 
     PLACE: ClassVar[Place] = "incident"
@@ -109,6 +113,11 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         return 2 if self.wide else 0
 
     @property
+    def _before_most(self) -> int:
+        """In how many lines what came before may stand under the timeline."""
+        return next(most for least, most in BEFORE_LINES if self.size.height >= least)
+
+    @property
     def _side_columns(self) -> int:
         return WIDE_SIDE_COLUMNS if self.size.width >= ROOMY_FROM_COLUMNS else SIDE_COLUMNS
 
@@ -128,7 +137,7 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         """What stands under the timeline, and SAY."""
         if not self.wide and self.current != "timeline":
             return 1
-        return self._face.below_count(self.check_columns) + 1
+        return self._face.below_count(self.check_columns, self._before_most) + 1
 
     @property
     def _face(self) -> Face:
@@ -235,8 +244,7 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         glyphs, view, face = self.session.glyphs, self.view, self._face
         text = self.query_one("#text", Lines)
         if not self.wide and self.current != "timeline":
-            small = face.held_and_checks(columns, SMALL_FORCE_LINES, 1)
-            text.show_lines(small if self.current == "checks" else face.facts(columns, height))
+            text.show_lines(self._small(face, columns, height))
             return
         body = timeline_lines(() if view is None else view.events, columns - 1, glyphs)
         body = body or [face.why_empty]
@@ -247,8 +255,16 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         self.following = newer <= 0
         title = "TIMELINE (UTC, newest last)"
         right = f"{newer} lines below, End" if newer > 0 else face.age
+        # Beside it the clock says so; where it is alone nobody would know.
+        right = right if self.wide else ", ".join(filter(None, (right, face.overdue)))
         head = twins([rule_line(title, columns - 1, glyphs, right)], glyphs)
         text.show_lines([*head, *body[top : top + room]])
+
+    def _small(self, face: Face, columns: int, height: int) -> list[RunLine]:
+        if self.current == "checks":
+            return face.held_and_checks(columns, SMALL_FORCE_LINES, 1)
+        show = face.before if self.current == "before" else face.facts
+        return show(columns, height)
 
     def _show_side(self) -> None:
         lines = self._face.side(self._side_columns, self._upper[1])
@@ -257,7 +273,7 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
     def _show_below(self) -> None:
         session, width, face = self.session, self.size.width, self._face
         room = self._below_lines() - 1
-        lines = face.below(width, self.check_columns)[:room]
+        lines = face.below(width, self.check_columns, self._before_most)[:room]
         lines += [[] for _ in range(room - len(lines))]
         if session.sent.entries:
             sent = session.sent.line(session.clock(), width - 7, session.glyphs, "")
@@ -318,7 +334,7 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         if name and name not in VIEWS:
             self.say(f"views are {', '.join(VIEWS)}", "s3")
         elif self.wide:
-            self.say("this screen shows timeline, facts and checks at once", "dim")
+            self.say("this screen shows all of them at once", "dim")
         else:
             place = VIEWS.index(self.current)
             self.current = name or VIEWS[(place + step) % len(VIEWS)]

@@ -8,8 +8,9 @@ from console.facts.text import visible
 from console.fleet.force import ends_word, held_word
 from console.screens.carequestions import check_runs
 from console.screens.heldlines import ends_role
+from console.screens.incidentwords import SOON_SECONDS
 from console.screens.runs import RunLine, fitted, twins, width_of
-from console.screens.values import age_text, percent_text, usd_text
+from console.screens.values import age_text, clock_text, percent_text, usd_text
 from widgets.cutting import harmless, wrap
 from widgets.lines import Run
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.facts.action import Measure
-    from console.facts.incident_view import IncidentClock, IncidentImpact, IncidentView
+    from console.facts.incident_view import IncidentClock, IncidentImpact, IncidentView, UpdateDue
     from console.facts.override import Override
     from console.screens.incidentwords import Listed
     from themes.glyphs import Glyphs
 
 CAN_LABEL = 10
+LEAST_CAN = 4
+NUMBERS_OF_IMPACT = 4
 _TERMS = (
     ("TTD", "detected_at"), ("TTA", "acked_at"), ("TTM", "mitigated_at"), ("TTR", "resolved_at"),
 )  # fmt: skip
@@ -40,14 +43,18 @@ def side_blocks(
     view: IncidentView, width: int, height: int, glyphs: Glyphs, now: float
 ) -> list[RunLine]:
     """Return CAN, IMPACT, PEOPLE and CLOCK in ``height`` lines; where it is short CAN gives way."""
-    below = [
-        rule_line("IMPACT", width, glyphs, _impact_age(view, now)),
-        *impact_lines(view.impact, width, glyphs),
+    impact = impact_lines(view.impact, width, glyphs)
+    rest = [
         rule_line("PEOPLE", width, glyphs),
         *people_lines(view, width),
         rule_line("CLOCK", width, glyphs),
         *clock_lines(view.clock, width),
+        update_line(view.update, now),
     ]
+    # CAN gives way first; where that is not enough the regions do, so that the clock stays.
+    over = LEAST_CAN + len(impact) + 1 + len(rest) - height
+    impact = impact[: max(NUMBERS_OF_IMPACT, len(impact) - max(0, over))]
+    below = [rule_line("IMPACT", width, glyphs, _impact_age(view, now)), *impact, *rest]
     room = max(3, height - len(below) - 1)
     lines = [rule_line("CAN", width, glyphs), *can_lines(view, width, room), *below]
     return twins([fitted(line, width, glyphs.ellipsis) for line in lines], glyphs)
@@ -154,6 +161,42 @@ def clock_lines(clock: IncidentClock, width: int) -> list[RunLine]:
             Run("  "),
         ]
     return [line[:-1]]
+
+
+def update_line(update: UpdateDue, now: float) -> RunLine:
+    """Return when those who wait for word are to be told again; marked once that is past."""
+    if update.due_at is None and update.why:
+        return [Run(f"no update is due, {visible(update.why, 80)}", "dim")]
+    if update.due_at is None:
+        why = visible(update.unknown, 80) or "not known"
+        return [Run("update due ", "dim"), Run("?", "unknown"), Run(f" {why}", "dim")]
+    word, role = update_word(update, now)
+    due = clock_text(update.due_at, seconds=False)
+    if role == "s2":
+        return [Run(word, role), Run(_silence(update) or f", was due {due}", "dim")]
+    every = f" (every {age_text(update.every_seconds)})"
+    return [
+        Run("update due ", "dim"), Run(due, role), Run(f" {word}", role),
+        Run(_silence(update) or every, "dim"),
+    ]  # fmt: skip
+
+
+def update_word(update: UpdateDue, now: float) -> tuple[str, str]:
+    """Return how long it is until then, or that it is overdue, with the role it is said in.
+
+    Empty where nothing is due, or nobody can tell.
+    """
+    if update.due_at is None:
+        return "", "dim"
+    late = update.overdue_seconds(now)
+    if late is not None:
+        return f"! update OVERDUE {age_text(late)}", "s2"
+    left = update.due_at - now
+    return f"in {age_text(left)}", "s3" if left < SOON_SECONDS else "text"
+
+
+def _silence(update: UpdateDue) -> str:
+    return ", no word yet" if update.last_at is None else ""
 
 
 def took_text(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from console.facts.text import visible
+from console.reports.same_before import reach_words
 from console.screens.incidentblocks import (
     can_in_two,
     check_lines,
@@ -14,8 +15,10 @@ from console.screens.incidentblocks import (
     force_lines,
     rule_line,
     side_blocks,
+    update_word,
 )
 from console.screens.runs import RunLine, fitted, twins
+from console.screens.samebefore import TITLE, before_lines, before_page, legend
 from console.screens.values import age_text, clock_text
 from widgets.lines import Run
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 FORCE_LINES = 3
 SMALL_FORCE_LINES = 4
 STALE_SECONDS = 30.0
+ROOMY_TITLE = 140
+"""From so many columns a title has room for what the heights of its blocks mean."""
 
 
 class Face(Struct, frozen=True):
@@ -74,29 +79,73 @@ class Face(Struct, frozen=True):
         """Return what is in force because of it, and the close checklist."""
         if self.view is None:
             return [self.why_empty]
+        return [*self._held(width, most), *self._checks(width, columns)]
+
+    def _held(self, width: int, most: int) -> list[RunLine]:
+        overrides = () if self.view is None else self.view.overrides
         lines = [
             rule_line("IN FORCE BECAUSE OF THIS INCIDENT", width, self.glyphs),
-            *force_lines(self.view.overrides, most, width, self.glyphs, self.now),
+            *force_lines(overrides, most, width, self.glyphs, self.now),
+        ]
+        return twins(lines, self.glyphs)
+
+    def _checks(self, width: int, columns: int) -> list[RunLine]:
+        if self.view is None:
+            return []
+        lines = [
             rule_line("CLOSE CHECKLIST", width, self.glyphs, checks_done(self.view)),
             *check_lines(self.view, columns, width, self.glyphs),
         ]
         return twins(lines, self.glyphs)
 
-    def below(self, width: int, columns: int) -> list[RunLine]:
-        """Return what stands under the timeline; on a small screen (no columns) CAN in two."""
+    def before(self, width: int, height: int) -> list[RunLine]:
+        """Return what came before and is like it, as a small view of its own."""
+        if self.view is None:
+            return [self.why_empty]
+        page = before_page(self.view.before, width, height - 1, self.glyphs, self.now)
+        return [*twins([rule_line(TITLE, width, self.glyphs)], self.glyphs), *page]
+
+    def _before_part(self, width: int, most: int) -> list[RunLine]:
+        """Return the same under a timeline: at most ``most`` lines, where it is one no title."""
+        if self.view is None:
+            return []
+        before, glyphs = self.view.before, self.glyphs
+        if most == 1:
+            label = [Run("BEFORE ", "title")]
+            lines = before_lines(before, width - len(label[0].text), 1, glyphs, self.now)
+            return [[*label, *lines[0]]]
+        title = f"{TITLE} {legend(glyphs)}" if width >= ROOMY_TITLE else TITLE
+        rule = rule_line(title, width, glyphs, reach_words(before))
+        return [*twins([rule], glyphs), *before_lines(before, width, most - 1, glyphs, self.now)]
+
+    def below(self, width: int, columns: int, before: int) -> list[RunLine]:
+        """Return what stands under the timeline; on a small screen (no columns) CAN in two.
+
+        ``before`` is how many lines what came before it may take.
+        """
         if self.view is None:
             return [[Run(self.glyphs.rule * width, "dim")]]
         if columns:
-            return self.held_and_checks(width, FORCE_LINES, columns)
+            held = self._held(width, FORCE_LINES)
+            past = self._before_part(width, before)
+            return [*held, *past, *self._checks(width, columns)]
         return can_in_two(self.view, width, self.glyphs)
 
-    def below_count(self, columns: int) -> int:
+    def below_count(self, columns: int, before: int) -> int:
         """Return how many lines that takes."""
         if not columns:
             return 2
         checks = 8 if self.view is None else max(1, len(self.view.checks))
         held = 1 if self.view is None else max(1, min(FORCE_LINES, len(self.view.overrides)))
-        return 1 + held + 1 + -(-checks // columns)
+        past = len(self._before_part(ROOMY_TITLE, before))
+        return 1 + held + past + 1 + -(-checks // columns)
+
+    @property
+    def overdue(self) -> str:
+        """That those who wait for word are to be told, where that is past."""
+        if self.view is None or self.view.update.overdue_seconds(self.now) is None:
+            return ""
+        return update_word(self.view.update, self.now)[0]
 
     @property
     def last_words(self) -> str:

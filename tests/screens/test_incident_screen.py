@@ -6,22 +6,40 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
 from console.engine.handle import Refused
 from console.facts.action import Measure
-from console.facts.incident_view import IncidentClock, IncidentImpact, IncidentView, TimelineEvent
+from console.facts.earlier import SameBefore
+from console.facts.incident_view import (
+    IncidentClock,
+    IncidentImpact,
+    IncidentView,
+    TimelineEvent,
+    UpdateDue,
+)
 from console.facts.options import ConsoleOptions
+from console.incidents.recorded import recorded
+from console.incidents.same_before import Past, same_before
 from console.screens.incident import IncidentScreen
-from console.screens.incidentblocks import can_lines, clock_lines, impact_lines, took_text
+from console.screens.incidentblocks import (
+    can_lines,
+    clock_lines,
+    impact_lines,
+    took_text,
+    update_line,
+    update_word,
+)
 from console.screens.messages import SnapshotArrived
 from console.screens.timelinelines import timeline_lines
 from tests.screens.support import Clock, make_app, part, picture, settle
 from tests.support.incident_nights import LATE, hostile_night, hostile_view, incident_night
 from tests.support.incident_views import SAMPLE_INCIDENT, sample_incident_view
-from tests.support.snapshots import SAMPLE_NOW
+from tests.support.overrides import entry
+from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW
 from tests.support.stub_engine import StubEngine
 from themes.glyphs import glyphs
 from widgets.cutting import cells_of
@@ -29,6 +47,7 @@ from widgets.textbox import Textbox
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 PARTS = ("CAN", "IMPACT", "PEOPLE", "CLOCK", "IN FORCE BECAUSE OF THIS INCIDENT", "CLOSE CHECKLIST")
+STRIP = "??··▂·▂················▂"
 
 
 async def shown(pilot: Pilot[None], key: str = SAMPLE_INCIDENT) -> IncidentScreen:
@@ -62,7 +81,16 @@ async def test_everything_has_its_place(size: tuple[int, int]) -> None:
         if size == (80, 24):
             assert "CAN    fraud-scorer and churn-ranker fail" in text
             assert "NEEDS  Watch until 03:47" in text
+            assert lines[4].rstrip().endswith("! update OVERDUE 2m")
         else:
+            assert "── SAME BEFORE (24 blocks = days, newest last) " in text
+            assert "2 before, record since 29 Sep 2026" in text
+            same = "same dependency, mitigated after 25m, closed after 31m, page useful"
+            assert f"{STRIP}   4b1c9e07 18d ago ■1 {same}" in text
+            left = 'to do "reverted #8731; action item: contract test"'
+            assert f"{left} · decided HOLD fraud-scorer, OVERDUE" in text
+            assert "9f10bb02 20d ago ▲2 same model churn-ranker, nobody wrote how it ended" in text
+            assert "│ ! update OVERDUE 2m, was due 02:45" in text
             assert all(f"── {name} ──" in text for name in PARTS)
             assert "TTD 1m30  TTA 5m25  TTM 33m  TTR open" in text
             assert "excess ? fraud-scorer has no cost metric" in text
@@ -78,6 +106,16 @@ async def test_a_small_screen_has_the_rest_behind_tab() -> None:
         facts = part(app, "#text")
         assert all(f"── {name} ──" in facts for name in PARTS[:4])
         assert "Bad requests ended at 03:17; fraud-scorer is served by" in facts
+        assert "! update OVERDUE 2m, was due 02:45" in facts
+        await pilot.press("tab")
+        before = part(app, "#text").splitlines()
+        assert before[0].startswith("── SAME BEFORE (24 blocks = days, newest last) ──")
+        assert before[1].rstrip() == f"{STRIP}   ▂ 1 ▄ 2 ▆ 3 █ 4 or more"
+        assert before[2].rstrip() == "2 before, record since 29 Sep 2026"
+        assert before[4].rstrip() == "4b1c9e07 18d ago ■1 same dependency feature-store-eu"
+        assert 'to do    "reverted #8731; action item: contract test"' in before[6]
+        assert any(line.startswith("done     fallback fraud-scorer") for line in before)
+        assert any("reached S2, nobody wrote how it ended" in line for line in before)
         await pilot.press("tab")
         checks = part(app, "#text")
         assert all(f"── {name} ──" in checks for name in PARTS[4:])
@@ -87,7 +125,120 @@ async def test_a_small_screen_has_the_rest_behind_tab() -> None:
         await pilot.press("shift+tab")
         assert "CLOSE CHECKLIST" in part(app, "#text")
         await pilot.press("colon", *"view nothing", "enter")
-        assert "views are timeline, facts, checks" in part(app, "#footer")
+        assert "views are timeline, facts, before, checks" in part(app, "#footer")
+
+
+async def at_rest(
+    view: IncidentView, size: tuple[int, int], *keys: str, ascii: bool = False
+) -> str:
+    """Return what the screen shows of a view after some keys."""
+    app, engine = make_app(incident_night(), options=ConsoleOptions(ascii=ascii))
+    engine.answer_view = lambda key: view
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+        lines = picture(app)
+        assert all(cells_of(line) == size[0] for line in lines)
+        return "\n".join(lines)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (108, 32)])
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (SameBefore(since=SAMPLE_NOW - 86400.0), "none in the record since 21 Oct 2026"),
+        (SameBefore(), "none: nothing was ever written into the record"),
+        (SameBefore(unknown="the record cannot be read"), "not known: the record cannot be read"),
+    ],
+)
+async def test_none_before_is_told_from_a_record_nobody_can_read(
+    size: tuple[int, int], before: SameBefore, said: str
+) -> None:
+    view = replace(sample_incident_view(SAMPLE_NOW), before=before)
+    keys = ("tab", "tab") if size == (80, 24) else ()
+    text = await at_rest(view, size, *keys)
+    assert said in text
+    assert ("?" * 23 in text) is not bool(before.unknown)  # no strip of what nobody read
+    assert "CLOSE CHECKLIST" in text or size == (80, 24)
+
+
+async def test_on_a_low_screen_what_came_before_is_one_line_and_the_clock_stays() -> None:
+    text = await at_rest(sample_incident_view(SAMPLE_NOW), (108, 32))
+    assert f"\nBEFORE {STRIP}   4b1c9e07 18d ago ■1 same dependency, mitigated after 25m" in text
+    assert "SAME BEFORE" not in text
+    assert "│ ! update OVERDUE 2m, was due 02:45" in text
+
+
+async def test_many_long_ones_give_way_to_the_first_and_the_rest_is_counted() -> None:
+    view = sample_incident_view(SAMPLE_NOW)
+    one = msgspec.structs.replace(
+        view.before.earlier[0], done=("x " * 90,), decided=("y " * 90,), left=("z " * 90,)
+    )
+    many = msgspec.structs.replace(view.before, earlier=(one, one, one))
+    text = await at_rest(replace(view, before=many), (80, 24), "tab", "tab")
+    assert text.count("same dependency feature-store-eu") == 1
+    assert "and 2 more: midwatch incidents show tells all" in text
+
+
+async def test_numbers_stand_for_blocks_where_only_ascii_may_be_sent() -> None:
+    view = sample_incident_view(SAMPLE_NOW)
+    begins = (*(SAMPLE_NOW - 3.5 * 86400.0 for _ in range(12)), *view.before.begins)
+    view = replace(view, before=msgspec.structs.replace(view.before, begins=begins))
+    text = await at_rest(view, (160, 45), ascii=True)
+    assert text.isascii()
+    assert "??..1.1.............9..1   4b1c9e07 18d ago #1 same dependency" in text
+    assert "! update OVERDUE 2m, was due 02:45" in text
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+async def test_an_earlier_incident_with_hostile_texts_obeys_nobody(ascii: bool) -> None:
+    bad = " ".join(HOSTILE_NAMES)
+    acked = entry(
+        1, "ack", at=SAMPLE_NOW - 9e5, incident=SAMPLE_INCIDENT,
+        details={"step": "taken", "since": SAMPLE_NOW - 9e5, "title": bad, "models": [bad]},
+    )  # fmt: skip
+    closed = entry(
+        2, "close", at=SAMPLE_NOW - 8.9e5, incident=SAMPLE_INCIDENT, why=f"TODO {bad}",
+        details={"since": SAMPLE_NOW - 9e5, "title": bad, "verdict": bad, "decision": bad},
+    )  # fmt: skip
+    incident = replace(sample_incident_view(SAMPLE_NOW).incident, dependency=bad)
+    past = Past(SAMPLE_NOW, recorded((acked, closed)), since=SAMPLE_NOW - 1e6)
+    before = same_before(incident, past)
+    view = replace(sample_incident_view(SAMPLE_NOW), before=before)
+    for size, keys in (((80, 24), ("tab", "tab")), ((120, 36), ()), ((160, 45), ())):
+        text = await at_rest(view, size, *keys, ascii=ascii)
+        assert "same dependency" in text
+        assert all(line.isprintable() for line in text.splitlines())
+        assert text.isascii() or not ascii
+
+
+def test_when_the_next_word_is_due_is_said_with_what_it_counts_from() -> None:
+    def said(update: UpdateDue) -> str:
+        return "".join(text for text, _ in update_line(update, SAMPLE_NOW))
+
+    at = SAMPLE_NOW
+    assert said(UpdateDue(at + 720.0, at - 1080.0, 1800.0)) == "update due 02:59 in 12m (every 30m)"
+    assert said(UpdateDue(at + 90.0, None, 1800.0)) == "update due 02:48 in 1m, no word yet"
+    assert said(UpdateDue(at - 90.0, None, 1800.0)) == "! update OVERDUE 1m, no word yet"
+    assert said(UpdateDue(why="it is resolved")) == "no update is due, it is resolved"
+    assert said(UpdateDue(unknown="the record cannot be read")) == (
+        "update due ? the record cannot be read"
+    )
+    assert update_word(UpdateDue(at + 90.0, None, 1800.0), at)[1] == "s3"
+
+
+async def test_it_becomes_overdue_while_nobody_touches_a_key() -> None:
+    clock = Clock()
+    app, engine = make_app(incident_night(), clock=clock)
+    due = UpdateDue(SAMPLE_NOW + 30.0, SAMPLE_NOW - 1770.0, 1800.0)
+    engine.answer_view = lambda key: replace(sample_incident_view(SAMPLE_NOW), update=due)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await shown(pilot)
+        assert "update due 02:47 in 30s (every 30m)" in part(app, "#side")
+        clock.now += 31.0
+        screen.show_clock()
+        assert "! update OVERDUE 1s, was due 02:47" in part(app, "#side")
 
 
 def long_view(count: int, now: float = SAMPLE_NOW) -> IncidentView:

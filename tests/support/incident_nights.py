@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from console.facts.action import Measure
 from console.facts.alert import Alert, Incident
 from console.facts.care import Care, Closing, Escalation, Hold, IncidentNote
-from console.facts.incident_view import CloseCheck, EventKind, IncidentView, TimelineEvent
+from console.facts.earlier import Earlier, SameBefore
+from console.facts.incident_view import (
+    CloseCheck,
+    EventKind,
+    IncidentView,
+    TimelineEvent,
+    UpdateDue,
+)
 from console.facts.record import Record
 from console.facts.samples import SourceStatus
 from console.facts.severity import Severity
@@ -163,4 +170,19 @@ def hostile_view(now: float = SAMPLE_NOW) -> IncidentView:
             for name in HOSTILE_NAMES[:4]
         ),
         checks=tuple(CloseCheck(name, name, None, name) for name in HOSTILE_NAMES[:8]),
+        update=UpdateDue(unknown=bad),
+        before=SameBefore(
+            earlier=tuple(_hostile_earlier(name, now) for name in HOSTILE_NAMES[:3]),
+            begins=(now - 86400.0, float("-inf"), float("inf"), now),
+            since=float("-inf"),
+            doubt=bad,
+        ),
     )
+
+
+def _hostile_earlier(name: str, now: float) -> Earlier:
+    return Earlier(
+        id=name, since=now - 86400.0, alike="model and rule", shared=name, title=name, rule=name,
+        ended_at=now, closed_by=name, verdict=name, closing=name, merged_into=name,
+        done=(name, name), decided=(name,), left=(name, name),
+    )  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 from console.facts.action import Measure
 from console.facts.alert import Alert, Incident
 from console.facts.care import Care, Escalation, Hold, IncidentNote
+from console.facts.earlier import Earlier, SameBefore
 from console.facts.incident_view import (
     CloseCheck,
     IncidentClock,
     IncidentImpact,
     IncidentView,
     TimelineEvent,
+    UpdateDue,
 )
 from console.facts.severity import Severity
 from tests.support.overrides import fallback
@@ -120,6 +122,30 @@ def _checks() -> tuple[CloseCheck, ...]:
     )
 
 
+def sample_before(now: float) -> SameBefore:
+    """Return what came before: the same dependency twice, once with something left to do."""
+    day = 86400.0
+    reverted = Earlier(
+        id=SAMPLE_INCIDENT, since=now - 18 * day, alike="dependency", shared="feature-store-eu",
+        title="dependency feature-store-eu", rule="burn_page", level=Severity.S1,
+        acked_at=now - 18 * day + 240.0, mitigated_at=now - 18 * day + 1500.0,
+        ended_at=now - 18 * day + 1860.0, closed_by="ben", verdict="useful",
+        closing="reverted #8731; action item: contract test",
+        done=("fallback fraud-scorer to fraud-small", "feature-store-eu: config #8731 reverted"),
+        decided=("HOLD fraud-scorer, OVERDUE",),
+        left=("reverted #8731; action item: contract test",),
+    )  # fmt: skip
+    slow = Earlier(
+        id="9f10bb02", since=now - 20 * day, alike="model", shared="churn-ranker",
+        title="churn-ranker", level=Severity.S2,
+    )  # fmt: skip
+    return SameBefore(
+        earlier=(reverted, slow),
+        begins=(slow.since, reverted.since, now - 2610.0),
+        since=now - 22.5 * day,
+    )
+
+
 def sample_incident_view(now: float) -> IncidentView:
     """Return the whole view at ``now`` (Unix seconds): mitigated, one override in force."""
     return IncidentView(
@@ -158,4 +184,6 @@ def sample_incident_view(now: float) -> IncidentView:
             ),
         ),
         checks=_checks(),
+        update=UpdateDue(now - 130.0, now - 1930.0, 1800.0),
+        before=sample_before(now),
     )  # fmt: skip
