@@ -17,6 +17,7 @@ from console.screens.footer import footer_line
 from console.screens.incidentwords import Listed, incidents_of
 from console.screens.layout import SMALLEST
 from console.screens.messages import ActionAsked
+from console.screens.runs import fitted
 from console.screens.session import Session
 from widgets.grid import Grid
 from widgets.lines import Lines, Run
@@ -217,7 +218,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Show an answer to the last key, or the keys."""
         said, session = self.said, self.session
         if said is not None:
-            line = [Run(*said)]
+            line = fitted([Run(*said)], self.size.width, session.glyphs.ellipsis)
         else:
             line = footer_line(
                 self.context, session.mode, session.keys, self.size.width, session.glyphs

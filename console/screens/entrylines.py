@@ -193,7 +193,15 @@ def _line(label: str, text: str, role: str = "text") -> RunLine:
 
 
 def _short(value: Json) -> str:
-    return "?" if value is None else value if isinstance(value, str) else _json(value)
+    """Return a state in words; what every target said alike is told once."""
+    if value is None or isinstance(value, str):
+        return value or "?"
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        return _json(value)
+    told = {str(one) for one in value.values()}
+    if len(told) == 1:
+        return told.pop() + (f" ({len(value)} targets)" if len(value) > 1 else "")
+    return ", ".join(f"{target} {one}" for target, one in sorted(value.items()))
 
 
 def _json(value: object) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from console.actions.spec import ActionSpec
+    from console.facts.care import Care
     from console.facts.incident_view import CloseCheck, IncidentView
     from console.screens.session import Session
 
@@ -67,6 +68,7 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         self.current = "timeline"
         self.following = True
         self._asked_at: float | None = None
+        self._asked_care: Care | None = None
         self._waiting = False
         self._place = 0
 
@@ -171,8 +173,13 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         if engine is None or not self.incident:
             return
         since = float("inf") if self._asked_at is None else now - self._asked_at
-        if since < (GIVE_UP_SECONDS if self._waiting else ASK_EVERY_SECONDS):
+        found = find_incident(self.session.snapshot, self.incident)
+        care = None if found is None else found.care
+        # What somebody did about it shows at once, not with the next round.
+        pause = 0.0 if care != self._asked_care else ASK_EVERY_SECONDS
+        if since < (GIVE_UP_SECONDS if self._waiting else pause):
             return
+        self._asked_care = care
         self._asked_at, self._waiting = now, True
         engine.request_incident_view(self.incident, _Deliver(self, self.incident))
 
@@ -340,7 +347,6 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
             self.current = name or VIEWS[(place + step) % len(VIEWS)]
             self._lay_out()
             self._show_all()
-            self.say(self.current, "title")
 
     def _open_model(self) -> None:
         model = self.context.model

@@ -87,7 +87,7 @@ class IncidentsScreen(FilteredList, inherit_bindings=False):
         known = not deaf(snapshot)
         doubt = "" if known else "?"
         line += [
-            Run(f"{opened}{doubt} open", "s1" if opened else "text"),
+            Run(f"{opened}{doubt} unheld", "s1" if opened else "text"),
             Run(f"  {held} held", "text"),
             Run(f"  {quiet} quiet" if quiet else "", "dim"),
             Run(f"  {len(everything) - opened - held - quiet} over", "dim"),

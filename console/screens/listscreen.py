@@ -158,7 +158,7 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
         """Show an answer to the last key, or the keys of this screen."""
         said = self.said
         if said is not None:
-            self.query_one("#footer", Lines).show_lines([[Run(*said)]])
+            super().show_footer()
             return
         context, mode, keys = self.context, self.session.mode, self.session.keys
         local = [(key_text(key), title, "key") for key, _, title in self.LOCAL_KEYS]

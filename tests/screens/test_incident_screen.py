@@ -319,6 +319,12 @@ async def test_it_is_asked_for_again_every_5_s_and_never_while_it_is_awaited(
         assert await tick(3.0) == 2
         assert await tick(3.0) == 3
         assert await tick(31.0) == 4  # an answer that never came is not waited for for ever
+        engine.delivers[3](sample_incident_view(SAMPLE_NOW))
+        night = incident_night()
+        let_go = replace(night.care[SAMPLE_INCIDENT], hold=None)
+        app.post_message(SnapshotArrived(replace(night, care={SAMPLE_INCIDENT: let_go})))
+        await pilot.pause()
+        assert len(engine.views_asked) == 5, "what somebody did about it shows at once"
 
 
 async def test_what_is_old_or_refused_is_marked_and_the_last_of_it_stays() -> None:

@@ -71,7 +71,7 @@ async def test_open_first_then_held_the_longest_then_quiet_merged_and_over(
     async with app.run_test(size=size) as pilot:
         screen = await shown(pilot)
         assert keys_of(screen) == [UNHELD, LATE, OLD, SAMPLE_INCIDENT, QUIET, MERGED, OVER]
-        assert "1? open  3 held  1 quiet  2 over" in part(app, "#header")
+        assert "1? unheld  3 held  1 quiet  2 over" in part(app, "#header")
         assert cell(screen, UNHELD, "who") == ("--", "s2")
         assert cell(screen, OLD, "who") == ("ben", "text")
         assert cell(screen, OLD, "held")[0] == "1h"
@@ -127,7 +127,7 @@ async def test_another_consoles_ack_shows_with_the_next_tick() -> None:
         engine.tell(replace(night, care={**night.care, UNHELD: taken}))
         await pilot.pause()
         assert cell(screen, UNHELD, "who") == ("joel", "text")
-        assert "0? open  4 held" in part(app, "#header")
+        assert "0? unheld  4 held" in part(app, "#header")
         assert screen.grid.cursor_key == UNHELD  # it moved down, and the cursor with it
         assert keys_of(screen)[3] == UNHELD
 
@@ -187,7 +187,7 @@ async def test_three_hundred_in_a_flood() -> None:
         screen = await shown(pilot)
         assert screen.row_count == 300
         header = part(app, "#header")
-        assert "300? open" in header
+        assert "300? unheld" in header
         assert "FLOOD: grouped by what models share" in header
         await pilot.press("end")
         assert screen.grid.cursor_index == 299

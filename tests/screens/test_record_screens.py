@@ -15,7 +15,7 @@ from console.facts.override import Override
 from console.facts.record import BrokenEntry, Record, RecordPage
 from console.facts.snapshot import Snapshot
 from console.screens.base import keyed
-from console.screens.entrylines import matches
+from console.screens.entrylines import entry_details, matches
 from console.screens.journal import JournalScreen
 from console.screens.listscreen import ListScreen
 from console.screens.messages import ActionAsked, SnapshotArrived
@@ -427,3 +427,26 @@ def test_the_side_column_says_what_it_does_not_know_and_how_many_more() -> None:
     assert any("DEPENDENCIES" in line for line in crowded)
     without = replace(sample_snapshot())
     assert "DEPENDENCIES" in _column(without)[0]
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ({"http://10.0.0.1:8080": "fraud-small"}, "STATE  primary → fraud-small"),
+        ({"a": "CLOSED", "b": "CLOSED"}, "STATE  primary → CLOSED (2 targets)"),
+        ({"b": "CLOSED", "a": "FORCED_OPEN"}, "STATE  primary → a FORCED_OPEN, b CLOSED"),
+        ({"a": None}, 'STATE  primary → {"a": null}'),
+    ],
+)
+def test_a_state_of_several_targets_is_told_in_words(after: object, said: str) -> None:
+    told = entry(7, "outcome", before="primary", after=after)
+    lines = entry_details(told, "", SAMPLE_NOW, 100, glyphs(ascii_only=False))
+    assert "".join(run.text for run in lines[4]).rstrip() == said
+
+
+async def test_a_sentence_that_is_too_long_for_the_bottom_line_ends_in_an_ellipsis() -> None:
+    app, _ = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.screen.say("a" * 60 + " " + "b" * 60)  # type: ignore[attr-defined]
+        assert part(app, "#footer") == "a" * 60 + " " + "b" * 18 + "…"
