@@ -38,6 +38,12 @@ def is_windowed(expression: Expression) -> bool:
     return not parts or any(map(is_windowed, parts))
 
 
+def divides(expression: Expression) -> bool:
+    """Tell whether the measurement of somebody who was asked nothing is 0/0."""
+    kinds = (Ratio, Quantile, HistogramMean, ShareBelow)
+    return isinstance(expression, kinds) or any(map(divides, expression.parts()))
+
+
 def method(expression: Expression) -> str:
     """Return how the number is made, in the words of ``?`` and the status document."""
     match expression:

@@ -17,6 +17,7 @@ from console.sources.promapi import ApiError, instant_vector, open_body, range_m
 from console.sources.protocol import Discovery, SourceDown
 from console.sources.ranged import narrowed, of_model, on_grid
 from console.sources.reach import Reach, ReachUnknown
+from console.sources.unsaid import ZERO_BY_ZERO, Unsaid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,6 +91,7 @@ class PrometheusSource:
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._recent = RecentModels()
         self._reach = Reach(self._labels_or_raise)
+        self._unsaid = Unsaid()
         self._reason = ""
         self._server_date = ""
         self._decoding = asyncio.Lock()
@@ -113,6 +115,10 @@ class PrometheusSource:
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
             else:
                 models.extend(seen_models(profile, self.name, series))
+        if not self._unsaid.known and models:
+            told = await self._labels(ZERO_BY_ZERO, now)
+            if not isinstance(told, _Failure):
+                self._unsaid.learn(len(told))
         # A server without any model is asked nothing else, and is up all the same.
         self._status = replace(
             self._status, state="up", answered_at=now, error=None, next_try_at=None
@@ -129,7 +135,8 @@ class PrometheusSource:
         failures = [failure for _, failure in answers if failure is not None]
         if queries and len(failures) == len(queries) and not any(f.heard for f in failures):
             raise self._down(failures[0], now, queries=len(queries))
-        honest = await self._reach.honest(queries, [answer for answer, _ in answers], now)
+        whole = self._unsaid.put_back(queries, [one for one, _ in answers], self._same_keys)
+        honest = await self._reach.honest(queries, whole, now)
         self._note(honest, now)
         return honest
 
