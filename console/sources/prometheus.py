@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from console.facts.samples import Answer, SeenModel, Series, SourceStatus
 from console.facts.text import visible
 from console.signals.profile import discovery_promql, models_promql, profile_of_metric
+from console.sources.clocks import late_note, newest_promql, skew_note
 from console.sources.discovery import RecentModels, seen_models
 from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
 from console.sources.protocol import Discovery, SourceDown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from console.signals.plan import Query
     from console.signals.profile import Profile
-    from console.sources.promapi import Body
+    from console.sources.promapi import Body, Vector
     from console.wire.breaker import Breaker
     from console.wire.exchange import Answer as HttpAnswer
 
@@ -34,8 +34,6 @@ MAX_CONCURRENCY = 8
 MAX_POINTS = 11_000
 """The server refuses a range of more points a series."""
 
-MOST_SKEW_SECONDS = 20.0
-"""A larger difference of clocks shows: a window of 5 min then misses part of its samples."""
 
 _SERVER_DEADLINE_SHARE = 0.95
 _SHOWN_NOTES = 8
@@ -92,6 +90,7 @@ class PrometheusSource:
         self._recent = RecentModels()
         self._reach = Reach(self._labels_or_raise)
         self._unsaid = Unsaid()
+        self._late: tuple[str, ...] = ()
         self._reason = ""
         self._server_date = ""
         self._decoding = asyncio.Lock()
@@ -115,10 +114,8 @@ class PrometheusSource:
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
             else:
                 models.extend(seen_models(profile, self.name, series))
-        if not self._unsaid.known and models:
-            told = await self._labels(ZERO_BY_ZERO, now)
-            if not isinstance(told, _Failure):
-                self._unsaid.learn(len(told))
+        if models:
+            await self._learn_its_ways(present, now)
         # A server without any model is asked nothing else, and is up all the same.
         self._status = replace(
             self._status, state="up", answered_at=now, error=None, next_try_at=None
@@ -127,6 +124,16 @@ class PrometheusSource:
         names = {model.profile for model in listed}
         here = tuple(name for name in profiles if name in names)
         return Discovery(listed, here, tuple(warnings))
+
+    async def _learn_its_ways(self, present: Sequence[Profile], now: float) -> None:
+        """Ask what no answer shows: whether 0/0 is left out, and how old the newest samples are."""
+        if not self._unsaid.known:
+            told = await self._vector(ZERO_BY_ZERO, now)
+            if not isinstance(told, _Failure):
+                self._unsaid.learn(len(told.values))
+        newest = await self._vector(newest_promql(present), now)
+        if not isinstance(newest, _Failure) and len(newest.values):
+            self._late = late_note(float(newest.values.max()), now)
 
     async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
         """Answer all queries as of ``now``; raises `SourceDown` when the server answers none."""
@@ -207,11 +214,16 @@ class PrometheusSource:
 
     async def _labels(self, promql: str, now: float) -> list[dict[str, str]] | _Failure:
         """Ask one instant query and return the labels of its series."""
+        found = await self._vector(promql, now)
+        return found if isinstance(found, _Failure) else found.labels
+
+    async def _vector(self, promql: str, now: float) -> Vector | _Failure:
+        """Ask one instant query beside those of the plan."""
         body = await self._body("/api/v1/query", self._instant_fields(promql, now))
         if isinstance(body, _Failure):
             return body
         try:
-            return (await instant_vector(body[0])).labels
+            return await instant_vector(body[0])
         except ApiError as problem:
             return _Failure(problem.sentence, problem.refused)
 
@@ -296,21 +308,13 @@ class PrometheusSource:
             queries=len(answers),
             failed_queries=sum(answer.error is not None for answer in answers),
             server_seconds=sum(answer.elapsed_seconds for answer in answers),
-            warnings=(*self._skew_note(now), *_distinct(answers, lambda answer: answer.warnings)),
+            warnings=(
+                *skew_note(self._server_date, now, self._timeout_seconds),
+                *self._late,
+                *_distinct(answers, lambda answer: answer.warnings),
+            ),
             infos=(*self._reach.note(now), *_distinct(answers, _own_infos)),
         )
-
-    def _skew_note(self, now: float) -> tuple[str, ...]:
-        """Compare clocks: questions are asked for this machine's now, samples bear the server's."""
-        try:
-            server = parsedate_to_datetime(self._server_date).timestamp()
-        except ValueError:
-            return ()
-        ahead = now - server
-        if abs(ahead) <= MOST_SKEW_SECONDS + self._timeout_seconds:
-            return ()
-        side = "ahead of" if ahead > 0 else "behind"
-        return (f"this machine's clock is {abs(ahead):.0f} s {side} the server's",)
 
     def _down(self, failure: _Failure, now: float, *, queries: int = 1) -> SourceDown:
         # Being shut out is no reason: what the server did before is.
