@@ -266,7 +266,19 @@ def sglang_router(folder: Path, workers: Sequence[str]) -> Iterator[str]:
     argv += ["--host", "127.0.0.1", "--port", str(port), "--prometheus-port", str(free_port())]
     argv += ["--policy", "round_robin", "--worker-urls", *workers]
     with _running(argv, f"{url}/health", folder):
+        # It calls itself healthy before it has looked at its workers.
+        _wait_for_workers(url, workers)
         yield url
+
+
+def _wait_for_workers(url: str, workers: Sequence[str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        listed = get(f"{url}/workers")["workers"]
+        if {one["url"] for one in listed if one["is_healthy"]} >= set(workers):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the router never found its workers {workers}: {listed}")
 
 
 @contextmanager
