@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 
 import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
+from console.engine.pauses import QuietCollector
 from console.facts.text import visible
 from console.screens.base import ConsoleScreen, keyed
 from console.screens.doing import Doing
@@ -115,6 +116,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         )
         self.guard: TerminalGuard | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._collector = QuietCollector()
 
     # Coming and going
 
@@ -135,6 +137,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def _run_engine(self) -> None:
         try:
             engine = self._make_engine()
+            if not self.is_headless:
+                self._collector.begin()
             engine.start(
                 lambda snapshot: self._tell(SnapshotArrived(snapshot)),
                 lambda sentence: self._tell(ProblemArrived(sentence)),
@@ -165,6 +169,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             else:
                 self.exit(return_code=HANGUP_CODE)
             return
+        self._collector.look()
         self.session.take_mode()
         screen = self.console_screen
         if screen is not None:
@@ -202,10 +207,12 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         Textual hands a key to the focused widget and goes on to the next one: letters typed
         quickly after ``/`` would run as actions while the prompt is still opening.
         """
-        if isinstance(event, events.Key) and not event.is_forwarded and self._keys_are_actions:
-            for priority in (True, False):
-                if await self._check_bindings(event.key, priority=priority):
-                    return
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._collector.key_pressed()
+            if self._keys_are_actions:
+                for priority in (True, False):
+                    if await self._check_bindings(event.key, priority=priority):
+                        return
         await super().on_event(event)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +40,48 @@ def release_collector() -> None:
     if gc.get_threshold() == _STARTING:
         gc.freeze()
         gc.set_threshold(*_USUAL)
+
+
+QUIET_SECONDS = 3.0
+"""A person who pressed no key for so long is reading, and does not feel a pause."""
+PASS_EVERY_SECONDS, LONGEST_SECONDS = 60.0, 300.0
+"""How far apart full passes are while nobody types, and at most while somebody does."""
+_NEVER = 1_000_000
+
+
+class QuietCollector:
+    """Full passes of the garbage collector at moments when nobody waits for a key.
+
+    Measured with 5,000 models: by Python's own rule one came every two to seven seconds and stopped
+    every thread for 30 to 70 ms; what they found was 400 objects a second, some 4 MB a minute.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Count seconds by ``clock``."""
+        self._clock = clock
+        self._key_at = self._passed_at = clock()
+        self._begun = False
+
+    def begin(self) -> None:
+        """Take full passes over from Python; its short ones over young objects go on."""
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, _NEVER)
+        self._begun = True
+
+    def key_pressed(self) -> None:
+        """Note that somebody is typing."""
+        self._key_at = self._clock()
+
+    def look(self) -> bool:
+        """Make a full pass if one is due and nobody minds; return whether it was made."""
+        now = self._clock()
+        since_seconds = now - self._passed_at
+        quiet = now - self._key_at >= QUIET_SECONDS
+        if not self._begun or since_seconds < (PASS_EVERY_SECONDS if quiet else LONGEST_SECONDS):
+            return False
+        gc.collect()
+        self._passed_at = self._clock()
+        return True
 
 
 def yield_often() -> None:

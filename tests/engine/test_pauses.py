@@ -2,11 +2,16 @@
 
 import gc
 import sys
+import weakref
 
 import pytest
 
 from console.engine.pauses import (
+    LONGEST_SECONDS,
+    PASS_EVERY_SECONDS,
+    QUIET_SECONDS,
     SWITCH_SECONDS,
+    QuietCollector,
     hold_off_collector,
     release_collector,
     settling,
@@ -64,3 +69,51 @@ def test_without_a_hold_nothing_is_set_aside() -> None:
     gc.unfreeze()
     release_collector()
     assert gc.get_freeze_count() == 0
+
+
+def full_passes() -> int:
+    return int(gc.get_stats()[2]["collections"])
+
+
+def test_full_passes_wait_until_nobody_types_but_not_for_ever() -> None:
+    now = [1000.0]
+    collector = QuietCollector(lambda: now[0])
+    now[0] += LONGEST_SECONDS
+    assert not collector.look(), "until it begins, passes are Python's own"
+    collector.begin()
+    before = full_passes()
+    garbage = [[number] for number in range(200_000)]
+    assert full_passes() == before, "Python makes none by itself any more"
+    assert len(garbage) == 200_000
+
+    assert collector.look()
+    assert full_passes() == before + 1
+    now[0] += PASS_EVERY_SECONDS - 1
+    assert not collector.look()
+    now[0] += 1
+    collector.key_pressed()
+    now[0] += QUIET_SECONDS - 0.5
+    assert not collector.look(), "somebody types"
+    now[0] += 0.5
+    assert collector.look()
+    made = []
+    for _ in range(int(LONGEST_SECONDS)):
+        collector.key_pressed()
+        now[0] += 1.0
+        made.append(collector.look())
+    assert made.index(True) == LONGEST_SECONDS - 1, "garbage does not grow for ever"
+
+
+def test_cycles_are_collected_by_a_quiet_pass() -> None:
+    now = [0.0]
+    collector = QuietCollector(lambda: now[0])
+    collector.begin()
+
+    class Knot:
+        def __init__(self) -> None:
+            self.me = self
+
+    seen = weakref.ref(Knot())
+    now[0] += PASS_EVERY_SECONDS
+    assert collector.look()
+    assert seen() is None
