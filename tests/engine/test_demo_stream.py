@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,10 @@ async def test_the_first_tick_shows_the_whole_fleet_with_its_past(
     await engine.close()
 
 
+def _minutes_of_the_day() -> float:
+    return time.time() % 86400.0 / 60.0
+
+
 @pytest.mark.parametrize(
     "signal",
     ["burn_1h", "burn_3d", "budget_left", "review_rho", "spend_burn", "cost_per_1k", "cost_pace"],
@@ -87,12 +92,16 @@ async def test_the_first_tick_shows_the_whole_fleet_with_its_past(
 async def test_a_derived_signal_over_time_ends_where_the_snapshot_stands(
     engine: Engine, signal: str
 ) -> None:
+    minutes = _minutes_of_the_day()
+    if signal == "cost_pace" and minutes < 10:
+        pytest.skip("a day's pace is not known in its first minutes (UTC)")
     snapshot = await first(engine)
     reading = snapshot.reading(signal, snapshot.index["fraud-scorer"])
     assert reading.value is not None
     past = (await engine.series("fraud-scorer", (signal,), 3600, 60)).series[0]
     known = past.values[past.values == past.values]
-    assert len(known) > 30
+    # What is counted from midnight on has no value before it.
+    assert len(known) > (min(30, minutes - 5) if signal == "cost_pace" else 30)
     # The newest point is up to a minute old, and single reviews come and go.
     assert known[-1] == pytest.approx(reading.value, rel=0.25 if signal == "review_rho" else 0.05)
     await engine.close()

@@ -54,7 +54,12 @@ def service(model: str, times: tuple[float, ...], cost: tuple[float, ...]) -> li
 
 @pytest.fixture(scope="module")
 def now() -> float:
-    return float(int(time.time()))
+    """Now, or two hours ago where midnight was less than an hour ago.
+
+    The window of what is counted since midnight would be among the short ones.
+    """
+    moment = int(time.time())
+    return float(moment if moment % 86400 > HOUR else moment - 2 * HOUR)
 
 
 @pytest.fixture(scope="module")
