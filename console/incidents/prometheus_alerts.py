@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
 
 
-class _Alert(Struct):
+class _RuleAlert(Struct):
     labels: dict[str, str]
     state: str
     active_at: datetime | None = field(name="activeAt", default=None)
@@ -47,7 +47,7 @@ class _Envelope(Struct):
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
-_ALERT = msgspec.json.Decoder(_Alert)
+_ALERT = msgspec.json.Decoder(_RuleAlert)
 
 
 class PrometheusAlertsReader:
@@ -90,7 +90,7 @@ class PrometheusAlertsReader:
         """Close every connection."""
         await self._wire.aclose()
 
-    def _alert(self, raw: _Alert, now: float) -> Alert:
+    def _alert(self, raw: _RuleAlert, now: float) -> Alert:
         said = describe(raw.labels, raw.annotations, self._labels)
         state: AlertState = "pending" if raw.state == "pending" else "firing"
         return Alert(

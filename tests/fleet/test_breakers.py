@@ -5,7 +5,6 @@ import pytest
 from console.facts.model import ModelRow
 from console.facts.severity import BreakerState
 from console.facts.snapshot import Snapshot
-from console.fleet.why import why
 from tests.fleet.scenes import CALM, Facts, Watch, rules_of, text_of
 
 REFUSING = {**CALM, "bad_rate": 6.87, "error_ratio": 0.4}
@@ -51,7 +50,6 @@ def test_a_finding_says_how_many_replicas_refuse() -> None:
         text_of(snapshot, "breaker_no_answer") == "breaker OPN (2 of 4 replicas refusing), nothing "
         "answers for them, 412 bad requests a minute"
     )
-    assert "breaker OPN (2 of 4 replicas refusing) since" in why(snapshot, 0)
 
 
 def test_the_say_line_tells_how_many_replicas_refuse() -> None:

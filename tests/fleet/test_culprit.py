@@ -4,7 +4,6 @@ from console.facts.model import ModelRow
 from console.facts.reading import ReadingState
 from console.facts.severity import BreakerState
 from console.facts.snapshot import Dependency, Snapshot
-from console.fleet.why import culprits, why
 from console.settings.schema import DependencySettings, Settings
 from tests.fleet.scenes import CALM, Facts, Watch
 from tests.support.columns import Entry
@@ -108,27 +107,3 @@ def test_a_model_can_be_a_dependency() -> None:
     failing: dict[str, Entry] = {**CALM, "error_ratio": 0.4}
     snapshot = watch.see({"chat": CALM, "embed": failing})
     assert _named(snapshot, "embed").state == "down"
-
-
-def test_why_tells_cause_and_effect_in_one_line() -> None:
-    facts: Facts = {**_failing(0.38, 0.38), "breaker_state": [(("fraud", ""), 1.0)]}
-    snapshot = _seen(facts, SLOW)
-    row = snapshot.index["fraud"]
-    assert [one.name for one in culprits(snapshot, row)] == ["features"]
-    assert why(snapshot, row) == (
-        "features timeouts 38% since 02:47 → 4.1 attempts a request → breaker OPN since 02:47"
-        " → nothing answers, 412 bad requests a minute"
-    )
-    assert why(snapshot, snapshot.index["kyc"]) == ""
-
-
-def test_why_ends_with_the_effect_on_the_model() -> None:
-    snapshot = _seen(_failing(0.38, 0.38), SLOW)
-    assert why(snapshot, snapshot.index["fraud"]) == (
-        "features timeouts 38% since 02:47 → 4.1 attempts a request → oldest review 2m, SLA 60s"
-    )
-
-
-def test_why_of_a_single_finding_is_its_sentence() -> None:
-    snapshot = _seen({}, {**CALM, "review_oldest": 120.0})
-    assert why(snapshot, snapshot.index["fraud"]) == "oldest review 2m, SLA 60s"
