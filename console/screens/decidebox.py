@@ -248,10 +248,10 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
                 decidemore.page(form, width),
                 "Tab fields  Esc back",
             )
-        note = decideface.note(form, now)
+        bottom_line = decideface.note(form, now)
         if form.phase == "choosing":
-            return f"{title}: which", decideface.choices(form, width, glyphs), note
+            return f"{title}: which", decideface.choices(form, width, glyphs), bottom_line
         lines = decideface.question(
             form, width, height, glyphs, now=now, confirm_key=self.confirm_key
         )
-        return f"{title}: {form.kind}", lines, note
+        return f"{title}: {form.kind}", lines, bottom_line
