@@ -16,15 +16,13 @@ from textual.binding import Binding, BindingType
 
 import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
-from console.engine.pauses import QuietCollector
-from console.facts.text import visible
-from console.screens.base import ConsoleScreen, keyed
-from console.screens.doing import Doing
-from console.screens.fleet import FleetScreen
-from console.screens.messages import (
+from console.domain.text import visible
+from console.engine.gc_tuning import QuietCollector
+from console.screens.base import (
     ActionAsked,
     ActionCame,
     CareCame,
+    ConsoleScreen,
     CopyAsked,
     DecisionCame,
     EngineStarted,
@@ -32,17 +30,15 @@ from console.screens.messages import (
     ProblemArrived,
     ReloadFinished,
     SnapshotArrived,
+    keyed,
 )
+from console.screens.dispatcher import Doing
+from console.screens.fleet import FleetScreen
 from console.screens.session import Session
-from console.screens.terminal import (
-    HANGUP_CODE,
-    TerminalGuard,
-    crash_sentence,
-    terminal_lost,
-)
+from console.screens.terminal import HANGUP_CODE, TerminalGuard, crash_sentence, terminal_lost
 from themes.glyphs import glyphs
 from themes.palette import palette, textual_theme
-from widgets.frugal import FrugalApp
+from widgets.diff_renderer import FrugalApp
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -54,8 +50,8 @@ if TYPE_CHECKING:
 
     from console.actions.keymap import Keymap
     from console.actions.spec import Mode
-    from console.engine.handle import EngineHandle, ReloadOutcome
-    from console.facts.options import ConsoleOptions
+    from console.domain.text import ConsoleOptions
+    from console.engine.client import EngineHandle, ReloadOutcome
     from console.settings.load import Loaded
 
 log = logging.getLogger(__name__)

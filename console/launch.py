@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from console.engine.pauses import hold_off_collector, release_collector
-from console.facts.version import VERSION
+from console.domain.version import VERSION
+from console.engine.gc_tuning import hold_off_collector, release_collector
 
 if TYPE_CHECKING:
-    from console.cli.start import ConsoleStart
-    from console.engine.handle import EngineHandle
+    from console.cli.main import ConsoleStart
+    from console.engine.client import EngineHandle
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
             return 74
         return 0
     hold_off_collector()
-    from console.cli.entry import run
+    from console.cli.main import run
 
     outcome = run(arguments)
     return outcome if isinstance(outcome, int) else open_console(outcome)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from widgets.canvas import LIMIT, Canvas, DrawGlyphs, Level, Track, as_floats
-from widgets.cutting import cells_of, cut, fit, wrap
 from widgets.lines import Lines
+from widgets.text_width import cells_of, cut, fit, wrap
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from widgets.cutting import harmless
 from widgets.lines import Line, Lines
+from widgets.text_width import harmless
 from widgets.textbox import framed, wrapped
 
 _RESERVED = frozenset({"enter", "escape", "tab", "space"})

@@ -11,8 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.gridrows import Cell, Column, NoRows, Rows, changed_span
-from widgets.gridstyle import Painter
+from widgets.grid_rows import Cell, Column, NoRows, Painter, Rows, changed_span
 
 if TYPE_CHECKING:
     from rich.style import Style

@@ -11,8 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from widgets.cutting import cells_of, cut
-from widgets.gridstyle import read_style
+from widgets.grid_rows import read_style
+from widgets.text_width import cells_of, cut
 
 
 class Run(NamedTuple):

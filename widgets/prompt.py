@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from widgets.cutting import cells_of, cut, fit, harmless
-from widgets.gridstyle import read_style
+from widgets.grid_rows import read_style
+from widgets.text_width import cells_of, cut, fit, harmless
 
 MAX_LENGTH = 500
 """Characters kept; a paste longer than that was not meant for one line."""

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from widgets.cutting import cells_of, cut, fit, wrap
 from widgets.lines import Line, Lines
+from widgets.text_width import cells_of, cut, fit, wrap
 
 _FRAME: dict[bool, tuple[str, str, str, str, str, str]] = {
     False: ("┌", "┐", "└", "┘", "─", "│"),

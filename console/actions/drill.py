@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.actions.overrides import overrides_in_force
-from console.actions.ways_back import prepare_end, prepare_undo
-from console.facts.action import ActionRequest, Confirmation
-from console.facts.entry import EntryDraft
+from console.actions.undo import prepare_end, prepare_undo
+from console.domain.action import ActionRequest, Confirmation
+from console.domain.entry import EntryDraft
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from console.actions.pipeline import Actor
-    from console.facts.action import Outcome, PreparedAction
-    from console.facts.entry import Json
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import Outcome, PreparedAction
+    from console.domain.entry import Json
 
 DRILLS = {"breaker": "trip", "fallback": "fallback", "rollback": "rollback"}
 """What is drilled, and the verb that begins it."""
@@ -49,7 +49,7 @@ def drill_request(what: str, model: str, reason: str, to: str = "") -> ActionReq
 
 
 async def drill(
-    actor: Actor,
+    actor: ActionExecutor,
     prepared: PreparedAction,
     confirmation: Confirmation,
     *,
@@ -89,7 +89,7 @@ async def drill(
     return done
 
 
-async def _go_back(actor: Actor, prepared: PreparedAction) -> Outcome:
+async def _go_back(actor: ActionExecutor, prepared: PreparedAction) -> Outcome:
     """End what the drill holds, safely; what holds nothing is undone."""
     overrides = await asyncio.to_thread(overrides_in_force, actor.bench.journal)
     mine = next((each for each in overrides if each.op_id == prepared.op_id), None)
@@ -100,7 +100,9 @@ async def _go_back(actor: Actor, prepared: PreparedAction) -> Outcome:
     return await actor.perform(way, Confirmation(yes=True, by_yes=True))
 
 
-async def _until_closed(actor: Actor, prepared: PreparedAction, settle_seconds: float) -> list[str]:
+async def _until_closed(
+    actor: ActionExecutor, prepared: PreparedAction, settle_seconds: float
+) -> list[str]:
     """Watch the breaker until its probes have closed it, or too long; return the states seen."""
     seen: list[str] = []
     deadline = time.monotonic() + settle_seconds
@@ -136,7 +138,7 @@ def _judged(
     return True, ""
 
 
-def _write(actor: Actor, prepared: PreparedAction, done: Drilled) -> None:
+def _write(actor: ActionExecutor, prepared: PreparedAction, done: Drilled) -> None:
     request = prepared.request
     back: dict[str, Json] | None = None
     if done.back is not None:

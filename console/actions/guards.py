@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.facts.action import Guard
-from console.facts.control import same_value
-from console.facts.severity import BreakerState
-from console.facts.text import visible
+from console.domain.action import Guard
+from console.domain.control import same_value
+from console.domain.severity import BreakerState
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from console.actions.sight import Sight
-    from console.actions.targets import Target
+    from console.actions.fleet_view import FleetView, Target
     from console.actions.verbs import Verb
-    from console.facts.action import ActionRequest, Blast, Enforcer, GuardLevel
-    from console.facts.control import ControlState, PreparedChange
-    from console.facts.entry import ConfirmClass
+    from console.domain.action import ActionRequest, Blast, Enforcer, GuardLevel
+    from console.domain.control import ControlState, PreparedChange
+    from console.domain.entry import ConfirmClass
 
 OLD_AFTER_REFRESHES = 3.0
 FAILING_RATIO = 0.2
@@ -39,7 +38,7 @@ class Case:
     changes: Sequence[PreparedChange]
     states: Mapping[str, ControlState]
     blast: Blast
-    sight: Sight
+    sight: FleetView
     enforced_by: Enforcer
     lenient: bool = False
     at_once: int = 1
@@ -218,7 +217,7 @@ def _breaker(case: Case) -> Iterator[Guard]:
 
 
 def _behind_a_trip(case: Case) -> Iterator[Guard]:
-    from console.fleet.routes import is_off_primary
+    from console.evaluation.row_labels import is_off_primary
 
     for model in case.target.models:
         row = case.sight.rows.get(model)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.facts.text import visible
+from console.domain.text import visible
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from console.facts.action import Blast, Measure, PreparedAction
+    from console.domain.action import Blast, Measure, PreparedAction
 
 WIDTH = 8
 _ENFORCED = {

@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from console.controls.planning import reached
+from console.controls.template import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from console.controls.protocol import Control
-    from console.facts.action import OutcomeKind
-    from console.facts.control import PreparedChange, Reach, SendResult, TargetState
+    from console.domain.action import OutcomeKind
+    from console.domain.control import PreparedChange, Reach, SendResult, TargetState
 
 GOOD: tuple[Reach, ...] = ("wanted", "accepted")
 

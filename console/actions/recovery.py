@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from console.actions.action_record import consequences, ended_of, outcome_json, outcome_of
 from console.actions.overrides import overrides_in_force
 from console.actions.readback import judge, read_back
-from console.actions.record import consequences, ended_of, outcome_json, outcome_of
-from console.actions.standing import LEASE_SECONDS, holder_name, lease_name, locked_by
-from console.facts.action import Outcome
-from console.facts.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
-from console.facts.entry import EntryDraft
-from console.journal.protocol import Question
+from console.actions.target_state import LEASE_SECONDS, holder_name, lease_name, locked_by
+from console.domain.action import Outcome
+from console.domain.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
+from console.domain.entry import EntryDraft
+from console.journal.store_base import Question
 
 if TYPE_CHECKING:
-    from console.actions.preparing import Bench
-    from console.facts.entry import Entry
+    from console.actions.prepare import ActionEnvironment
+    from console.domain.entry import Entry
 
 RECOVERY_PLAN = VerifyPlan(every_seconds=0.5, within_seconds=5.0, stable_for=2)
 RESOLVED_KINDS = ("outcome", "resolved", "observed")
 
 
-async def settle_target(bench: Bench, target: str) -> tuple[Outcome, ...]:
+async def settle_target(bench: ActionEnvironment, target: str) -> tuple[Outcome, ...]:
     """Close what was cut off on one target, and read again what was left unverified.
 
     A target on which somebody acts now is left alone. Raises ``JournalError``.
@@ -51,7 +51,7 @@ async def settle_target(bench: Bench, target: str) -> tuple[Outcome, ...]:
         await asyncio.to_thread(bench.journal.drop_lease, name, me)
 
 
-async def settle_all(bench: Bench) -> tuple[Outcome, ...]:
+async def settle_all(bench: ActionEnvironment) -> tuple[Outcome, ...]:
     """Close everything that was cut off, on every target; raises ``JournalError``."""
     open_intents = await asyncio.to_thread(bench.journal.unsettled)
     found: list[Outcome] = []
@@ -60,12 +60,12 @@ async def settle_all(bench: Bench) -> tuple[Outcome, ...]:
     return tuple(found)
 
 
-def _locked(bench: Bench, target: str) -> Entry | None:
+def _locked(bench: ActionEnvironment, target: str) -> Entry | None:
     question = Question(target=target, kinds=("outcome", "resolved", "observed"), newest=50)
     return locked_by(bench.journal.entries(question))
 
 
-async def _settle(bench: Bench, intent: Entry) -> Outcome:
+async def _settle(bench: ActionEnvironment, intent: Entry) -> Outcome:
     outcome = await _observed(bench, intent)
 
     def write() -> None:
@@ -77,7 +77,7 @@ async def _settle(bench: Bench, intent: Entry) -> Outcome:
     return outcome
 
 
-async def _look_again(bench: Bench, locked: Entry) -> Outcome | None:
+async def _look_again(bench: ActionEnvironment, locked: Entry) -> Outcome | None:
     """Read an unverified target again; once it can be read, its lock goes."""
 
     def intent_of() -> Entry | None:
@@ -94,7 +94,9 @@ async def _look_again(bench: Bench, locked: Entry) -> Outcome | None:
     return outcome
 
 
-def note_truth(bench: Bench, intent: Entry, outcome: Outcome, kind: str, why: str) -> None:
+def note_truth(
+    bench: ActionEnvironment, intent: Entry, outcome: Outcome, kind: str, why: str
+) -> None:
     """Write what is true of an operation after all; an override that never was is ended. Blocks."""
     now = bench.clock()
     drafts = [
@@ -120,7 +122,7 @@ def note_truth(bench: Bench, intent: Entry, outcome: Outcome, kind: str, why: st
     bench.journal.append_all(drafts)
 
 
-async def _observed(bench: Bench, intent: Entry) -> Outcome:
+async def _observed(bench: ActionEnvironment, intent: Entry) -> Outcome:
     """Judge an intent by what its controls say now."""
     changes = changes_of(intent)
     missing = [change.control for change in changes if change.control not in bench.controls]

@@ -7,18 +7,17 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from console.actions.confirming import approve, waiting
-from console.actions.decided import decision_waiting
-from console.cli.acting import DONE, NOTHING_CHANGED, has_terminal, opened, run_async
-from console.cli.exits import UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.text import visible
+from console.actions.approval import approve, waiting
+from console.actions.decision_log import decision_waiting
+from console.cli.action_session import DONE, NOTHING_CHANGED, has_terminal, opened, run_async
+from console.cli.command_line import Parser, UsageError, add_shared
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.facts.entry import Entry
+    from console.domain.entry import Entry
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""``midwatch check``: is the configuration sound, and does everything it names answer?"""
+"""Can each control that decisions are sent on to do what a decision asks of it?"""
 
 from __future__ import annotations
 
@@ -6,25 +6,180 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from console.cli import exits
-from console.cli.logs import keep_out_of_log
-from console.cli.parsing import Parser, add_shared, flags
-from console.facts.text import visible
+from console.actions.verbs import SENDS
+from console.cli import command_line as exits
+from console.cli.bootstrap import keep_out_of_log
+from console.cli.command_line import Parser, add_shared, flags
+from console.controls.declaration import declared, presets
+from console.controls.protocol import ControlError
+from console.domain.text import visible
+from console.engine.change_feed import registry_factory
+from console.http.resilience import WireError
+from console.incidents.annotations import build_annotations
+from console.incidents.feeds import UNREAD_KINDS, AlertsUnreadable, build_reader
 from console.settings.load import load
+from console.sources.mlflow import RegistryUnreadable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from console.controls.protocol import Control
+    from console.engine.change_feed import MakeRegistry
+    from console.engine.polling import Reader
+    from console.http.credentials import SecretLookup
+    from console.incidents.annotations import ToldChanges
+    from console.incidents.feeds import AlertAnswer
+    from console.settings.endpoint_tables import RegistrySettings
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
+    from console.sources.mlflow import MlflowReader
+
+    Checked = tuple[str, bool, str]
+
+
+def check_decisions(settings: Settings) -> Iterator[Checked]:
+    """Yield (key path, well, sentence) of each place of ``models.NAME.decisions``; asks nobody."""
+    for model, of_model in settings.models.items():
+        for sink, control in of_model.decisions.items():
+            key = f"models.{visible(model)}.decisions.{sink}"
+            yield key, *_offers(settings, control, SENDS[sink].action)
+
+
+def _offers(settings: Settings, control: str, action: str) -> tuple[bool, str]:
+    """Tell whether a control offers an action, and in a sentence what it offers instead."""
+    shown = f"controls.{visible(control)}"
+    try:
+        made = declared(control, settings.controls[control])
+    except ControlError as fault:
+        return False, f"{shown}: {visible(str(fault), 600)}"
+    if action in made.actions:
+        return True, f"{shown} offers {action}"
+    found = ", ".join(visible(each, 40) for each in sorted(made.actions)) or "nothing"
+    return False, (
+        f"{shown} lacks what such a decision needs; found: {found}; allowed: a control that offers "
+        f"{action}{_presets_with(action)}, or the table {shown}.actions.{action} of your own"
+    )
+
+
+def _presets_with(action: str) -> str:
+    """Return which shipped presets and kinds offer an action, as the end of a sentence."""
+    offering = [
+        f"{name} with kind = {kind}"
+        for name, preset in presets().items()
+        for kind, of_kind in preset.kinds.items()
+        if action in of_kind.actions
+    ]
+    return f" (preset {', '.join(offering)})" if offering else ""
+
+
+AnswerT = TypeVar("AnswerT")
 
 _LIMIT_SECONDS = 20.0
+
+
+async def check_places(settings: Settings, resolver: SecretLookup) -> list[Checked]:
+    """Return (what, well, sentence) of each declared place that is read."""
+    alerts: list[Awaitable[Checked]] = [
+        _place(
+            f"alerts {visible(one.name)}",
+            partial(build_reader, one, resolver),
+            _count_alerts,
+        )
+        for one in settings.alerts
+        if one.kind not in UNREAD_KINDS
+    ]
+    changes = [
+        _place(
+            f"changes {visible(one.name)}",
+            partial(build_annotations, one, resolver),
+            _count_changes,
+        )
+        for one in settings.changes
+    ]
+    make = registry_factory(resolver)
+    registries = [
+        _place(
+            f"registry {visible(model)}",
+            partial(_registered, make, model, declared.registry),
+            _say_registered,
+        )
+        for model, declared in settings.models.items()
+        if declared.registry is not None
+    ]
+    return list(await asyncio.gather(*alerts, *changes, *registries))
+
+
+class _Registered:
+    """A registry as one more place that is read: the model and its alias, nothing of its runs."""
+
+    def __init__(self, reader: MlflowReader) -> None:
+        self._reader = reader
+
+    async def read(self, _now: float) -> str:
+        return await self._reader.check()
+
+    async def aclose(self) -> None:
+        await self._reader.aclose()
+
+
+def _registered(make: MakeRegistry, model: str, settings: RegistrySettings) -> _Registered:
+    return _Registered(make(model, settings))
+
+
+def _say_registered(told: str) -> tuple[str, tuple[str, ...]]:
+    return told, ()
+
+
+def _count_alerts(found: AlertAnswer) -> tuple[str, tuple[str, ...]]:
+    return f"alerts: {len(found.alerts)}", found.warnings
+
+
+def _count_changes(found: ToldChanges) -> tuple[str, tuple[str, ...]]:
+    return f"changes of the last day: {len(found.changes)}", found.warnings
+
+
+async def _place(
+    what: str,
+    build: Callable[[], Reader[AnswerT]],
+    count: Callable[[AnswerT], tuple[str, tuple[str, ...]]],
+) -> Checked:
+    try:
+        reader = build()
+    except (OSError, ValueError) as fault:
+        return what, False, f"this place cannot be set up: {visible(str(fault))}"
+    began_at = time.monotonic()
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            found = await reader.read(time.time())
+    except (WireError, AlertsUnreadable) as fault:
+        return what, False, f"{visible(str(fault))}; look at its url, auth and network"
+    except RegistryUnreadable as fault:
+        return what, False, f"{visible(str(fault), 400)}; look at url, name and alias of its table"
+    except TimeoutError:
+        return what, False, f"no answer within {_LIMIT_SECONDS:.0f} s; is the url right?"
+    finally:
+        await reader.aclose()
+    took_seconds = time.monotonic() - began_at
+    counted, warnings = count(found)
+    warned = f"; {visible(warnings[0])}" if warnings else ""
+    return what, not warnings, f"answers in {took_seconds:.2f} s; {counted}{warned}"
+
+
+def unread(settings: Settings) -> list[str]:
+    """Return a note for each declared place that this version does not read."""
+    return [
+        f"note   alerts {visible(one.name)}: {one.kind} is not read by this version"
+        for one in settings.alerts
+        if one.kind in UNREAD_KINDS
+    ]
+
+
 _REFERENCE_DAYS = 90.0
 _JOURNAL_FILE = "sqlite:///"
 
@@ -113,7 +268,6 @@ def _decisions(settings: Settings) -> list[Finding]:
     """Say of every place a decision is sent on to whether its control can do what it must."""
     if not any(model.decisions for model in settings.models.values()):
         return []
-    from console.cli.check_decisions import check_decisions
 
     return [Finding(*each) for each in check_decisions(settings)]
 
@@ -130,13 +284,12 @@ def _resolver(settings: Settings) -> SecretResolver:
 
 async def _answers(settings: Settings) -> list[Finding]:
     """Ask every source and place for alerts and read every control, all at once."""
-    from console.cli.check_places import check_places
 
     resolver = _resolver(settings)
     sources = [_source(each, resolver) for each in settings.sources]
     controls: list[Awaitable[Finding]] = []
     if settings.controls:
-        from console.controls.build import build_controls
+        from console.controls.registry import build_controls
 
         controls = [_control(each) for each in build_controls(settings, resolver).values()]
     asked = asyncio.gather(*sources, *controls)
@@ -146,7 +299,7 @@ async def _answers(settings: Settings) -> list[Finding]:
 
 async def _control(control: Control) -> Finding:
     """Read whether what a control names is there; nothing is changed."""
-    from console.controls.build import check_control
+    from console.controls.registry import check_control
 
     what = f"control {visible(control.name)}"
     try:
@@ -195,9 +348,9 @@ def _journal(loaded: Loaded, *, offline: bool) -> list[Finding]:
 
 
 async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding:
-    from console.engine.making import made_or_broken, plain_factory
-    from console.signals.profile import profiles
-    from console.sources.protocol import SourceDown
+    from console.metrics.profile import profiles
+    from console.sources.base import SourceDown
+    from console.sources.factory import made_or_broken, plain_factory
 
     what = f"source {visible(settings.name)}"
     source = made_or_broken(plain_factory(resolver), settings)
@@ -229,7 +382,6 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
 
 def _unread(settings: Settings) -> list[str]:
     """Say plainly what is declared but not read by this version."""
-    from console.cli.check_places import unread
 
     return unread(settings)
 

@@ -6,23 +6,22 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from console.cli.exits import UsageError
-from console.cli.loading import Prepared, prepare
-from console.cli.parsing import Parser, add_console, add_shared, flags
-from console.cli.start import ConsoleStart
-from console.engine.pauses import release_collector
-from console.facts.options import ConsoleOptions
-from console.facts.version import VERSION
+from console.cli.bootstrap import Prepared, prepare
+from console.cli.command_line import Parser, UsageError, add_console, add_shared, flags
+from console.cli.main import ConsoleStart
+from console.domain.text import ConsoleOptions
+from console.domain.version import VERSION
+from console.engine.gc_tuning import release_collector
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from console.engine.acting import Acting
-    from console.engine.handle import EngineHandle
+    from console.engine.client import EngineHandle
+    from console.engine.write_service import Acting
     from console.settings.load import Loaded
     from console.settings.schema import SourceSettings
-    from console.sources.protocol import Source
+    from console.sources.base import Source
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
@@ -73,7 +72,7 @@ def engine_of(
 
 
 def _acting(prepared: Prepared) -> Acting:
-    from console.engine.acting import Acting
+    from console.engine.write_service import Acting
 
     return Acting(prepared.loaded, prepared.resolver, os.environ)
 

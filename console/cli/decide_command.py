@@ -7,18 +7,17 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from console.actions import review_dates
-from console.actions.decided import decisions_in
-from console.actions.decisions import (
+from console.actions import decision_record as review_dates
+from console.actions.decision_log import decisions_in
+from console.actions.decision_record import (
     DecisionWish,
     check_review_by,
     require_writes,
     write_decision,
 )
-from console.actions.refusal import ActionRefused
-from console.actions.sending import prepare_with_sends
-from console.cli import sending
-from console.cli.acting import (
+from console.actions.decision_sinks import prepare_with_sends
+from console.cli import decisions_command as sending
+from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
     PARTIAL,
@@ -31,22 +30,22 @@ from console.cli.acting import (
     run_async,
     told,
 )
-from console.cli.exits import UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.decision import DECISION_KINDS, DecisionRecord
-from console.facts.text import visible
+from console.cli.command_line import Parser, UsageError, add_shared
+from console.domain.action import ActionRefused
+from console.domain.decision import DECISION_KINDS, DecisionRecord
+from console.domain.text import visible
 from console.journal import TargetTouchedError
-from console.reports.decided import document, does_it, told_text
+from console.reports.decision_text import document, does_it, told_text
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.actions.decisions import PreparedDecision
-    from console.actions.sending import PreparedSend
-    from console.cli.acting import Session
-    from console.facts.action import Outcome
+    from console.actions.decision_record import PreparedDecision
+    from console.actions.decision_sinks import PreparedSend
+    from console.cli.action_session import Session
+    from console.domain.action import Outcome
 
 SCHEMA = "midwatch.decision/1"
 _EPILOG = (

@@ -1,41 +1,199 @@
-"""``midwatch decisions``: what was decided, what is due, and what came of it."""
+"""A decision sent on from the shell: each place shown, asked about, sent and read back."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.actions.decided import check_closing, close_decision, decisions_in, find_decision
-from console.actions.decisions import require_writes
-from console.actions.refusal import ActionRefused
-from console.cli import sending
-from console.cli.acting import (
+from console.actions.decision_log import check_closing, close_decision, decisions_in, find_decision
+from console.actions.decision_record import require_writes
+from console.actions.decision_sinks import prepare_unsent
+from console.actions.preview import preview_text
+from console.cli.action_session import (
+    CODES,
     DONE,
     NOTHING_CHANGED,
+    PARTIAL,
+    REFUSED,
     SUPERSEDED,
+    confirmed,
     has_terminal,
+    iso,
+    look,
     opened,
     run_async,
     told,
 )
-from console.cli.asking import iso
-from console.cli.exits import CommandError, UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.text import visible
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared
+from console.domain.action import ActionRefused
+from console.domain.decision import DECISION_SINKS
+from console.domain.text import visible
 from console.journal import TargetTouchedError
-from console.reports.decided import document, listed, told_text
+from console.reports.decision_text import document, listed, told_text
+from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.actions.decided import Decided
-    from console.facts.decision import DecisionRecord
+    from console.actions.decision_log import Decided
+    from console.actions.decision_sinks import PreparedSend
+    from console.cli.action_session import Session
+    from console.domain.action import Outcome
+    from console.domain.decision import DecisionRecord
     from console.journal import Journal
 
-SCHEMA = "midwatch.decisions/1"
+SCHEMA = "midwatch.decision_sends/1"
+
+
+def add_flags(parser: Parser) -> None:
+    """Add what says where a decision is sent on."""
+    parser.add_argument(
+        "--send",
+        metavar="WHERE",
+        help=f"send it only there: {','.join(DECISION_SINKS)}, as models.NAME.decisions declares",
+    )
+
+
+def sinks_of(chosen: Namespace) -> tuple[str, ...] | None:
+    """Return the places named by ``--send``, None for all that are declared."""
+    if chosen.send is None:
+        return None
+    wanted = tuple(dict.fromkeys(each.strip() for each in chosen.send.split(",") if each.strip()))
+    for each in wanted:
+        if each not in DECISION_SINKS:
+            close = nearest(each, DECISION_SINKS) or f"there are {', '.join(DECISION_SINKS)}"
+            raise UsageError(f"--send {visible(each, 40)}: nothing of that name; {close}")
+    if not wanted:
+        raise UsageError(f"--send names nothing; there are {', '.join(DECISION_SINKS)}")
+    return wanted
+
+
+async def send_each(
+    session: Session, sends: Sequence[PreparedSend], *, yes: bool
+) -> list[tuple[PreparedSend, Outcome | None, str]]:
+    """Show, ask and send one after the other; a no or a fault of one keeps no other back.
+
+    The text says why there is no outcome: declined, or why it cannot be sent.
+    """
+    done: list[tuple[PreparedSend, Outcome | None, str]] = []
+    for each in sends:
+        if each.action is None:
+            told("not sent", f"{each.sink}: {each.problem}")
+            done.append((each, None, each.problem))
+            continue
+        sys.stderr.write(preview_text(each.action))
+        sys.stderr.flush()
+        try:
+            asked = Namespace(yes=yes, break_glass="")
+            confirmation = await confirmed(session, each.action, asked)
+            if confirmation is None:
+                told("not sent", f"{each.sink}: declined")
+                done.append((each, None, "declined"))
+                continue
+            outcome = await session.actor.perform(each.action, confirmation)
+        except (ActionRefused, CommandError) as fault:
+            told("not sent", f"{each.sink}: {fault}")
+            done.append((each, None, str(fault)))
+            continue
+        done.append((each, outcome, outcome.sentence))
+    return done
+
+
+def sent_lines(done: Sequence[tuple[PreparedSend, Outcome | None, str]]) -> str:
+    """Return what became of each, a line each."""
+    return "".join(
+        f"{'not sent' if outcome is None else outcome.kind}: {each.sink}: {visible(text, 600)}\n"
+        for each, outcome, text in done
+    )
+
+
+def sent_document(
+    done: Sequence[tuple[PreparedSend, Outcome | None, str]],
+) -> list[dict[str, object]]:
+    """Return the same for scripts."""
+    return [
+        {
+            **planned(each),
+            "outcome": None if outcome is None else {"kind": outcome.kind, "text": text},
+            "problem": text if outcome is None else None,
+        }
+        for each, outcome, text in done
+    ]
+
+
+def planned(send: PreparedSend) -> dict[str, object]:
+    """Return one thing to be sent for scripts."""
+    action = send.action
+    return {
+        "sink": send.sink,
+        "op": None if action is None else action.op_id,
+        "control": None if action is None else action.changes[0].control,
+        "before": None if action is None else action.before,
+        "wanted": None if action is None else action.wanted,
+        "problem": send.problem or None,
+    }
+
+
+def code_after_writing(done: Sequence[tuple[PreparedSend, Outcome | None, str]]) -> int:
+    """Return the exit code of a decision that stands: 0, or what its sending came to."""
+    for _, outcome, text in done:
+        if outcome is None and text != "declined":
+            return PARTIAL
+        if outcome is not None and (code := CODES[outcome.kind]) != DONE:
+            return PARTIAL if code == NOTHING_CHANGED else code
+    return DONE
+
+
+async def send_decision(shared: Namespace, chosen: Namespace, wanted: str) -> int:
+    """Send on what a decision that stands still has to be sent on; return the exit code."""
+    sinks = sinks_of(chosen)
+    async with opened(shared) as session:
+        bench = session.bench
+        if not chosen.dry_run:
+            require_writes(session.actor.mode)
+        record = find_decision(await asyncio.to_thread(decisions_in, bench.journal), wanted)
+        sys.stderr.write(f"{listed(record, bench.clock())}\n")
+        snapshot = await look(session, (record.decision.model,), instant=True)
+        sends = await prepare_unsent(session.actor, record, snapshot, sinks)
+        if not sends:
+            sys.stderr.write("nothing of it is waiting to be sent\n")
+            return DONE
+        if chosen.dry_run:
+            return _rehearsed(sends, as_json=chosen.json)
+        done = await send_each(session, sends, yes=chosen.yes)
+        if chosen.json:
+            print(json.dumps({"schema": SCHEMA, "sends": sent_document(done)}, indent=2))
+        else:
+            print(sent_lines(done), end="")
+        return _code(done)
+
+
+def _rehearsed(sends: Sequence[PreparedSend], *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"schema": SCHEMA, "sends": [planned(each) for each in sends]}, indent=2))
+    else:
+        for each in sends:
+            text = preview_text(each.action, exact=True) if each.action else f"{each.problem}\n"
+            print(f"{each.sink}: {text}", end="")
+        print("dry run: nothing was sent")
+    return REFUSED if all(each.action is None for each in sends) else DONE
+
+
+def _code(done: Sequence[tuple[PreparedSend, Outcome | None, str]]) -> int:
+    codes = set()
+    for _, outcome, text in done:
+        if outcome is not None:
+            codes.add(CODES[outcome.kind])
+        else:
+            codes.add(NOTHING_CHANGED if text == "declined" else REFUSED)
+    return codes.pop() if len(codes) == 1 else PARTIAL
+
+
+DECISIONS_COMMAND_SCHEMA = "midwatch.decisions/1"
 _VERBS = ("show", "close", "send")
 
 
@@ -49,7 +207,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         if words[0] == "show":
             return run_async(_show(shared, words[1], as_json=chosen.json))
         if words[0] == "send":
-            return run_async(sending.send_decision(shared, chosen, words[1]))
+            return run_async(send_decision(shared, chosen, words[1]))
         if not (chosen.outcome or "").strip():
             raise UsageError("say what came of it: --outcome TEXT is required")
         return run_async(_close(shared, chosen, words[1]))
@@ -70,14 +228,14 @@ def parser() -> Parser:
     made.add_argument("--outcome", metavar="TEXT", help="close: what came of it")
     made.add_argument("--dry-run", action="store_true", help="say what would be done; no more")
     made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
-    sending.add_flags(made)
+    add_flags(made)
     made.add_argument("--json", action="store_true", help="a document for scripts")
     add_shared(made)
     return made
 
 
 async def _list(shared: argparse.Namespace, chosen: argparse.Namespace, model: str | None) -> int:
-    from console.fleet.decisions import overdue_findings
+    from console.evaluation.decision_reviews import overdue_findings
 
     async with opened(shared) as session:
         now = session.bench.clock()
@@ -90,7 +248,7 @@ async def _list(shared: argparse.Namespace, chosen: argparse.Namespace, model: s
         late = overdue_findings(decided.records, now)
         if chosen.json:
             made = {
-                "schema": SCHEMA,
+                "schema": DECISIONS_COMMAND_SCHEMA,
                 "taken_at": iso(now),
                 "decisions": [document(each, now) for each in found],
                 "overdue": [
@@ -134,7 +292,12 @@ async def _show(shared: argparse.Namespace, wanted: str, *, as_json: bool) -> in
         except ActionRefused as fault:
             raise CommandError(str(fault)) from fault
         if as_json:
-            print(json.dumps({"schema": SCHEMA, "decisions": [document(record, now)]}, indent=2))
+            print(
+                json.dumps(
+                    {"schema": DECISIONS_COMMAND_SCHEMA, "decisions": [document(record, now)]},
+                    indent=2,
+                )
+            )
             return DONE
         print(listed(record, now))
         print(told_text(record.decision), end="")
@@ -193,7 +356,10 @@ async def _close(shared: argparse.Namespace, chosen: argparse.Namespace, wanted:
             return SUPERSEDED
         if chosen.json:
             closed = find_decision(await _decided(bench.journal), decision.id)
-            made = {"schema": SCHEMA, "decisions": [document(closed, bench.clock())]}
+            made = {
+                "schema": DECISIONS_COMMAND_SCHEMA,
+                "decisions": [document(closed, bench.clock())],
+            }
             print(json.dumps(made, indent=2))
         else:
             name = visible(decision.model, 80)

@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from console.cli.bootstrap import prepare
+from console.cli.command_line import (
+    CommandError,
+    Parser,
+    UsageError,
+    add_console,
+    add_shared,
+    flags,
+)
 from console.cli.console_command import console_options, engine_of, require_terminal
-from console.cli.exits import CommandError, UsageError
-from console.cli.loading import prepare
-from console.cli.parsing import Parser, add_console, add_shared, flags
-from console.cli.start import ConsoleStart
+from console.cli.main import ConsoleStart
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
 
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from console.settings.schema import SourceSettings
-    from console.sources.protocol import Source
+    from console.sources.base import Source
 
 TITLE = "DEMO — simulation"
 
@@ -61,7 +67,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
 
 
 def _fleet(chosen: argparse.Namespace) -> DemoFleet:
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
 
     try:
         return DemoFleet(
@@ -72,8 +78,7 @@ def _fleet(chosen: argparse.Namespace) -> DemoFleet:
 
 
 def _serve(fleet: DemoFleet, port: int) -> int:
-    from console.demo.fleet import DemoError
-    from console.demo.serve import serve
+    from console.demo.demo_fleet import DemoError, serve
 
     try:
         return serve(fleet, port=port)
@@ -82,7 +87,7 @@ def _serve(fleet: DemoFleet, port: int) -> int:
 
 
 def _start(fleet: DemoFleet) -> None:
-    from console.demo.fleet import DemoError
+    from console.demo.demo_fleet import DemoError
 
     try:
         fleet.start()
@@ -131,8 +136,8 @@ def _watch(
 
 
 def _real_prometheus(fleet: DemoFleet, closing: list[Callable[[], None]]) -> str:
-    from console.demo.fleet import DemoError
-    from console.demo.prometheus import RealPrometheus
+    from console.demo.demo_fleet import DemoError
+    from console.demo.prometheus_server import RealPrometheus
 
     sys.stderr.write("starting prometheus and writing the fleet's history into it…\n")
     try:
@@ -164,7 +169,7 @@ def _with_history(fleet: DemoFleet, interval_seconds: float) -> Callable[[Source
     """Return what makes the demo's source: a scrape source knows the past from the first tick."""
 
     def make(settings: SourceSettings) -> Source:
-        from console.sources.build import build_source
+        from console.sources.factory import build_source
         from console.sources.scrape import ScrapeSource
 
         source = build_source(settings, None, interval_seconds=interval_seconds)

@@ -7,26 +7,27 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.actions.drill import DRILLS, drill, drill_request
-from console.actions.gate_of_writes import require
+from console.actions.fleet_view import FleetView
 from console.actions.preview import preview_text
-from console.actions.refusal import ActionRefused
-from console.actions.sight import Sight
-from console.cli.acting import (
+from console.actions.write_gate import require
+from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
     UNVERIFIED,
     add_flags,
     code_of,
+    confirmed,
+    document,
     look,
     opened,
     reason_of,
+    rehearse,
     run_async,
     told,
 )
-from console.cli.asking import confirmed, document, rehearse
-from console.cli.exits import UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.text import visible
+from console.cli.command_line import Parser, UsageError, add_shared
+from console.domain.action import ActionRefused
+from console.domain.text import visible
 from console.settings.durations import DurationError, parse_duration
 from console.settings.problems import nearest
 
@@ -73,7 +74,7 @@ async def _drill(shared: argparse.Namespace, chosen: argparse.Namespace, reason:
         request = drill_request(chosen.what, chosen.model, reason, chosen.to)
         if not chosen.dry_run:
             require(request.verb, session.actor.mode)
-        sight = Sight(session.bench.settings, None, session.bench.clock())
+        sight = FleetView(session.bench.settings, None, session.bench.clock())
         if request.verb == "fallback" and not request.to and chosen.model in sight.rows:
             rungs = sight.rows[chosen.model].fallbacks
             to = rungs[0].name if rungs else ""

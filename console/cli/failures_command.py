@@ -8,26 +8,29 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.acting import opened, run_async, told
-from console.cli.exits import CommandError, UsageError
-from console.cli.loading import NOTHING_TO_READ
-from console.cli.moments import parse_moment
-from console.cli.naming import row_of
-from console.cli.parsing import Parser, add_shared
-from console.cli.writing import refuse_existing, write_whole
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.action_session import opened, run_async, told
+from console.cli.bootstrap import NOTHING_TO_READ, refuse_existing, write_whole
+from console.cli.command_line import (
+    CommandError,
+    Parser,
+    UsageError,
+    add_shared,
+    parse_moment,
+    row_of,
+)
+from console.domain.text import visible
 from console.journal import Question
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.cli.loading import Prepared
-    from console.facts.entry import Entry
-    from console.facts.model import ModelRow
+    from console.cli.bootstrap import Prepared
+    from console.domain.entry import Entry
+    from console.domain.model import ModelRow
     from console.journal import Journal
-    from console.reports.failures_document import FailuresDocument
+    from console.reports.failures import FailuresDocument
 
 _LIMIT_SECONDS = 60.0
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 300.0, 31 * 86400.0
@@ -71,7 +74,7 @@ async def _failures(
         document = await _document(
             session.prepared, session.bench.journal, chosen.model, start, end
         )
-    from console.reports.failures_text import failures_blocks
+    from console.reports.failures import failures_blocks
     from console.reports.markdown import markdown
     from console.reports.status import as_json
 
@@ -86,9 +89,9 @@ async def _failures(
 async def _document(
     prepared: Prepared, journal: Journal, model: str, start: float, end: float
 ) -> FailuresDocument:
-    from console.reports.cleaning import cleaned
-    from console.reports.failure_rules import SIGNALS
+    from console.reports.episodes import SIGNALS
     from console.reports.failures import FailureFacts, failures
+    from console.reports.redact import cleaned
 
     engine = prepared.engine()
     engine.on_problem = lambda sentence: told("note", sentence)

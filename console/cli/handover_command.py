@@ -1,4 +1,4 @@
-"""``midwatch handover``: what this shift leaves to the next, written, listed, accepted by name."""
+"""A text in the operator's own editor: an argument list, no shell, a private file."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.actions.handover_keys import ACCEPT, WRITE
-from console.actions.handovers import (
-    handovers_in,
-    require_writes,
-    to_accept,
-    write_handover,
-)
-from console.actions.shift_span import USUAL, shift_start
-from console.actions.taking_over import accept_with_holds
-from console.cli.acting import (
+from console.actions.record_actions import ACCEPT, WRITE
+from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
     SUPERSEDED,
@@ -31,24 +26,66 @@ from console.cli.acting import (
     run_async,
     told,
 )
-from console.cli.editing import edited
-from console.cli.exits import UsageError
-from console.cli.loading import prepare
-from console.cli.parsing import Parser, add_shared, flags
-from console.cli.writing import refuse_existing, write_whole
-from console.engine.handing import wish_of
-from console.facts.text import visible
+from console.cli.bootstrap import prepare, refuse_existing, write_whole
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.domain.text import visible
+from console.domain.timestamps import timestamp
+from console.engine.client import wish_of
+from console.handover.record import (
+    USUAL,
+    accept_with_holds,
+    handovers_in,
+    require_writes,
+    shift_start,
+    to_accept,
+    write_handover,
+)
 from console.journal import JournalError, TargetTouchedError
-from console.reports.times import timestamp
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from console.actions.handovers import HandoverRecord
-    from console.cli.loading import Prepared
-    from console.reports.handover_document import HandoverDocument
-    from console.reports.handover_facts import ShiftFacts
+    from console.cli.bootstrap import Prepared
+    from console.handover.handover_document import HandoverDocument, ShiftFacts
+    from console.handover.record import HandoverRecord
+
+LONGEST_LINE = 4000
+_STANDARD_ERROR = 2
+
+
+def edited(text: str, environ: Mapping[str, str], name: str) -> str:
+    """Return ``text`` as it was left in ``$VISUAL`` or ``$EDITOR``; empty where it was emptied.
+
+    Control characters but line ends are made visible. Raises `UsageError` where no editor is
+    named, `CommandError` where it cannot be started or ends with a failure.
+    """
+    command = environ.get("VISUAL") or environ.get("EDITOR") or ""
+    try:
+        argv = shlex.split(command)
+    except ValueError as fault:
+        raise UsageError(f"EDITOR {visible(command, 100)} cannot be understood: {fault}") from fault
+    if not argv:
+        raise UsageError("no editor is named; set EDITOR, or leave --edit out")
+    with tempfile.TemporaryDirectory(prefix="midwatch-") as directory:
+        path = Path(directory) / name
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # What the command prints may go to a file; the editor belongs on the terminal.
+        out = None if sys.stdout.isatty() else _STANDARD_ERROR
+        try:
+            code = subprocess.run([*argv, str(path)], stdout=out, check=False).returncode
+            kept = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as fault:
+            raise CommandError(
+                f"{visible(argv[0], 100)} cannot be used: {visible(fault.strerror or str(fault))}"
+            ) from fault
+    if code:
+        raise CommandError(f"{visible(argv[0], 100)} ended with {code}; nothing was written")
+    lines = [visible(line.expandtabs(4), LONGEST_LINE) for line in kept.splitlines()]
+    return "\n".join(lines).strip() + "\n" if any(map(str.strip, lines)) else ""
+
 
 LIST_SCHEMA = "midwatch.handovers/1"
 _LOOK_SECONDS = 30.0
@@ -122,10 +159,10 @@ async def _handover(shared: argparse.Namespace, chosen: argparse.Namespace) -> i
 async def _document(
     prepared: Prepared, session: Session | None, chosen: argparse.Namespace, since: float
 ) -> HandoverDocument:
+    from console.handover.build import handover
+    from console.handover.handover_document import Shift
     from console.journal import declared_name, gather_who
-    from console.reports.cleaning import cleaned
-    from console.reports.handover import handover
-    from console.reports.handover_facts import Shift
+    from console.reports.redact import cleaned
 
     facts = await _facts(prepared, since, instant=chosen.instant)
     settings = prepared.loaded.settings
@@ -166,7 +203,7 @@ async def _told_and_written(
     chosen: argparse.Namespace,
     document: HandoverDocument,
 ) -> int:
-    from console.reports.handover_text import handover_blocks
+    from console.handover.handover_text import handover_blocks
     from console.reports.markdown import markdown
     from console.reports.status import as_json
 

@@ -6,19 +6,18 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.loading import NOTHING_TO_READ, prepare
-from console.cli.parsing import Parser, add_shared, flags
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.bootstrap import NOTHING_TO_READ, prepare
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from console.domain.incident import IncidentView
+    from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
-    from console.facts.incident_view import IncidentView
-    from console.facts.snapshot import Snapshot
 
 _EPILOG = (
     "Exit code: 2 a firing S1, else 1 a firing S2, else 3 a source or a place for alerts is away "
@@ -56,7 +55,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if words and (words[0] != "show" or len(words) != 2):
         raise UsageError("it is midwatch incidents, or midwatch incidents show ID")
     prepared = prepare(flags(shared), needs_source=False)
-    from console.incidents.build import alert_settings
+    from console.incidents.feeds import alert_settings
 
     settings = prepared.loaded.settings
     if not chosen.held and not settings.sources and not alert_settings(settings):
@@ -78,7 +77,7 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     finally:
         await engine.close()
     sys.stdout.write(_written(snapshot, chosen))
-    from console.reports.incidents import incidents_exit_code
+    from console.reports.plain import incidents_exit_code
 
     if chosen.held:
         return exits.OK if snapshot.record.trusted else exits.UNKNOWN
@@ -87,7 +86,7 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
 
 async def _show(engine: Engine, name: str, chosen: argparse.Namespace) -> int:
     """Print one incident after two looks, one refresh apart: most rules need a second."""
-    from console.engine.handle import Refused
+    from console.engine.client import Refused
 
     engine.on_problem = _tell
     try:
@@ -110,7 +109,7 @@ def _named(snapshot: Snapshot, name: str) -> str:
 
 
 def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:
-    from console.reports.incident_view import view_document, view_text
+    from console.reports.incident_text import view_document, view_text
 
     if not chosen.json:
         return view_text(view)
@@ -121,7 +120,7 @@ def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:
 
 def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:
     if chosen.held:
-        from console.reports.holds import held_document, held_table
+        from console.reports.incident_document import held_document, held_table
         from console.reports.status import as_json
 
         return f"{as_json(held_document(snapshot))}\n" if chosen.json else held_table(snapshot)
@@ -130,7 +129,7 @@ def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:
         from console.reports.status import as_json
 
         return f"{as_json(incidents_document(snapshot))}\n"
-    from console.reports.incidents import incidents_plain, incidents_table
+    from console.reports.plain import incidents_plain, incidents_table
 
     return incidents_plain(snapshot) if chosen.plain else incidents_table(snapshot)
 

@@ -10,17 +10,16 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.parsing import Parser, add_shared, flags
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.domain.text import visible
 from console.settings.load import Flags, load
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.facts.samples import SeenModel
+    from console.domain.samples import SeenModel
     from console.settings.schema import SourceSettings
 
 
@@ -54,9 +53,9 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:
-    from console.engine.making import made_or_broken, plain_factory
-    from console.signals.profile import profiles
-    from console.sources.protocol import SourceDown
+    from console.metrics.profile import profiles
+    from console.sources.base import SourceDown
+    from console.sources.factory import made_or_broken, plain_factory
 
     found: list[SeenModel] = []
     for settings in sources:
@@ -74,10 +73,10 @@ async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:
 
 async def _jobs(sources: Sequence[SourceSettings]) -> list[str]:
     """Return one line a job of each server: how many models, versions and series it has."""
-    from console.signals.profile import profiles
-    from console.sources.frames import Frames
-    from console.sources.protocol import SourceDown
-    from console.wire.endpoint import endpoint_of
+    from console.http.endpoint import endpoint_of
+    from console.metrics.profile import profiles
+    from console.sources.base import SourceDown
+    from console.sources.data_frames import Frames
 
     lines: list[str] = []
     for settings in sources:

@@ -8,14 +8,12 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.actions.anchoring import Anchoring
-from console.actions.gate_of_writes import require
-from console.actions.keeper import Keeper
 from console.actions.overrides import overrides_in_force
-from console.cli.acting import DONE, NOTHING_CHANGED, opened, run_async
-from console.cli.exits import UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.text import visible
+from console.actions.ttl_controller import Anchoring, Keeper
+from console.actions.write_gate import require
+from console.cli.action_session import DONE, NOTHING_CHANGED, opened, run_async
+from console.cli.command_line import Parser, UsageError, add_shared
+from console.domain.text import visible
 from console.journal.anchor import anchor_place
 from console.settings.durations import DurationError, parse_duration
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.cli.acting import Session
+    from console.cli.action_session import Session
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 60.0
 

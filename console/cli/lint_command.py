@@ -6,18 +6,16 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.reading import ReadingState
-from console.facts.signals import SIGNALS
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared
+from console.domain.signals import SIGNALS, ReadingState
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.signals.profile import Profile
+    from console.metrics.profile import Profile
 
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^\n]*\})?[ \t]", re.MULTILINE)
 _LARGEST_BYTES = 16 * 1024 * 1024
@@ -25,7 +23,7 @@ _LARGEST_BYTES = 16 * 1024 * 1024
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Read the endpoint once; 0 when a profile is recognised, 1 when none is."""
-    from console.signals.profile import profiles
+    from console.metrics.profile import profiles
 
     parser = Parser("midwatch lint-metrics", "Say which signals a /metrics endpoint gives.")
     parser.add_argument("url", metavar="URL")
@@ -63,8 +61,8 @@ def _sorted_out(
     profile: Profile, names: frozenset[str]
 ) -> tuple[list[str], list[tuple[str, list[str]]], list[tuple[str, str]]]:
     """Return the signals that are given, those whose metrics are missing, and all others."""
-    from console.engine.hints import hint
-    from console.signals.variants import measurements
+    from console.engine.explain import hint
+    from console.metrics.variants import measurements
 
     measured = {**measurements(profile)}
     for name in ("cost_today", "cost_month"):
@@ -88,10 +86,10 @@ def _sorted_out(
 
 
 async def _read(url: str) -> str:
+    from console.http.client import Wire
+    from console.http.endpoint import endpoint_of_target
+    from console.http.resilience import WireError
     from console.settings.schema import SourceSettings
-    from console.wire.client import Wire
-    from console.wire.endpoint import endpoint_of_target
-    from console.wire.errors import WireError
 
     declared = SourceSettings(name="lint", kind="scrape", targets=(url,))
     wire = Wire(endpoint_of_target(declared, url), None, max_bytes=_LARGEST_BYTES)

@@ -7,21 +7,21 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from console.actions.care_ground import read_log
-from console.actions.care_undo import care_entry
-from console.actions.caring import prepare_care
-from console.actions.gate_of_writes import require
-from console.actions.overrides import overrides_in_force
+from console.actions.acknowledge import read_log
+from console.actions.incident_commands import care_entry
+from console.actions.incident_executor import prepare_care
+from console.actions.overrides import note_ended_by_service, overrides_in_force
 from console.actions.recovery import note_truth
-from console.actions.refusal import ActionRefused
-from console.actions.standing import KEEPER_LEASE, holder_of, lease_name
-from console.actions.watching import note_ended_by_service
-from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
-from console.cli.acting import (
+from console.actions.target_state import KEEPER_LEASE, holder_of, lease_name
+from console.actions.undo import prepare_end, prepare_renew, prepare_undo
+from console.actions.write_gate import require
+from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
     add_flags,
+    ask_and_do,
     has_terminal,
+    iso,
     look,
     opened,
     reason_of,
@@ -29,13 +29,11 @@ from console.cli.acting import (
     told,
     ttl_of,
 )
-from console.cli.asking import ask_and_do, iso
-from console.cli.commands import COMMANDS
-from console.cli.exits import UsageError
-from console.cli.parsing import Parser, add_shared
-from console.facts.action import Outcome
-from console.facts.care import CareWish
-from console.facts.text import visible
+from console.cli.command_line import Parser, UsageError, add_shared
+from console.cli.command_table import COMMANDS
+from console.domain.action import ActionRefused, Outcome
+from console.domain.incident import CareWish
+from console.domain.text import visible
 from console.journal import Question
 from console.settings.durations import format_duration
 
@@ -43,11 +41,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.actions.preparing import Bench
-    from console.cli.acting import Session
-    from console.facts.action import OutcomeKind
-    from console.facts.entry import Entry
-    from console.facts.override import Override
+    from console.actions.prepare import ActionEnvironment
+    from console.cli.action_session import Session
+    from console.domain.action import OutcomeKind, Override
+    from console.domain.entry import Entry
 
 SCHEMA = "midwatch.overrides/1"
 _TRUTHS = {"applied": "applied", "not": "failed"}
@@ -178,7 +175,7 @@ async def _way(
         if not chosen.dry_run:
             require(command, actor.mode)
         if command == "undo" and await _is_care(session, chosen.op):
-            from console.cli.care_command import do_care, look_at_incidents
+            from console.cli.incident_verbs_command import do_care, look_at_incidents
 
             seen = await look_at_incidents(session)
             wish = CareWish("undo", op_id=chosen.op, reason=reason)
@@ -238,7 +235,7 @@ def _sure(intent: Entry) -> bool:
     return sys.stdin.readline().strip() == intent.target
 
 
-def _operation(bench: Bench, op: str) -> tuple[Entry, bool]:
+def _operation(bench: ActionEnvironment, op: str) -> tuple[Entry, bool]:
     """Return the intent of an operation, and whether it has an outcome. Blocks."""
     wanted = op.strip().upper()
     found = bench.journal.entries(Question(op_id=wanted, kinds=("intent", "outcome")))
@@ -251,8 +248,10 @@ def _operation(bench: Bench, op: str) -> tuple[Entry, bool]:
     return intent, any(each.kind == "outcome" for each in found)
 
 
-def _write_truth(bench: Bench, intent: Entry, outcome: Outcome, reason: str, settled: bool) -> None:
-    from console.actions.record import consequences, outcome_of
+def _write_truth(
+    bench: ActionEnvironment, intent: Entry, outcome: Outcome, reason: str, settled: bool
+) -> None:
+    from console.actions.action_record import consequences, outcome_of
 
     if not settled:
         overrides = overrides_in_force(bench.journal)

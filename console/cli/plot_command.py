@@ -8,13 +8,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.loading import Prepared, prepare
-from console.cli.naming import row_of
-from console.cli.parsing import Parser, add_shared, flags
-from console.facts.signals import SIGNALS
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.bootstrap import Prepared, prepare
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags, row_of
+from console.domain.signals import SIGNALS
+from console.domain.text import visible
 from console.settings.durations import DurationError, parse_duration
 from console.settings.problems import nearest
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from console.domain.samples import Series
     from console.engine.service import Engine
-    from console.facts.samples import Series
 
     Floats = NDArray[np.float64]
 
@@ -106,10 +104,10 @@ async def _framed(
     import numpy as np
     import pandas as pd
 
-    from console.facts.samples import Series
-    from console.sources.frames import Frames
-    from console.sources.protocol import SourceDown
-    from console.wire.endpoint import endpoint_of
+    from console.domain.samples import Series
+    from console.http.endpoint import endpoint_of
+    from console.sources.base import SourceDown
+    from console.sources.data_frames import Frames
 
     end, step = time.time(), float(max(1, round(seconds / cells)))
     frames = Frames(endpoint_of(declared), prepared.resolver)
@@ -129,7 +127,7 @@ def _on_a_grid(signal: str, times: Floats, values: Floats, step: float) -> Serie
     """Return the points at every step, NaN where the server left one out: a gap stays a gap."""
     import numpy as np
 
-    from console.facts.samples import Series
+    from console.domain.samples import Series
 
     if not len(times):
         return Series(signal, times, values)

@@ -8,28 +8,27 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.actions.decided import decisions_in
-from console.cli import exits
-from console.cli.acting import opened, run_async, told
-from console.cli.exits import CommandError
-from console.cli.parsing import Parser, add_shared
-from console.cli.writing import refuse_existing, write_whole
-from console.engine.handle import Refused
-from console.engine.postmortems import incident_series
-from console.facts.text import visible
+from console.actions.decision_log import decisions_in
+from console.cli import command_line as exits
+from console.cli.action_session import opened, run_async, told
+from console.cli.bootstrap import refuse_existing, write_whole
+from console.cli.command_line import CommandError, Parser, add_shared
+from console.domain.text import visible
+from console.engine.client import Refused
+from console.engine.postmortem_facts import incident_series
 from console.journal import Question
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.cli.loading import Prepared
+    from console.cli.bootstrap import Prepared
+    from console.domain.decision import DecisionRecord
+    from console.domain.entry import Entry
+    from console.domain.incident import IncidentView
     from console.engine.service import Engine
-    from console.facts.decision import DecisionRecord
-    from console.facts.entry import Entry
-    from console.facts.incident_view import IncidentView
     from console.journal import Journal
-    from console.reports.postmortem_document import PostmortemDocument
+    from console.reports.postmortem import PostmortemDocument
 
 _LIMIT_SECONDS = 60.0
 
@@ -73,8 +72,8 @@ async def _postmortem(shared: argparse.Namespace, chosen: argparse.Namespace) ->
 async def _document(
     prepared: Prepared, journal: Journal, chosen: argparse.Namespace
 ) -> PostmortemDocument:
-    from console.reports.cleaning import cleaned
     from console.reports.postmortem import PostmortemFacts, postmortem
+    from console.reports.redact import cleaned
 
     incident = chosen.incident.strip()
     entries, decisions = await asyncio.to_thread(_read, journal, incident)

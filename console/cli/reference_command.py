@@ -8,12 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.loading import prepare
-from console.cli.parsing import Parser, add_shared, flags
-from console.cli.writing import refuse_existing, write_whole
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.bootstrap import prepare, refuse_existing, write_whole
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.domain.text import visible
 from console.settings.durations import DurationError, parse_duration
 from console.settings.problems import nearest
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.cli.loading import Prepared
+    from console.cli.bootstrap import Prepared
 
 _LIMIT_SECONDS = 60.0
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 300.0, 90 * 86400.0
@@ -76,7 +74,7 @@ async def _taken(
 ) -> tuple[bytes, float]:
     """Return the file and the predictions it rests on."""
     from console.engine.distributions import NoDistributionError, score_counts
-    from console.settings.drift_files import ReferenceFault, reference_json
+    from console.settings.drift_reference import ReferenceFault, reference_json
 
     engine = prepared.engine()
     try:

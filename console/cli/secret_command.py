@@ -7,10 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.exits import CommandError, UsageError
-from console.cli.parsing import Parser, add_shared, flags
-from console.facts.text import visible
+from console.cli import command_line as exits
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.domain.text import visible
 from console.settings.load import load
 from console.settings.problems import nearest
 from console.settings.secrets import (

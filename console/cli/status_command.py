@@ -9,17 +9,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from console.cli import exits
-from console.cli.loading import prepare
-from console.cli.naming import row_of
-from console.cli.parsing import Parser, add_shared, flags
+from console.cli import command_line as exits
+from console.cli.bootstrap import prepare
+from console.cli.command_line import Parser, add_shared, flags, row_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
-    from console.facts.snapshot import Snapshot
 
 _EPILOG = (
     "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown, source down or no model at "

@@ -16,11 +16,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from console.controls.alert_api import AlertApi
-from console.controls.calling import CallFailed, Reply, Request
-from console.controls.protocol import ControlError
-from console.controls.silences import (
+from console.controls.alert_api import (
     UNACKNOWLEDGED,
+    AlertApi,
     Labels,
     Mark,
     Silenced,
@@ -31,7 +29,9 @@ from console.controls.silences import (
     unread,
     until_text,
 )
-from console.facts.control import (
+from console.controls.http_call import CallFailed, Reply, Request
+from console.controls.protocol import ControlError
+from console.domain.control import (
     ControlState,
     Lookup,
     Offer,
@@ -47,9 +47,9 @@ from console.facts.control import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from console.facts.control import JsonValue
-    from console.settings.endpoints import AlertSettings
-    from console.wire.credentials import SecretLookup
+    from console.domain.control import JsonValue
+    from console.http.credentials import SecretLookup
+    from console.settings.endpoint_tables import AlertSettings
 
 ACCEPTED: Final = (200, 201, 202)
 """Alertmanager says 200, Grafana 202, an Alertmanager behind Grafana 201."""

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.controls.declaration import Change, Declared, Probe
+from console.controls.declaration import Change, Declared, Probe, Query, QueryFailed
 from console.controls.protocol import ControlError
-from console.controls.query import Query, QueryFailed
 from console.controls.template import Variables, fill_argument, names_in
-from console.facts.control import (
+from console.domain.control import (
     JsonValue,
     Lookup,
     PreparedCall,
@@ -22,10 +21,10 @@ from console.facts.control import (
     TargetState,
     Verdict,
 )
-from console.facts.text import visible
-from console.settings.children import Finished, run_child
-from console.settings.controls import ControlTimeouts
-from console.settings.permissions import writable_by_others
+from console.domain.text import visible
+from console.settings.endpoint_tables import ControlTimeouts
+from console.settings.helper_process import Finished, run_child
+from console.settings.problems import writable_by_others
 
 EXCERPT_CHARACTERS = 300
 LOCAL_TARGET = "program"

@@ -5,13 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from console.controls.calling import Caller, CallFailed, Reply, Request
-from console.controls.declaration import MATCH_PREFIX, Change, Declared, Probe, Read
-from console.controls.finding import Whereabouts
+from console.controls.declaration import (
+    MATCH_PREFIX,
+    Change,
+    Declared,
+    Probe,
+    Query,
+    QueryFailed,
+    Read,
+)
+from console.controls.http_call import Caller, CallFailed, Reply, Request
 from console.controls.protocol import ControlError
-from console.controls.query import Query, QueryFailed
+from console.controls.target_discovery import Whereabouts
 from console.controls.template import Variables, fill, fill_entries, fill_path, header_text
-from console.facts.control import (
+from console.domain.control import (
     JsonValue,
     Lookup,
     PreparedCall,
@@ -20,7 +27,7 @@ from console.facts.control import (
     TargetState,
     Verdict,
 )
-from console.wire.endpoint import shown
+from console.http.endpoint import shown
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"

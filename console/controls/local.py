@@ -8,7 +8,7 @@ from typing import Protocol
 from console.controls.declaration import Change, Declared
 from console.controls.protocol import ControlError
 from console.controls.template import fill_text
-from console.facts.control import (
+from console.domain.control import (
     JsonValue,
     Lookup,
     PreparedCall,

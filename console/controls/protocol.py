@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from console.facts.control import (
+from console.domain.control import (
     ControlState,
     JsonValue,
     Lookup,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from console.demo.specs import Backend, BreakerRules, Call, DependencySpec, ModelSpec, Tokens
+from console.demo.scenario import Backend, BreakerRules, Call, DependencySpec, ModelSpec, Tokens
 
 MODELS_LIMIT = 200
 CLONES_PER_SERVICE = 25

@@ -12,8 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from console.demo.specs import Backend, Call, DependencySpec, ModelSpec
-from console.demo.story import Weather
+from console.demo.scenario import Backend, Call, DependencySpec, ModelSpec, Weather
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from console.demo.layout import Block, Floats, Layout, sorted_labels
 from console.demo.requests import Batch
-from console.demo.specs import ModelSpec
+from console.demo.scenario import ModelSpec
+from console.demo.series_layout import Block, Floats, Layout, sorted_labels
 
 _ENGINE: Final = ("engine", "0")
 _FINISHED: Final = (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from console.demo import midwatch_layout, midwatch_metrics, server_metrics
-from console.demo.breakers import AUTOMATIC, Breaker
-from console.demo.drift import BINS, DriftWindow, feature_shares
-from console.demo.layout import Floats, Layout
+from console.demo import midwatch_series as midwatch_layout
+from console.demo import midwatch_series as midwatch_metrics
+from console.demo import server_metrics
+from console.demo.drift_gauge import BINS, DriftWindow, feature_shares
 from console.demo.requests import (
     Batch,
     Situation,
@@ -18,9 +18,9 @@ from console.demo.requests import (
     queue_wait_seconds,
     serve,
 )
-from console.demo.review import REVIEW_SHARES, ReviewQueue
-from console.demo.specs import Backend, BreakerRules, DependencySpec, ModelSpec
-from console.demo.story import CLEAR, Weather
+from console.demo.scenario import CLEAR, Backend, BreakerRules, DependencySpec, ModelSpec, Weather
+from console.demo.series_layout import Floats, Layout
+from console.demo.service_breaker import AUTOMATIC, REVIEW_SHARES, Breaker, ReviewQueue
 
 REJECTED_INPUT_RATIO = 0.0004
 PRIMARY_ROUTE = "primary"

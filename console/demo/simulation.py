@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 
 from console.demo.catalogue import DEPENDENCIES
+from console.demo.scenario import ModelSpec, Scenario, Story, Weather
 from console.demo.service import Causes, Service
-from console.demo.specs import ModelSpec
-from console.demo.story import Scenario, Story, Weather
 
 LONGEST_STEP_SECONDS = 5.0
 

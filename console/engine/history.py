@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.reading import ReadingState
-from console.facts.samples import Series
+from console.domain.samples import Series
+from console.domain.signals import ReadingState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from console.facts.snapshot import SignalColumn
+    from console.domain.snapshot import SignalColumn
 
 KEPT_SECONDS = 3600.0
 STEP_SECONDS = 30.0

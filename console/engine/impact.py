@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from console.facts.action import Measure
-from console.facts.incident_view import IncidentImpact
-from console.facts.text import visible
-from console.incidents.log import allowed_ratio, impact_event
-from console.signals.matchers import ExpressionError
-from console.signals.spans import OneModel, on_lower_level, over_span
-from console.sources.protocol import SourceDown
+from console.domain.action import Measure
+from console.domain.incident import IncidentImpact
+from console.domain.text import visible
+from console.incidents.event_log import allowed_ratio, impact_event
+from console.metrics.labels import ExpressionError
+from console.metrics.queries import OneModel, on_lower_level, over_span
+from console.sources.base import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from console.facts.incident_view import TimelineEvent
-    from console.facts.model import ModelRow
-    from console.facts.samples import Series
-    from console.facts.severity import Route
-    from console.signals.query import Query
-    from console.sources.protocol import Source
+    from console.domain.incident import TimelineEvent
+    from console.domain.model import ModelRow
+    from console.domain.samples import Series
+    from console.domain.severity import Route
+    from console.metrics.queries import Query
+    from console.sources.base import Source
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]

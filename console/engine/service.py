@@ -1,4 +1,4 @@
-"""The one loop and the one clock: sources are polled, the fleet is judged, Snapshots go out."""
+"""What people did about incidents, put to the incidents there are at one tick."""
 
 from __future__ import annotations
 
@@ -8,50 +8,93 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.engine.alerts import AlertDesk
-from console.engine.caring import cared, with_care_after
-from console.engine.derived import BASES
-from console.engine.desk import Desk
-from console.engine.distributions import distribution
+from console.domain.text import visible
+from console.engine.alert_feed import AlertDesk, rule_events
+from console.engine.change_feed import ChangeDesk, Registries
+from console.engine.client import ReloadOutcome
+from console.engine.distributions import PSI, distribution
 from console.engine.explain import explain
 from console.engine.history import History
-from console.engine.incident_views import IncidentViews
-from console.engine.making import made_or_broken, plain_factory
-from console.engine.own_alerts import rule_events
-from console.engine.poller import Poller
-from console.engine.ranges import Ranges
-from console.engine.records import Records
-from console.engine.registries import Registries
-from console.engine.score_series import PSI
-from console.engine.told import ChangeDesk
-from console.facts.text import visible
-from console.fleet.evaluate import evaluate
-from console.fleet.memory import Memory
-from console.incidents.log import IncidentLog
-from console.signals.profile import profiles
+from console.engine.incident_view import IncidentViews
+from console.engine.journal_tail import Records
+from console.engine.polling import Poller
+from console.engine.query_planner import Desk
+from console.engine.ranges import BASES, Ranges
+from console.evaluation.evaluate import evaluate
+from console.evaluation.memory import Memory
+from console.incidents.event_log import IncidentLog
+from console.incidents.state import begins_of, fold_care, with_care
+from console.metrics.profile import profiles
+from console.settings.problems import SettingsError
+from console.sources.factory import made_or_broken, plain_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from console.engine.alerts import MakeReader
-    from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet
-    from console.engine.records import ReadWitness
-    from console.engine.registries import MakeRegistry
-    from console.engine.seats import Seat
-    from console.engine.told import MakeTeller
-    from console.facts.drift import Distribution
-    from console.facts.entry import Entry, Verification
-    from console.facts.incident_view import IncidentView
-    from console.facts.record import RecordPage
-    from console.facts.samples import Series, SourceStatus
-    from console.facts.snapshot import Snapshot
+    from console.domain.entry import Entry, RecordPage, Verification
+    from console.domain.incident import Care, IncidentView
+    from console.domain.samples import Distribution, Series, SourceStatus
+    from console.domain.snapshot import Snapshot
+    from console.engine.alert_feed import MakeReader
+    from console.engine.change_feed import MakeRegistry, MakeTeller
+    from console.engine.client import Explanation, Refused, SeriesSet
+    from console.engine.journal_tail import ReadWitness
+    from console.engine.row_assignment import Seat
+    from console.evaluation.observations import Observed
+    from console.handover.handover_document import ShiftFacts
+    from console.incidents.state import CareLog
     from console.journal import Journal
-    from console.reports.handover_facts import ShiftFacts
+    from console.metrics.queries import Query
     from console.reports.postmortem import PostmortemFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
-    from console.signals.query import Query
-    from console.sources.protocol import Source
+    from console.sources.base import Source
+
+
+def cared(
+    observed: Observed, log: CareLog, latest: Snapshot | None, now: float
+) -> tuple[Observed, dict[str, Care]]:
+    """Return the incidents as people left them, and the care of each by id, at ``now``.
+
+    ``latest`` tells when incidents began that are made after the judgement, of findings.
+    """
+    if not log:
+        return observed, {}
+    before = () if latest is None else latest.incidents
+    # What is listed keeps its beginning, though the alert it began with may be over.
+    begins = {**begins_of(observed.incidents), **begins_of(before)}
+    care = fold_care(log, begins, now)
+    return replace(observed, incidents=with_care(observed.incidents, care)), care
+
+
+def with_care_after(snapshot: Snapshot) -> Snapshot:
+    """Return the Snapshot with incidents that were made after the judgement as people left them."""
+    if not snapshot.care:
+        return snapshot
+    return replace(snapshot, incidents=with_care(snapshot.incidents, snapshot.care))
+
+
+async def reload(engine: Engine) -> ReloadOutcome:
+    """Load and adopt the configuration; a faulty one is refused and the old stays in force."""
+    try:
+        loaded = engine.load_again()
+    except SettingsError as fault:
+        count = len(fault.problems)
+        found = "1 problem" if count == 1 else f"{count} problems"
+        return ReloadOutcome(
+            applied=False,
+            sentence=f"configuration not reloaded, the old one stays: {found} in the new one",
+            problems=tuple(problem.render() for problem in fault.problems),
+        )
+    if loaded is None:
+        return ReloadOutcome(applied=False, sentence="there is no configuration to read again")
+    if loaded.settings == engine.settings:
+        return ReloadOutcome(applied=True, sentence="configuration read again: nothing changed")
+    await engine.adopt(loaded.settings)
+    return ReloadOutcome(
+        applied=True, sentence="configuration reloaded", problems=tuple(loaded.warnings)
+    )
+
 
 log = logging.getLogger(__name__)
 
@@ -232,14 +275,14 @@ class Engine:
 
     async def shift_facts(self, since: float) -> ShiftFacts:
         """Return what is known of the shift that began at ``since`` (Unix seconds)."""
-        from console.engine.shift import shift_facts
+        from console.engine.shift_facts import shift_facts
 
         environment = self.settings.environment
         return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     async def postmortem_facts(self, incident_id: str) -> PostmortemFacts | Refused:
         """Return what a postmortem is made from, or why nothing is known of the incident."""
-        from console.engine.postmortems import postmortem_facts
+        from console.engine.postmortem_facts import postmortem_facts
 
         return await postmortem_facts(self, self._records, incident_id, self._clock())
 
@@ -264,7 +307,6 @@ class Engine:
 
     async def reload(self) -> ReloadOutcome:
         """Read the configuration again; a faulty one leaves everything as it is."""
-        from console.engine.reload import reload
 
         return await reload(self)
 

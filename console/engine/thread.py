@@ -1,4 +1,4 @@
-"""The engine in a thread of its own, so that no poll ever holds up a key."""
+"""What screens may ask of handovers and postmortems, done in the engine's thread."""
 
 from __future__ import annotations
 
@@ -7,37 +7,94 @@ import logging
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from console.actions.refusal import ActionRefused
-from console.engine.handing_aside import HandsOverAside
-from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
-from console.engine.keeping import keep_holds
-from console.engine.pauses import settling, yield_often
-from console.facts.reading import ReadingState
-from console.facts.samples import Series
-from console.facts.signals import SIGNALS
-from console.facts.text import visible
-from console.journal.errors import JournalError
+from console.domain.action import ActionRefused
+from console.domain.samples import Series
+from console.domain.signals import SIGNALS, ReadingState
+from console.domain.text import visible
+from console.engine.client import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
+from console.engine.gc_tuning import settling, yield_often
+from console.engine.write_service import keep_holds
+from console.journal.chain import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from console.actions.decisions import DecisionWish, PreparedDecision
-    from console.actions.outlook import Outlook
-    from console.engine.acting import Acting
+    from console.actions.availability import Outlook
+    from console.actions.decision_record import DecisionWish, PreparedDecision
+    from console.domain.action import ActionRequest, Confirmation, Outcome, PreparedAction
+    from console.domain.decision import DecisionRecord
+    from console.domain.entry import Entry, RecordPage, Verification
+    from console.domain.incident import CareWish, IncidentView
+    from console.domain.samples import Distribution
+    from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
-    from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
-    from console.facts.care import CareWish
-    from console.facts.decision import DecisionRecord
-    from console.facts.drift import Distribution
-    from console.facts.entry import Verification
-    from console.facts.incident_view import IncidentView
-    from console.facts.record import RecordPage
-    from console.facts.snapshot import Snapshot
+    from console.engine.write_service import Acting
+    from console.handover.handover_document import HandoverDocument
+    from console.handover.record import HandoverWish
     from console.settings.schema import Settings
+
+Answer = TypeVar("Answer")
+
+
+class HandsOverAside:
+    """What `EngineThread` does about what is handed on; callbacks come from its thread."""
+
+    _engine: Engine | None
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """Return the newest Snapshot."""
+        raise NotImplementedError
+
+    def _spawn_acting(
+        self,
+        make: Callable[[Acting], Awaitable[Answer]],
+        deliver: Callable[[Answer | Refused], None],
+        waits_for: str = "",
+    ) -> None:
+        raise NotImplementedError
+
+    def request_handover(
+        self, since: float, to: str, deliver: Callable[[HandoverDocument | Refused], None]
+    ) -> None:
+        """Gather what the shift since ``since`` (Unix seconds) leaves to ``to``, empty: anybody."""
+
+        async def make(acting: Acting) -> HandoverDocument:
+            engine = self._engine
+            if engine is None:
+                raise ActionRefused.forbidden("handover", "nothing was read yet")
+            return acting.handover(await engine.shift_facts(since), since, to)
+
+        self._spawn_acting(make, deliver)
+
+    def request_postmortem(self, incident: str, deliver: Callable[[str | Refused], None]) -> None:
+        """Tell one incident after the fact, as Markdown."""
+
+        async def make(acting: Acting) -> str:
+            engine = self._engine
+            found = None if engine is None else await engine.postmortem_facts(incident)
+            if found is None or isinstance(found, Refused):
+                said = "nothing was read yet" if found is None else "; ".join(found.sentences)
+                raise ActionRefused.forbidden("postmortem", said)
+            return await asyncio.to_thread(acting.postmortem, found)
+
+        self._spawn_acting(make, deliver)
+
+    def write_handover(
+        self, wish: HandoverWish, deliver: Callable[[Entry | Refused], None]
+    ) -> None:
+        """Write a handover into the journal."""
+        self._spawn_acting(lambda acting: acting.hand_over(wish), deliver)
+
+    def accept_handover(
+        self, deliver: Callable[[tuple[Entry, tuple[str, ...]] | Refused], None]
+    ) -> None:
+        """Accept the newest handover that somebody else wrote, and take over what they held."""
+        self._spawn_acting(lambda acting: acting.accept(self.latest), deliver)
+
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
 
 _STARTING = "the write side is still starting"
 _FAULT = "a fault inside the console: {}; if it was sent, it is verified at the next start: look"
@@ -286,7 +343,7 @@ class EngineThread(HandsOverAside):
         """Run something of the write side; whatever happens, ``deliver`` is told."""
 
         async def run(_engine: Engine) -> None:
-            from console.engine.acting import told_refusal
+            from console.engine.write_service import told_refusal
 
             acting = self._acting
             if acting is None:

@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct, field
 
-from console.facts.snapshot import Change
-from console.facts.text import visible
-from console.incidents.reading import Faults, decode_each, foreign
+from console.domain.snapshot import Change
+from console.domain.text import visible
+from console.incidents.feeds import Faults, decode_each, foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from console.settings.endpoints import ChangeSettings
-    from console.wire.client import Wire
-    from console.wire.credentials import SecretLookup
+    from console.http.client import Wire
+    from console.http.credentials import SecretLookup
+    from console.settings.endpoint_tables import ChangeSettings
 
 LOOK_BACK_SECONDS: Final = 86400.0
 """How far back changes are asked for: as long as a Snapshot keeps them."""
@@ -112,8 +112,8 @@ def build_annotations(
     settings: ChangeSettings, resolver: SecretLookup | None = None
 ) -> GrafanaAnnotations:
     """Return a reader that has not connected yet; raises `ValueError` where it cannot be made."""
-    from console.wire.client import Wire
-    from console.wire.endpoint import endpoint_of
+    from console.http.client import Wire
+    from console.http.endpoint import endpoint_of
 
     wire = Wire(endpoint_of(settings), resolver, max_bytes=MAX_BYTES)
     return GrafanaAnnotations(settings.name, wire, settings.tags)

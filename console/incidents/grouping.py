@@ -1,8 +1,4 @@
-"""Alerts become incidents: by shared culprit, by model, or by name; pure, and the same each time.
-
-Every alert stands in exactly one incident. An incident's id is a digest of what the group is
-about, so it is the same on every console and after every restart.
-"""
+"""Who is who and who needs whom, as far as grouping has to know it."""
 
 from __future__ import annotations
 
@@ -11,16 +7,218 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from console.facts.alert import OWN_SOURCE
-from console.facts.text import visible
-from console.incidents.making import Group, Member, incident_of
+from console.domain.alert import OWN_SOURCE, Incident
+from console.domain.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from console.facts.alert import Alert, Incident
-    from console.incidents.memory import Track
-    from console.incidents.surroundings import Surroundings
+    from console.domain.alert import Alert, AlertState, Labels, Silence
+    from console.domain.model import ModelRow
+    from console.domain.snapshot import Dependency
+    from console.incidents.alert_memory import Track
+    from console.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The fleet around alerts: row names by label value, and what each model calls.
+
+    ``needs`` holds direct dependencies by model, by their configured names; a dependency may be a
+    model itself. ``culprits`` are dependencies already found to explain their models' trouble.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    culprits: frozenset[str] = frozenset()
+
+    def behind(self, model: str) -> frozenset[str]:
+        """Return everything a model needs, what its dependencies need included."""
+        found: set[str] = set()
+        waiting = list(self.needs.get(model, ()))
+        while waiting:
+            name = waiting.pop()
+            if name not in found and name != model:
+                found.add(name)
+                waiting.extend(self.needs.get(name, ()))
+        return frozenset(found)
+
+    def callers(self, dependency: str) -> frozenset[str]:
+        """Return the models that need a dependency, directly or through others."""
+        return frozenset(model for model in self.needs if dependency in self.behind(model))
+
+
+def surroundings(
+    rows: Iterable[ModelRow], dependencies: Iterable[Dependency], settings: Settings
+) -> Surroundings:
+    """Gather names and calls from the configuration and from what was last observed."""
+    models = {row.model: row.model for row in rows} | {name: name for name in settings.models}
+    for name, declared in settings.models.items():
+        for value in _names_in(declared.match, "model"):
+            models.setdefault(value, name)
+    names = {name: name for name in settings.dependencies}
+    for name, shared in settings.dependencies.items():
+        for value in _names_in(shared.match, "dependency"):
+            names.setdefault(value, name)
+    needs: dict[str, set[str]] = {
+        name: set(declared.dependencies) for name, declared in settings.models.items()
+    }
+    culprits: set[str] = set()
+    for seen in dependencies:
+        names.setdefault(seen.name, seen.name)
+        for model in seen.models:
+            needs.setdefault(model, set()).add(seen.name)
+        if seen.culprit:
+            culprits.add(seen.name)
+    return Surroundings(
+        models,
+        names,
+        {model: frozenset(needed) for model, needed in needs.items()},
+        frozenset(culprits),
+    )
+
+
+def _names_in(match: Mapping[str, str] | None, label: str) -> tuple[str, ...]:
+    """Return the values that name the thing itself, not the cluster or namespace it is in."""
+    if not match:
+        return ()
+    if len(match) == 1:
+        return tuple(match.values())
+    return (match[label],) if label in match else ()
+
+
+FLAPPING_STARTS: Final = 4
+"""So many beginnings of one alert within an hour are flapping."""
+
+_LABEL_CHARACTERS: Final = 120
+_STATES: Final[tuple[AlertState, ...]] = ("firing", "pending", "suppressed")
+_MOST_REASONS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert in a group, when it began within the last hour, and who tells it.
+
+    ``age_seconds`` is how old the word of an absent source is, None where it is current.
+    """
+
+    alert: Alert
+    starts: tuple[float, ...] = ()
+    age_seconds: float | None = None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a group is about."""
+
+    id: str
+    title: str
+    model: str = ""
+    dependency: str = ""
+    models: tuple[str, ...] = ()
+    flood: bool = False
+
+
+def incident_of(about: Group, members: Sequence[Member], now: float) -> Incident:
+    """Sum up the members, of which there is at least one."""
+    ordered = sorted(members, key=_urgency)
+    alerts = tuple(member.alert for member in ordered)
+    state = _state(alerts)
+    telling = [alert for alert in alerts if alert.state == state]
+    acknowledged = _acknowledgement(telling) if state == "firing" else None
+    ends = [alert.ends for alert in alerts if alert.ends is not None]
+    most_starts = max(len(member.starts) for member in members)
+    return Incident(
+        id=about.id,
+        title=about.title,
+        state=state,
+        severity=min(alert.severity for alert in telling),
+        since=min(alert.since for alert in telling),
+        model=about.model,
+        dependency=about.dependency,
+        models=about.models,
+        ends=max(ends) if state == "resolved" and ends else None,
+        labels=_common(alerts),
+        summary=next((alert.summary for alert in telling if alert.summary), ""),
+        runbook=next((alert.runbook for alert in telling if alert.runbook), ""),
+        sources=tuple(sorted({name for member in members for name in member.sources})),
+        acked_by=(acknowledged.by or "somebody") if acknowledged else "",
+        acked_until=acknowledged.ends if acknowledged else None,
+        suppressed_by=_reasons(alerts),
+        alerts=alerts,
+        starts_per_hour=float(sum(len(member.starts) for member in members)),
+        flapping=most_starts >= FLAPPING_STARTS,
+        stale_seconds=_stale(ordered, state),
+        flood=about.flood,
+    )
+
+
+def _state(alerts: Sequence[Alert]) -> AlertState:
+    for state in _STATES:
+        if any(alert.state == state for alert in alerts):
+            return state
+    return "resolved"
+
+
+def _urgency(member: Member) -> tuple[int, int, float, str, str]:
+    alert = member.alert
+    rank = _STATES.index(alert.state) if alert.state in _STATES else len(_STATES)
+    return rank, int(alert.severity), alert.since, alert.name, alert.fingerprint
+
+
+def _acknowledgement(firing: Sequence[Alert]) -> Silence | None:
+    """Return the acknowledgement that ends first; an incident is acknowledged as a whole or not."""
+    found = [alert.acknowledgement for alert in firing]
+    held = [one for one in found if one is not None]
+    if len(held) < len(found):
+        return None
+    return min(held, key=lambda one: (one.ends or 0.0, one.id), default=None)
+
+
+def _stale(members: Sequence[Member], state: AlertState) -> float | None:
+    """Return the age of the newest word where nothing current says what the incident is."""
+    ages = [member.age_seconds for member in members if member.alert.state == state]
+    known = [age for age in ages if age is not None]
+    return min(known) if known and len(known) == len(ages) else None
+
+
+def _common(alerts: Sequence[Alert]) -> Labels:
+    shared = set(alerts[0].labels)
+    for alert in alerts[1:]:
+        shared &= set(alert.labels)
+    return tuple(
+        sorted(
+            (visible(name, _LABEL_CHARACTERS), visible(value, _LABEL_CHARACTERS))
+            for name, value in shared
+        )
+    )
+
+
+def _reasons(alerts: Sequence[Alert]) -> tuple[str, ...]:
+    """Say what holds alerts back, each reason once, in words that are harmless to show."""
+    found: dict[str, None] = {}
+    for alert in alerts:
+        if alert.state == "suppressed":
+            found.update(dict.fromkeys(_silenced(one) for one in alert.silences))
+            found.update(dict.fromkeys(f"inhibited by {one}" for one in alert.inhibited_by))
+            found.update(dict.fromkeys(f"muted by {one}" for one in alert.muted_by))
+    reasons = tuple(found)
+    if len(reasons) > _MOST_REASONS:
+        return (*reasons[:_MOST_REASONS], f"and {len(reasons) - _MOST_REASONS} more")
+    return reasons
+
+
+def _silenced(silence: Silence) -> str:
+    if not silence.known:
+        return f"silenced by {silence.id}, of which nothing more is known"
+    said = f": {silence.comment}" if silence.comment else ""
+    return f"silenced by {silence.by or 'nobody named'}{said}"
+
+
+# Every alert stands in exactly one incident. An incident's id is a digest of what the group is
+# about, so it is the same on every console and after every restart.
 
 FLOOD_ALERTS: Final = 10
 FLOOD_SECONDS: Final = 600.0

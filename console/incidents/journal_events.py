@@ -10,16 +10,15 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, get_args
 
-from console.facts.care import INCIDENT_PREFIX
-from console.facts.entry import number_of
-from console.facts.incident_view import EventKind, TimelineEvent
-from console.facts.text import visible
-from console.signals.units import format_age, format_clock
+from console.domain.entry import number_of
+from console.domain.incident import INCIDENT_PREFIX, EventKind, TimelineEvent
+from console.domain.text import visible
+from console.metrics.units import format_age, format_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from console.facts.entry import Entry, Json
+    from console.domain.entry import Entry, Json
 
 TEXT_CHARACTERS: Final = 400
 _STATE_CHARACTERS: Final = 160

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from console.facts.alert import OWN_SOURCE
-from console.facts.incident_view import TimelineEvent
-from console.facts.severity import Severity
-from console.facts.text import visible
+from console.domain.alert import OWN_SOURCE
+from console.domain.incident import TimelineEvent
+from console.domain.severity import Severity
+from console.domain.text import visible
+from console.incidents.event_log import alert_event, change_event, rule_event, subjects_of
 from console.incidents.journal_events import journal_events, persisted_events
-from console.incidents.log import alert_event, change_event, rule_event, subjects_of
-from console.signals.units import format_clock
+from console.metrics.units import format_clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from console.facts.alert import Alert, Incident
-    from console.facts.care import Care
-    from console.facts.entry import Entry
-    from console.facts.snapshot import Change
+    from console.domain.alert import Alert, Incident
+    from console.domain.entry import Entry
+    from console.domain.incident import Care
+    from console.domain.snapshot import Change
 
 CHANGE_LEAD_SECONDS: Final = 3600.0
 """How long before an incident a change may have been, and still stand in its timeline."""

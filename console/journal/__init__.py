@@ -1,16 +1,16 @@
 """The record: append-only, hash-chained, in one file or in the team's PostgreSQL."""
 
-from console.journal.errors import (
+from console.journal.chain import (
     BrokenEntryError,
     JournalBusyError,
     JournalError,
     JournalUncertainError,
     TargetTouchedError,
+    new_ulid,
 )
 from console.journal.identity import gather_who, is_shared_login, same_person
-from console.journal.ids import new_ulid
 from console.journal.opening import config_digest_of, declared_name, open_configured, open_journal
-from console.journal.protocol import KEEP_SECONDS, Journal, Pruned, Question
+from console.journal.store_base import KEEP_SECONDS, Journal, Pruned, Question
 
 __all__ = [
     "KEEP_SECONDS",

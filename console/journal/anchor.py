@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.facts.entry import JournalHead
-from console.facts.text import visible
-from console.journal.canonical import canonical, iso, seconds
-from console.journal.errors import JournalError
-from console.wire import Answer, Endpoint, Wire, WireError
-from console.wire.endpoint import shown
+from console.domain.entry import JournalHead
+from console.domain.text import visible
+from console.http import Answer, Endpoint, Wire, WireError
+from console.http.endpoint import shown
+from console.journal.chain import JournalError, canonical, iso, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from console.settings.endpoints import AuthSettings
+    from console.settings.endpoint_tables import AuthSettings
     from console.settings.schema import AnchorSettings
     from console.settings.secrets import SecretResolver
 
@@ -48,7 +47,7 @@ def anchor_place(declared: AnchorSettings | None) -> AnchorPlace | None:
 
 def bearer(secret: str | None) -> AuthSettings | None:
     """Return the proof made of a token's reference, None without one."""
-    from console.settings.endpoints import AuthSettings
+    from console.settings.endpoint_tables import AuthSettings
 
     return AuthSettings(type="bearer", secret=secret) if secret else None
 

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from console.facts.entry import EntryDraft, Segment
-from console.facts.text import visible
-from console.journal.canonical import iso
-from console.journal.errors import JournalError
+from console.domain.entry import EntryDraft, Segment
+from console.domain.text import visible
+from console.journal.chain import JournalError, iso
 from console.journal.export import line_of, rows_in
-from console.journal.protocol import Pruned
+from console.journal.store_base import Pruned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from console.facts.entry import Entry, Verification
+    from console.domain.entry import Entry, Verification
     from console.journal.chain import Row
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.facts.entry import Who
+from console.domain.entry import Who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

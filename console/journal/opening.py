@@ -6,24 +6,22 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.facts.text import visible
-from console.facts.version import VERSION
-from console.journal.chain import SEGMENT_SECONDS, Author
-from console.journal.chained import ChainedJournal
-from console.journal.errors import JournalError
+from console.domain.text import visible
+from console.domain.version import VERSION
+from console.journal.chain import SEGMENT_SECONDS, Author, JournalError
 from console.journal.identity import gather_who
-from console.journal.writer import StoreThread
+from console.journal.journal import ChainedJournal, StoreThread
 from console.settings.load import operator_name
-from console.settings.resolving import SecretError
+from console.settings.secret_resolution import SecretError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from console.facts.entry import Who
-    from console.journal.protocol import Journal, Store
-    from console.settings.hidden import SecretValue
+    from console.domain.entry import Who
+    from console.journal.store_base import Journal, Store
     from console.settings.load import Loaded
     from console.settings.schema import Settings
+    from console.settings.secret_references import SecretValue
     from console.settings.secrets import SecretResolver
 
 WAIT_SECONDS = 5.0
@@ -121,7 +119,7 @@ def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, 
 
 def _sqlite(path: Path, read_only: bool, wait_seconds: float) -> Callable[[], Store]:
     def opened() -> Store:
-        from console.journal.sqlite_store import SqliteStore
+        from console.journal.sqlite import SqliteStore
 
         return SqliteStore(path, read_only=read_only, wait_seconds=wait_seconds)
 
@@ -136,7 +134,7 @@ def _postgres(
     wait_seconds: float,
 ) -> Callable[[], Store]:
     def opened() -> Store:
-        from console.journal.postgres_store import PostgresStore
+        from console.journal.postgres import PostgresStore
 
         return PostgresStore(
             url, password, read_only=read_only, version=version, wait_seconds=wait_seconds

@@ -1,37 +1,90 @@
-"""Every spell in which one model failed, over a span, with what came before and what was done."""
+"""Turns a model's failed episodes into a failure report: JSON document and text blocks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
+from msgspec import Struct
 
-from console.facts.entry import number_of
-from console.reports.failure_rules import absence, judged
-from console.reports.failures_document import (
-    SCHEMA,
-    BudgetReport,
-    FailuresDocument,
-    SpellReport,
-)
-from console.reports.handover_incidents import done_text
-from console.reports.spells import Grid, aligned, runs
-from console.reports.times import timestamp
+from console.domain.blocks import Heading, Item, Paragraph, part
+from console.domain.entry import number_of
+from console.domain.timestamps import timestamp
+from console.handover.sections import done_text
+from console.metrics.units import format_value
+from console.reports.episodes import Grid, absence, aligned, judged, runs
+from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from console.facts.entry import Entry
-    from console.facts.model import ModelRow
-    from console.facts.samples import Series
-    from console.facts.snapshot import Change
-    from console.reports.failure_rules import Judged
-    from console.reports.spells import Run
+    from console.domain.blocks import Block
+    from console.domain.entry import Entry
+    from console.domain.model import ModelRow
+    from console.domain.samples import Series
+    from console.domain.snapshot import Change
+    from console.reports.episodes import Judged, Run
 
     Floats = NDArray[np.float64]
+
+SCHEMA: Final = "midwatch.failures/1"
+
+
+class SpellReport(Struct, frozen=True, kw_only=True):
+    """One spell in which a rule would have held.
+
+    ``ended_at`` null: it still held at the end of the span. ``bad_requests`` null: not measured.
+    ``rule`` is the fleet's rule where there is one of that name (docs/rules.md).
+    """
+
+    rule: str
+    level: str
+    what: str
+    began_at: str
+    ended_at: str | None
+    seconds: float
+    worst: str
+    worst_at: str | None
+    bad_requests: float | None
+    before: str | None
+    done: tuple[str, ...]
+
+
+class BudgetReport(Struct, frozen=True, kw_only=True):
+    """How available the model was; null where nobody measured. Ratios 0-1.
+
+    ``known_ratio`` is the share of the span with numbers, ``budget_spent`` the bad requests over
+    those the objective allows in this span. ``declared`` false: the default objective.
+    """
+
+    requests: float | None
+    bad_requests: float | None
+    availability: float | None
+    objective: float
+    declared: bool
+    budget_spent: float | None
+    known_ratio: float
+
+
+class FailuresDocument(Struct, frozen=True, kw_only=True):
+    """One model over one span; ``step_seconds`` is how far apart its points stand."""
+
+    schema: Literal["midwatch.failures/1"]
+    environment: str
+    model: str
+    tier: int
+    version: str
+    since: str
+    until: str
+    written_at: str
+    step_seconds: float
+    budget: BudgetReport
+    spells: tuple[SpellReport, ...]
+    not_judged: tuple[str, ...]
+
 
 BEFORE_SECONDS = 2 * 3600.0
 """How far before a spell a change may lie and still be named beside it."""
@@ -187,3 +240,69 @@ def _not_judged(facts: FailureFacts, grid: Grid, values: Mapping[str, Floats]) -
         yield "latency: no latency objective is declared"
     if not facts.breakers:
         yield "breakers: nobody says how they were in this span"
+
+
+_MANY_TIMES = 10.0
+"""From here on a share of the budget is told as how many times, not in per cent."""
+
+
+def failures_blocks(found: FailuresDocument) -> tuple[Block, ...]:
+    """Return a failure report in its order of reading."""
+    return tuple(_blocks(found))
+
+
+def _blocks(found: FailuresDocument) -> Iterator[Block]:
+    yield Heading(f"Failures of {found.model}, {found.environment}", level=1)
+    version = f", version {found.version}" if found.version else ""
+    yield Paragraph(
+        f"Tier {found.tier}{version}. {found.since} to {found.until}, a point every "
+        f"{format_duration(found.step_seconds)}. Written {found.written_at}; all times are UTC."
+    )
+    yield Paragraph(f"{_availability(found)}.", lead="Availability:")
+    yield from part(
+        "Spells",
+        tuple(_spell_failures_text(each) for each in found.spells),
+        "no rule of S1 or S2 that could be judged held in this span.",
+    )
+    yield from part(
+        "Not judged", tuple(Item(each) for each in found.not_judged), "everything was judged."
+    )
+
+
+def _availability(found: FailuresDocument) -> str:
+    budget = found.budget
+    own = "" if budget.declared else " (the default ~)"
+    if budget.availability is None or budget.requests is None or budget.bad_requests is None:
+        return f"not known: too little was measured; the objective is {budget.objective:.3%}{own}"
+    said = [
+        f"{budget.availability:.3%} of {budget.requests:,.0f} requests",
+        f"{budget.bad_requests:,.0f} were bad",
+        f"the objective is {budget.objective:.3%}{own}",
+    ]
+    if budget.budget_spent is not None:
+        whole = budget.budget_spent < _MANY_TIMES
+        spent = format_value(budget.budget_spent, "%" if whole else "x")
+        said.append(f"{spent} {'of ' if whole else ''}what it allows in this span is spent")
+    if budget.known_ratio < 1.0:
+        said.append(f"measured for {format_value(budget.known_ratio, '%')} of the time")
+    return "; ".join(said)
+
+
+def _spell_failures_text(each: SpellReport) -> Item:
+    until = each.ended_at or "the end of the span, and still so"
+    worst_at = f" at {each.worst_at}" if each.worst_at else ""
+    bad = "not measured" if each.bad_requests is None else f"{each.bad_requests:,.0f}"
+    below = [
+        Item(f"{each.worst}{worst_at}", lead="Worst:"),
+        Item(bad, lead="Bad requests:"),
+        Item(each.before or "nothing known in the two hours before", lead="Changed before:"),
+    ]
+    below += [Item(done, lead="Done:") for done in each.done]
+    if not each.done:
+        below.append(Item("nothing on the record", lead="Done:"))
+    lasted = format_duration(round(each.seconds))
+    return Item(
+        f"({each.rule}) {each.began_at} to {until}, {lasted}",
+        lead=f"{each.level} {each.what}",
+        below=tuple(below),
+    )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from console.facts.text import visible
-from console.reports.blocks import Drawing, Heading, Items, Paragraph, Table
+from console.domain.blocks import Drawing, Heading, Items, Paragraph, Table
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from console.reports.blocks import Block, Item
+    from console.domain.blocks import Block, Item
 
 LONGEST_TEXT = 4000
 

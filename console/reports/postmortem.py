@@ -1,37 +1,207 @@
-"""One incident after the fact, from its whole view, the journal and the ranges; pure."""
+"""Turns an incident's view, the journal and the ranges into the postmortem document; pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
-from console.facts.earlier import LEFT_TO_DO
-from console.facts.entry import number_of
-from console.fleet.force import sentence_of
-from console.reports.handover_facts import text_of
-from console.reports.handover_incidents import level_of
-from console.reports.impact import impact_reports
-from console.reports.postmortem_charts import MARKED, charts, marks_of
-from console.reports.postmortem_document import (
-    SCHEMA,
-    ClockReport,
-    DoneReport,
-    MomentReport,
-    OccurrenceReport,
-    PostmortemDocument,
-    RoleReport,
-)
-from console.reports.roles import Roles
-from console.reports.times import stamped, timestamp
+from msgspec import Struct
+
+from console.domain.entry import number_of
+from console.domain.incident import LEFT_TO_DO
+from console.domain.timestamps import stamped, timestamp
+from console.evaluation.overrides import sentence_of
+from console.handover.handover_document import text_of
+from console.handover.sections import level_of
+from console.metrics.units import format_value
+from console.reports.plots import chart, with_marks
+from console.reports.redact import Roles
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from console.facts.decision import DecisionRecord
-    from console.facts.entry import Entry
-    from console.facts.incident_view import IncidentView, TimelineEvent
-    from console.facts.samples import Series
+    from console.domain.action import Measure
+    from console.domain.decision import DecisionRecord
+    from console.domain.entry import Entry
+    from console.domain.incident import IncidentImpact, IncidentView, TimelineEvent
+    from console.domain.samples import Series
+
+SCHEMA: Final = "midwatch.postmortem/1"
+
+
+class MomentReport(Struct, frozen=True, kw_only=True):
+    """One line of the timeline; ``mark`` is its letter under the charts, empty for none."""
+
+    at: str
+    kind: str
+    text: str
+    by: str | None
+    source: str | None
+    before: str | None
+    after: str | None
+    effect: str | None
+    mark: str
+
+
+class ImpactReport(Struct, frozen=True, kw_only=True):
+    """One number of the impact; without a value ``unknown`` says why."""
+
+    name: str
+    value: float | None
+    unit: str
+    unknown: str | None
+    text: str
+
+
+class ClockReport(Struct, frozen=True, kw_only=True):
+    """A derived time, in seconds from the beginning of the impact; null: not known, or not yet."""
+
+    name: str
+    means: str
+    at: str | None
+    seconds: float | None
+    text: str
+
+
+class ChartReport(Struct, frozen=True, kw_only=True):
+    """One signal of one model over the incident, drawn; ``problem`` says why there is none."""
+
+    model: str
+    signal: str
+    drawing: str
+    problem: str | None
+
+
+class RoleReport(Struct, frozen=True, kw_only=True):
+    """Somebody who took part, by role unless names were asked for."""
+
+    who: str
+    part: str
+
+
+class DoneReport(Struct, frozen=True, kw_only=True):
+    """Something held by hand because of the incident, or a decision about its models."""
+
+    at: str
+    text: str
+    by: str | None
+
+
+class OccurrenceReport(Struct, frozen=True, kw_only=True):
+    """An earlier incident of the same cause; ``verdict`` null: nobody judged its page."""
+
+    since: str
+    closed_at: str | None
+    verdict: str | None
+    text: str
+
+
+class PostmortemDocument(Struct, frozen=True, kw_only=True):
+    """Everything known of one incident; ``ended_at`` null: it is not over, or nobody knows."""
+
+    schema: Literal["midwatch.postmortem/1"]
+    id: str
+    title: str
+    environment: str
+    level: str
+    state: str
+    models: tuple[str, ...]
+    dependency: str | None
+    began_at: str
+    ended_at: str | None
+    written_at: str
+    named: bool
+    summary: tuple[str, ...]
+    timeline: tuple[MomentReport, ...]
+    impact: tuple[ImpactReport, ...]
+    regions: str
+    clock: tuple[ClockReport, ...]
+    people: tuple[RoleReport, ...]
+    in_force: tuple[DoneReport, ...]
+    decisions: tuple[DoneReport, ...]
+    charts: tuple[ChartReport, ...]
+    re_examine: str
+    follow_ups: tuple[str, ...]
+    open_checks: tuple[str, ...]
+    earlier: tuple[OccurrenceReport, ...]
+    unknown: tuple[str, ...]
+
+
+_MANY_TIMES = 10.0
+"""From here on a share of the budget is told as how many times, not in per cent."""
+
+_COUNTS = (
+    ("refused", "requests refused"),
+    ("failed", "requests failed"),
+    ("lower_level", "requests served by L2 or L3"),
+    ("reviews_added", "reviews added"),
+    ("reviews_late", "reviews late"),
+)
+
+
+def impact_reports(impact: IncidentImpact) -> Iterator[ImpactReport]:
+    """Return every number of an impact; what nobody measures keeps its reason."""
+    for kept, name in _COUNTS:
+        measure: Measure = getattr(impact, kept)
+        text = "" if measure.value is None else f"{measure.value:,.0f}"
+        yield _report(name, measure, text)
+    excess = impact.excess_usd
+    yield _report("spend above normal", excess, format_value(excess.value, "USD"))
+    budget = impact.budget_spent
+    many = budget.value is not None and budget.value >= _MANY_TIMES
+    yield _report("error budget spent", budget, format_value(budget.value, "x" if many else "%"))
+
+
+def _report(name: str, measure: Measure, text: str) -> ImpactReport:
+    known = measure.value is not None
+    return ImpactReport(
+        name=name,
+        value=measure.value,
+        unit=measure.unit,
+        unknown=None if known else measure.unknown,
+        text=text if known else f"not known: {measure.unknown}",
+    )
+
+
+MARKED = ("change", "auto", "action", "detect")
+"""Kinds of event that get a letter under the charts."""
+
+WIDTH, HEIGHT = 76, 11
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def marks_of(events: Sequence[TimelineEvent]) -> Mapping[TimelineEvent, str]:
+    """Return a letter for each marked event, in their order; after z there are no more."""
+    marked = [event for event in events if event.kind in MARKED]
+    return dict(zip(marked, _LETTERS, strict=False))
+
+
+def charts(
+    series: Sequence[tuple[str, Series]],
+    events: Sequence[TimelineEvent],
+    *,
+    ascii_only: bool = False,
+) -> tuple[ChartReport, ...]:
+    """Return each signal drawn; one without a value says why there is nothing to draw."""
+    marks = [(event.at, letter) for event, letter in marks_of(events).items()]
+    return tuple(_chart(model, one, marks, ascii_only=ascii_only) for model, one in series)
+
+
+def _chart(
+    model: str, series: Series, marks: Sequence[tuple[float, str]], *, ascii_only: bool
+) -> ChartReport:
+    drawn = chart(series, width=WIDTH, height=HEIGHT, ascii_only=ascii_only)
+    if drawn:
+        start, end = float(series.times[0]), float(series.times[-1])
+        drawn = with_marks(drawn, start, end, marks)
+    return ChartReport(
+        model=model,
+        signal=series.signal,
+        drawing=drawn,
+        problem=None if drawn else (series.error or "no value in this span"),
+    )
+
 
 __all__ = ["MARKED", "PostmortemFacts", "postmortem"]
 

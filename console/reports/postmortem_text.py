@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.reports.blocks import Drawing, Heading, Item, Paragraph, Table, part
+from console.domain.blocks import Drawing, Heading, Item, Paragraph, Table, part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from console.reports.blocks import Block
-    from console.reports.postmortem_document import DoneReport, MomentReport, PostmortemDocument
+    from console.domain.blocks import Block
+    from console.reports.postmortem import DoneReport, MomentReport, PostmortemDocument
 
 _ROLES = (
     "People are named by their part: what matters is what the system let happen, and what would "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from console.screens.decisionlines import (
+from console.screens.list_screen import RecordList, place
+from console.screens.tables.decisions import (
     STATE_ROLES,
     STATES,
     DecisionRows,
@@ -12,19 +13,17 @@ from console.screens.decisionlines import (
     decision_columns,
     decision_details,
 )
-from console.screens.listscreen import place
-from console.screens.recordlist import RecordList
-from widgets.gridrows import NoRows
+from widgets.grid_rows import NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.actions.spec import Place
-    from console.facts.decision import DecisionRecord
-    from console.facts.snapshot import Snapshot
-    from console.screens.runs import RunLine
-    from widgets.gridrows import Column, Rows
+    from console.domain.decision import DecisionRecord
+    from console.domain.snapshot import Snapshot
+    from console.screens.spans import RunLine
+    from widgets.grid_rows import Column, Rows
 
 
 class DecisionsScreen(RecordList, inherit_bindings=False):

@@ -9,16 +9,29 @@ from textual.containers import Horizontal
 from console.actions.registry import PANES
 from console.actions.spec import ActionContext, Place
 from console.screens.base import ConsoleScreen
-from console.screens.columns import BY_KEY, choose, filled
-from console.screens.fleetacting import FleetActing
-from console.screens.fleetgrid import FleetGrid, with_sort_mark
-from console.screens.fleetheader import FleetHeader
-from console.screens.fleetkeys import FleetKeys
-from console.screens.layout import HEADER_LINES, Layout, plan
-from console.screens.order import HOLD_SECONDS, Arrangement, HeldOrder, Searcher, arrange
-from console.screens.rows import FleetRows
-from console.screens.rowview import RowView
-from console.screens.side import side_lines
+from console.screens.fleet_keys import FleetKeys
+from console.screens.fleet_order import (
+    HEADER_LINES,
+    HOLD_SECONDS,
+    Arrangement,
+    HeldOrder,
+    Layout,
+    Searcher,
+    arrange,
+    plan,
+)
+from console.screens.panels.header import FleetHeader
+from console.screens.panels.sidebar import side_lines
+from console.screens.panels.suggestions import FleetActing
+from console.screens.row_view import RowView
+from console.screens.tables.fleet import (
+    BY_KEY,
+    FleetGrid,
+    FleetRows,
+    choose,
+    filled,
+    with_sort_mark,
+)
 from widgets.lines import Lines
 from widgets.prompt import Prompt
 
@@ -28,9 +41,9 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from console.actions.spec import ActionSpec
-    from console.facts.snapshot import Snapshot
-    from console.screens.messages import SeriesArrived
-    from console.screens.paneset import PaneSet
+    from console.domain.snapshot import Snapshot
+    from console.screens.base import SeriesArrived
+    from console.screens.panels.pane_set import PaneSet
     from console.screens.session import Session
 
 SORT_MARKS = {False: "▾", True: "▴"}
@@ -90,7 +103,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def panes(self) -> PaneSet:
         """The live panes; made when they are first needed."""
         if self._panes is None:
-            from console.screens.paneset import PaneSet
+            from console.screens.panels.pane_set import PaneSet
 
             self._panes = PaneSet(self.session, self)
             self.query_one("#panes").mount(*self._panes.charts())

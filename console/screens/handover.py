@@ -8,27 +8,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.message import Message
 
-from console.actions.handover_keys import ACCEPT, WRITE
-from console.actions.shift_span import USUAL, shift_start
-from console.engine.handle import Refused
-from console.facts.text import visible
-from console.screens.actingwords import parted
-from console.screens.documentlines import DocumentRows, document_lines
-from console.screens.listscreen import ListScreen
-from console.screens.runs import RunLine, fitted, twins
-from console.screens.values import clock_text
-from widgets.gridrows import Column, NoRows
+from console.actions.record_actions import ACCEPT, WRITE
+from console.domain.text import visible
+from console.engine.client import Refused
+from console.handover.record import USUAL, shift_start
+from console.screens.flows.control import parted
+from console.screens.list_screen import ListScreen
+from console.screens.panels.documents import DocumentRows, document_lines
+from console.screens.spans import RunLine, clock_text, fitted, twins
+from widgets.grid_rows import Column, NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from console.actions.handovers import HandoverWish
     from console.actions.spec import ActionContext, ActionSpec, Place
-    from console.facts.entry import Entry
-    from console.reports.handover_document import HandoverDocument
+    from console.domain.entry import Entry
+    from console.handover.handover_document import HandoverDocument
+    from console.handover.record import HandoverWish
     from console.screens.session import Session
-    from widgets.gridrows import Rows
+    from widgets.grid_rows import Rows
 
 _COLUMN = "line"
 
@@ -243,8 +242,8 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
         self._confirm("Write this handover", body, WRITE, "write it", self._write)
 
     def _write(self) -> None:
-        from console.engine.handing import wish_of
-        from console.reports.handover_text import handover_blocks
+        from console.engine.client import wish_of
+        from console.handover.handover_text import handover_blocks
         from console.reports.markdown import markdown
 
         engine, found = handing(self.session.engine), self._found

@@ -9,19 +9,17 @@ from textual.containers import Horizontal
 
 from console.actions.registry import BY_ID
 from console.actions.spec import ActionContext, Place
-from console.engine.handle import Refused
-from console.facts.text import visible
-from console.screens.base import COMMAND_HINT, ConsoleScreen
-from console.screens.header import HeaderState, header_lines
-from console.screens.incidentblocks import can_text, rule_line
-from console.screens.incidentexport import PostmortemCame, saved, telling
-from console.screens.incidentface import SMALL_FORCE_LINES, Face
-from console.screens.incidenthead import head_lines
-from console.screens.incidentwords import Listed, find_incident
-from console.screens.layout import FOOTER_LINES
-from console.screens.messages import CopyAsked, IncidentArrived
-from console.screens.runs import RunLine, fitted, twins
-from console.screens.timelinelines import timeline_lines
+from console.domain.text import visible
+from console.engine.client import Refused
+from console.screens.base import COMMAND_HINT, ConsoleScreen, CopyAsked, IncidentArrived
+from console.screens.exports import PostmortemCame, saved, telling
+from console.screens.fleet_order import FOOTER_LINES
+from console.screens.panels.header import HeaderState, header_lines
+from console.screens.panels.incident_blocks import can_text, rule_line
+from console.screens.panels.incident_head import SMALL_FORCE_LINES, Face, head_lines
+from console.screens.panels.timeline import timeline_lines
+from console.screens.spans import RunLine, fitted, twins
+from console.screens.tables.incidents import Listed, find_incident
 from widgets.lines import Lines, Run
 from widgets.prompt import Prompt
 
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
     from console.actions.spec import ActionSpec
-    from console.facts.care import Care
-    from console.facts.incident_view import CloseCheck, IncidentView
+    from console.domain.incident import Care, CloseCheck, IncidentView
     from console.screens.session import Session
 
 VIEWS = ("timeline", "facts", "before", "checks")

@@ -5,29 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from console.actions.registry import BY_ID
-from console.facts.text import visible
+from console.domain.text import visible
 from console.reports.incident_document import deaf, read_places
-from console.screens.filteredlist import FilteredList
-from console.screens.incidentrows import (
+from console.screens.list_screen import FilteredList
+from console.screens.spans import RunLine, age_text, fitted, twins
+from console.screens.tables.incidents import (
     DETAIL_LINES,
     LABEL_WIDTH,
     IncidentRows,
+    Listed,
+    counts,
     incident_columns,
     incident_details,
+    listed_incidents,
 )
-from console.screens.incidentwords import Listed, counts, listed_incidents
-from console.screens.runs import RunLine, fitted, twins
-from console.screens.values import age_text
-from widgets.gridrows import NoRows
+from widgets.grid_rows import NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from console.actions.spec import ActionContext, ActionSpec, Place
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
     from console.screens.session import Session
-    from widgets.gridrows import Column, Rows
+    from widgets.grid_rows import Column, Rows
 
 
 class IncidentsScreen(FilteredList, inherit_bindings=False):
@@ -198,7 +199,7 @@ def _deaf_words(snapshot: Snapshot, now: float) -> list[str]:
 
 
 def _matches(one: Listed, words: Sequence[str]) -> bool:
-    from console.screens.entrylines import matches
+    from console.screens.tables.journal import matches
 
     incident = one.incident
     alerts = () if incident is None else incident.alerts

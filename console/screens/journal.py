@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from textual.message import Message
 
-from console.facts.record import RecordPage
-from console.facts.text import visible
-from console.screens.entrylines import (
+from console.domain.entry import RecordPage
+from console.domain.text import visible
+from console.screens.list_screen import FilteredList, place
+from console.screens.panels.footer import in_glyphs
+from console.screens.spans import RunLine, clock_text, fitted
+from console.screens.tables.journal import (
     DETAIL_LINES,
     WIDE_FROM,
     EntryRows,
@@ -16,21 +19,16 @@ from console.screens.entrylines import (
     entry_details,
     whole_entry,
 )
-from console.screens.filteredlist import FilteredList
-from console.screens.helptext import in_glyphs
-from console.screens.listscreen import place
-from console.screens.runs import RunLine, fitted
-from console.screens.values import clock_text
-from widgets.gridrows import NoRows
+from widgets.grid_rows import NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from console.actions.spec import ActionSpec, Place
-    from console.facts.entry import Entry, Verification
+    from console.domain.entry import Entry, Verification
     from console.screens.session import Session
-    from widgets.gridrows import Column, Rows
+    from widgets.grid_rows import Column, Rows
 
 
 @runtime_checkable

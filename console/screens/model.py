@@ -8,18 +8,28 @@ from textual.containers import Horizontal, Vertical
 
 from console.actions.registry import BY_ID, PANES
 from console.actions.spec import ActionContext, Place
-from console.facts.text import visible
-from console.screens.base import COMMAND_HINT, ConsoleScreen
-from console.screens.curves import Curves
-from console.screens.distribution import Distribution
-from console.screens.fleetgrid import FleetGrid
-from console.screens.header import HeaderState, header_lines
-from console.screens.layout import FOOTER_LINES, shown_panes
-from console.screens.messages import PlotDrawn, SeriesArrived, StripsArrived
-from console.screens.modelfacts import event_lines, lineage_in_two, lineage_lines, model_header
-from console.screens.paneset import RENEW_SECONDS, PaneSet
-from console.screens.rowview import RowView
-from console.screens.signallines import (
+from console.domain.text import visible
+from console.screens.base import (
+    COMMAND_HINT,
+    ConsoleScreen,
+    PlotDrawn,
+    SeriesArrived,
+    StripsArrived,
+)
+from console.screens.fleet_order import FOOTER_LINES, shown_panes
+from console.screens.panels.charts import Curves
+from console.screens.panels.documents import Distribution
+from console.screens.panels.header import HeaderState, header_lines
+from console.screens.panels.model_facts import (
+    event_lines,
+    lineage_in_two,
+    lineage_lines,
+    model_header,
+)
+from console.screens.panels.pane_set import RENEW_SECONDS, PaneSet
+from console.screens.row_view import RowView
+from console.screens.tables.fleet import FleetGrid
+from console.screens.tables.signals import (
     STRIP_SECONDS,
     SignalLine,
     SignalRows,
@@ -36,7 +46,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from console.actions.spec import ActionSpec
-    from console.engine.handle import SeriesSet
+    from console.engine.client import SeriesSet
     from console.screens.session import Session
 
 VIEWS = ("signals", "charts", "distribution", "lineage", "events")

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from console.fleet.force import count
-from console.screens.heldlines import (
+from console.evaluation.overrides import count
+from console.screens.list_screen import RecordList, place
+from console.screens.spans import RunLine, twins
+from console.screens.tables.overrides import (
     DETAIL_LINES,
     LABEL_WIDTH,
     HeldRows,
     held_columns,
     held_details,
 )
-from console.screens.listscreen import place
-from console.screens.recordlist import RecordList
-from console.screens.runs import RunLine, twins
-from widgets.gridrows import NoRows
+from widgets.grid_rows import NoRows
 from widgets.lines import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.actions.spec import Place
-    from console.facts.override import Override
-    from console.facts.snapshot import Snapshot
-    from widgets.gridrows import Column, Rows
+    from console.domain.action import Override
+    from console.domain.snapshot import Snapshot
+    from widgets.grid_rows import Column, Rows
 
 
 class OverridesScreen(RecordList, inherit_bindings=False):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from console.actions.gate import refusal
 from console.actions.registry import ACTIONS
+from console.actions.write_gate import refusal
 from console.screens.base import ConsoleScreen
 
 if TYPE_CHECKING:

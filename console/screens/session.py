@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from console.actions.registry import PANES
-from console.facts.text import visible
-from console.screens.actinglog import ActionLog
-from console.screens.curves import DEFAULT_RANGE, RANGES, next_range
-from console.screens.values import age_text
+from console.domain.text import visible
+from console.screens.operations import ActionLog
+from console.screens.panels.charts import DEFAULT_RANGE, RANGES, next_range
+from console.screens.spans import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
+    from console.actions.availability import Outlook
     from console.actions.keymap import Keymap
-    from console.actions.outlook import Outlook
     from console.actions.spec import Mode
-    from console.engine.handle import EngineHandle, WriteState
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
+    from console.engine.client import EngineHandle, WriteState
     from console.settings.schema import ShiftSettings
     from themes.glyphs import Glyphs
 
@@ -69,7 +69,7 @@ class Session(Struct, eq=False):
     @property
     def shift_zone(self) -> tzinfo | None:
         """The zone that shifts are told in, None is this machine's own."""
-        from console.facts.shift import zone_named
+        from console.domain.model import zone_named
 
         return zone_named(self._shift.zone) or self.zone
 

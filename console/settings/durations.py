@@ -1,6 +1,7 @@
 """Durations as operators write them (``5s``, ``1h30m``) and as code holds them: seconds."""
 
 import re
+from datetime import UTC, datetime
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 ALLOWED = 'a duration such as "400ms", "5s", "15m", "1h30m" or "7d" (units ms s m h d w)'
@@ -39,3 +40,18 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def parse_moment(text: str, now: float) -> float:
+    """Return Unix seconds of ``10m`` (that long before ``now``), or of a moment in ISO 8601.
+
+    A moment that names no zone is UTC. Raises `ValueError` with what is allowed.
+    """
+    try:
+        return now - parse_duration(text)
+    except DurationError as fault:
+        try:
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            raise ValueError(f"{fault}, or a time such as 2026-11-23T02:00:00Z") from fault

@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
-from console.facts.drift import DriftReference
-from console.facts.shift import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
-from console.settings.controls import ControlSettings
-from console.settings.endpoints import (
+from console.domain.model import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
+from console.domain.samples import DriftReference
+from console.settings.endpoint_tables import (
     AlertSettings,
     AuthSettings,
     ChangeSettings,
+    ControlSettings,
     RegistrySettings,
     SourceSettings,
 )
-from console.settings.marks import Key
+from console.settings.field_meta import Key
 
 WritesMode = Literal["never", "armed", "open"]
 ThemeName = Literal["dark", "light", "high-contrast", "colour-blind", "ansi", "mono"]

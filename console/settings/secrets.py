@@ -9,11 +9,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from console.facts.text import visible
-from console.settings.convert import plan
-from console.settings.hidden import SecretValue, redact
-from console.settings.references import BadReferenceError, parse_reference
-from console.settings.resolving import (
+from console.domain.text import visible
+from console.settings.convert import Spot, plan
+from console.settings.schema import Settings
+from console.settings.secret_references import (
+    BadReferenceError,
+    SecretValue,
+    parse_reference,
+    redact,
+)
+from console.settings.secret_resolution import (
     LIMIT_SECONDS,
     Resolved,
     SecretError,
@@ -22,8 +27,6 @@ from console.settings.resolving import (
     resolve,
     shown_reference,
 )
-from console.settings.schema import Settings
-from console.settings.spots import Spot
 
 __all__ = [
     "ListedReference",

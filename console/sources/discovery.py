@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.facts.samples import SeenModel
-from console.facts.text import visible
+from console.domain.samples import SeenModel
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from console.signals.profile import Profile
+    from console.metrics.profile import Profile
 
 MAX_MODELS = 20_000
 

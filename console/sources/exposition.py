@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.facts.text import visible
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Struct
 
-from console.facts.registry import Registered, numbered
-from console.facts.text import visible
-from console.wire.errors import WireError
+from console.domain.model import Registered, numbered
+from console.domain.text import visible
+from console.http.resilience import WireError
 
 if TYPE_CHECKING:
-    from console.wire.client import Wire
+    from console.http.client import Wire
 
 Wanted = TypeVar("Wanted", bound=Struct)
 

@@ -8,25 +8,35 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from console.facts.samples import Answer, SeenModel, Series, SourceStatus
-from console.facts.text import visible
-from console.signals.profile import discovery_promql, models_promql, profile_of_metric
-from console.sources.clocks import late_note, newest_promql, skew_note
+from console.domain.samples import Answer, SeenModel, Series, SourceStatus
+from console.domain.text import visible
+from console.metrics.profile import discovery_promql, models_promql, profile_of_metric
+from console.sources.base import Discovery, SourceDown
 from console.sources.discovery import RecentModels, seen_models
-from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
-from console.sources.protocol import Discovery, SourceDown
-from console.sources.ranged import narrowed, of_model, on_grid
-from console.sources.reach import Reach, ReachUnknown
-from console.sources.unsaid import ZERO_BY_ZERO, Unsaid
+from console.sources.history_depth import Reach, ReachUnknown
+from console.sources.prom_api import (
+    ZERO_BY_ZERO,
+    ApiError,
+    Unsaid,
+    instant_vector,
+    late_note,
+    narrowed,
+    newest_promql,
+    of_model,
+    on_grid,
+    open_body,
+    range_matrix,
+    skew_note,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from console.signals.plan import Query
-    from console.signals.profile import Profile
-    from console.sources.promapi import Body, Vector
-    from console.wire.breaker import Breaker
-    from console.wire.exchange import Answer as HttpAnswer
+    from console.http.client import Answer as HttpAnswer
+    from console.http.resilience import Breaker
+    from console.metrics.profile import Profile
+    from console.metrics.query_plan import Query
+    from console.sources.prom_api import Body, Vector
 
 MAX_CONCURRENCY = 8
 """Queries under way at once; a server has 20 slots by default, and others want some."""
@@ -41,7 +51,7 @@ _ROUNDING_SECONDS = 1e-6
 
 
 class Poster(Protocol):
-    """What this source needs of the wire; `console.wire.client.Wire` has it."""
+    """What this source needs of the wire; `console.http.client.Wire` has it."""
 
     breaker: Breaker
     last_failure: str
@@ -263,7 +273,7 @@ class PrometheusSource:
 
     async def _body(self, path: str, fields: Mapping[str, str]) -> tuple[Body, float] | _Failure:
         """Post a form; return the opened answer and the seconds it took, or why there is none."""
-        from console.wire.errors import WireError
+        from console.http.resilience import WireError
 
         # The deadline runs from the moment a query is sent, not while it waits for its turn.
         async with self._slots:
@@ -347,7 +357,7 @@ class PrometheusSource:
 
 def _from_wire(problem: object) -> _Failure:
     """Read a refusal that came with an HTTP error: Prometheus says why in the body."""
-    from console.wire.errors import WireError
+    from console.http.resilience import WireError
 
     assert isinstance(problem, WireError)
     if problem.kind == "http" and problem.body:

@@ -1,4 +1,4 @@
-"""The source that needs no server: it reads ``/metrics`` itself and does the sums."""
+"""Windows fitted to how often a source reads and to how finely it keeps what it read."""
 
 from __future__ import annotations
 
@@ -9,26 +9,63 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.samples import Answer, SeenModel, Series, SourceStatus
-from console.signals.evaluate import Memory, evaluate
-from console.signals.expressions import duration
-from console.signals.matchers import Matcher, conditions
-from console.signals.units import format_age
+from console.domain.samples import Answer, SeenModel, Series, SourceStatus
+from console.metrics.evaluate import Memory, evaluate
+from console.metrics.expressions import Increase, duration
+from console.metrics.labels import Matcher, conditions
+from console.metrics.units import format_age
+from console.sources.base import COVERED_SHARE, SHORT_WINDOW_SECONDS, Discovery, SourceDown
 from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
-from console.sources.fitting import at_own_pace, is_amount, widened
-from console.sources.past import COVERED_SHARE, SHORT_WINDOW_SECONDS
-from console.sources.protocol import Discovery, SourceDown
-from console.sources.samples import Samples
-from console.sources.target import Target
+from console.sources.sample_store import LONG_STEP_SECONDS
+from console.sources.scrape_target import Target
+from console.sources.stored_samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from console.facts.samples import SourceState
-    from console.signals.plan import Query
-    from console.signals.profile import Profile
-    from console.sources.store import HistoryBlock
-    from console.sources.target import Fetcher
+    from console.domain.samples import SourceState
+    from console.metrics.expressions import Expression
+    from console.metrics.profile import Profile
+    from console.metrics.queries import Query
+    from console.metrics.query_plan import Query as Query_plan
+    from console.sources.sample_store import HistoryBlock
+    from console.sources.scrape_target import Fetcher
+
+COARSE_WINDOW_SECONDS = 4 * LONG_STEP_SECONDS
+"""A chart's rate over samples five minutes apart looks at so much of them."""
+
+LEAST_LIVE_SECONDS, LIVE_SCRAPES = 30.0, 4
+"""The window of requests and bad requests a second: so many scrapes, and seconds at the least."""
+
+
+def at_own_pace(query: Query, interval_seconds: float) -> Query:
+    """Shorten a window that is longer for other sources' sake: this one reads so often.
+
+    Half a minute at the least, or a model with a request now and then would flicker.
+    """
+    if query.fallback_seconds is None or query.window_seconds is None:
+        return query
+    paced = max(LEAST_LIVE_SECONDS, LIVE_SCRAPES * interval_seconds)
+    return replace(query, window_seconds=min(query.window_seconds, paced))
+
+
+def widened(query: Query, at: float, coarse_before: float) -> Query:
+    """Widen a window that would find no two samples in the long tier, for charts of days.
+
+    ``coarse_before`` is the Unix time before which samples are five minutes apart.
+    """
+    window = query.window_seconds
+    if window is None or window >= COARSE_WINDOW_SECONDS:
+        return query
+    if at - query.offset_seconds - window >= coarse_before:
+        return query
+    return replace(query, window_seconds=COARSE_WINDOW_SECONDS)
+
+
+def is_amount(expression: Expression) -> bool:
+    """Tell whether a measurement is an amount over its window, not a rate or a share."""
+    return isinstance(expression, Increase) or any(map(is_amount, expression.parts()))
+
 
 MAX_SERIES = 50_000
 """Series of all targets together: about 250 MB, far beyond what any fleet by hand has."""
@@ -127,7 +164,7 @@ class ScrapeSource:
                 present.append(profile.name)
         return Discovery(tuple(models), tuple(present), self._warnings(now))
 
-    async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+    async def ask(self, queries: Sequence[Query_plan], now: float) -> list[Answer]:
         """Scrape if it is time, and answer from the samples.
 
         Raises `SourceDown` when no target answers.
@@ -155,7 +192,7 @@ class ScrapeSource:
         )
         return answers
 
-    async def ask_aside(self, query: Query, now: float) -> Answer:
+    async def ask_aside(self, query: Query_plan, now: float) -> Answer:
         """Answer one question from the samples; raises `SourceDown` when no target answers."""
         now = _whole_milliseconds(now)
         await self._scrape_if_due(now)
@@ -163,7 +200,7 @@ class ScrapeSource:
         return self._answer(query, now)
 
     async def series(
-        self, query: Query, series_value: str, start: float, end: float, step: float
+        self, query: Query_plan, series_value: str, start: float, end: float, step: float
     ) -> Series:
         """Evaluate one model's signal at every step; where nothing is stored there is a gap."""
         count = math.floor((end - start) / step + 1e-9) + 1
@@ -207,7 +244,7 @@ class ScrapeSource:
 
     def _wanted_metrics(self) -> frozenset[str]:
         if self._wanted is None:
-            from console.signals.profile import profiles
+            from console.metrics.profile import profiles
 
             self._learn(profiles())
         assert self._wanted is not None
@@ -290,7 +327,7 @@ class ScrapeSource:
         if not any(target.is_answering for target in self._targets):
             raise SourceDown(self._down_sentence())
 
-    def _answer(self, query: Query, now: float) -> Answer:
+    def _answer(self, query: Query_plan, now: float) -> Answer:
         if not query.answerable_from_samples:
             return Answer(query.id, (), np.empty(0), now, error=_NEEDS_SERVER)
         fitted, info = self._fitted(query, now)
@@ -314,12 +351,12 @@ class ScrapeSource:
             else self._span_seconds(query, now),
         )
 
-    def _span_seconds(self, query: Query, at: float) -> float | None:
+    def _span_seconds(self, query: Query_plan, at: float) -> float | None:
         """Return the history behind a shortened answer; None while there is no second sample."""
         covered = self._covered_seconds(query, at)
         return covered if covered is not None and covered > 0 else None
 
-    def _fitted(self, query: Query, at: float) -> tuple[Query | None, str | None]:
+    def _fitted(self, query: Query_plan, at: float) -> tuple[Query_plan | None, str | None]:
         """Fit a query to the history there is, and say so where that is shorter than its window.
 
         A short window shrinks to what is there: over the whole of it a rate would come out too
@@ -341,7 +378,7 @@ class ScrapeSource:
             return query, info
         return replace(query, window_seconds=covered + _ROUNDING_SECONDS), info
 
-    def _covered_seconds(self, query: Query, at: float) -> float | None:
+    def _covered_seconds(self, query: Query_plan, at: float) -> float | None:
         """Return how much of the query's past is held; None when there is no such series."""
         if query.expression is None:
             return None
@@ -349,7 +386,7 @@ class ScrapeSource:
         return at - query.offset_seconds - start if math.isfinite(start) else None
 
     def _same_keys(
-        self, query: Query, keys: tuple[tuple[str, ...], ...]
+        self, query: Query_plan, keys: tuple[tuple[str, ...], ...]
     ) -> tuple[tuple[str, ...], ...]:
         """Return the keys object of the last answer while it says the same."""
         known = self._keys.get(query.id)

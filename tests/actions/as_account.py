@@ -12,7 +12,7 @@ import ctypes
 import os
 import sys
 
-from console.cli.entry import run
+from console.cli.main import run
 
 
 def main() -> int:

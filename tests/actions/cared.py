@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.actions.care import fold_care
-from console.actions.care_ground import read_log
-from console.actions.caring import care_for
-from console.facts.alert import Alert, Incident
-from console.facts.care import Care, CareWish
-from console.facts.model import ModelRow, OnCall
-from console.facts.severity import Severity
-from console.facts.snapshot import Snapshot
-from console.incidents.cared import begins_of, with_care
+from console.actions.acknowledge import read_log
+from console.actions.incident_executor import care_for
+from console.domain.alert import Alert, Incident
+from console.domain.incident import Care, CareWish
+from console.domain.model import ModelRow, OnCall
+from console.domain.severity import Severity
+from console.domain.snapshot import Snapshot
+from console.incidents.state import begins_of, fold_care, with_care
 from tests.support.snapshots import sample_snapshot
 
 if TYPE_CHECKING:
-    from console.actions.pipeline import Actor
-    from console.facts.action import Outcome
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import Outcome
 
 FRAUD, CHAT = "f1f1f1f1", "c2c2c2c2"
 
@@ -54,7 +53,11 @@ def two(now: float, **more: object) -> Snapshot:
 
 
 async def wish(
-    acting: Actor, verb: str, named: str = FRAUD, snapshot: Snapshot | None = None, **more: object
+    acting: ActionExecutor,
+    verb: str,
+    named: str = FRAUD,
+    snapshot: Snapshot | None = None,
+    **more: object,
 ) -> Outcome:
     """Wish something of an incident as somebody sees it now."""
     now = acting.bench.clock()
@@ -62,7 +65,7 @@ async def wish(
     return await care_for(acting, asked, two(now) if snapshot is None else snapshot)
 
 
-def care(acting: Actor, key: str = FRAUD, snapshot: Snapshot | None = None) -> Care:
+def care(acting: ActionExecutor, key: str = FRAUD, snapshot: Snapshot | None = None) -> Care:
     """What the journal tells of an incident now."""
     now = acting.bench.clock()
     log, _ = read_log(acting.bench.journal, now)
@@ -70,7 +73,7 @@ def care(acting: Actor, key: str = FRAUD, snapshot: Snapshot | None = None) -> C
     return fold_care(log, begins, now).get(key) or Care(key, now)
 
 
-def left(acting: Actor, snapshot: Snapshot) -> tuple[Incident, ...]:
+def left(acting: ActionExecutor, snapshot: Snapshot) -> tuple[Incident, ...]:
     """The incidents as people left them."""
     now = acting.bench.clock()
     log, _ = read_log(acting.bench.journal, now)

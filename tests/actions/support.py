@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from console.actions.pipeline import Actor
-from console.actions.preparing import Bench
-from console.actions.shelf import ControlShelf
-from console.facts.action import ActionRequest, Confirmation
+from console.actions.executor import ActionExecutor
+from console.actions.prepare import ActionEnvironment
+from console.controls.registry import ControlRegistry
+from console.domain.action import ActionRequest, Confirmation
 from console.journal import gather_who, open_journal
 from console.settings.load import Flags, load
 from console.settings.secrets import SecretResolver, list_references
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from console.facts.action import Mode, Outcome, PreparedAction
+    from console.domain.action import Mode, Outcome, PreparedAction
 
 YES = Confirmation(yes=True, by_yes=True)
 GLASS = Confirmation(yes=True, by_yes=True, break_glass="nobody else is awake")
@@ -35,7 +35,7 @@ def actor(
     account: str = "ana",
     mode: Mode = "armed",
     clock: Callable[[], float] = time.time,
-) -> Iterator[Actor]:
+) -> Iterator[ActionExecutor]:
     """Open what a configuration names, as ``name`` on the login ``account``."""
     settings = load(Flags(config=config), {"HOME": str(config.parent)}).settings
     references = [each.reference for each in list_references(settings)]
@@ -44,7 +44,10 @@ def actor(
     who = replace(gather_who(name, "test", {}), os_user=account, uid=1001, login_user=None)
     journal = open_journal(settings.journal.url, who=who, environment="test")
     try:
-        yield Actor(Bench(settings, ControlShelf(settings, resolver), journal, who, clock), mode)
+        yield ActionExecutor(
+            ActionEnvironment(settings, ControlRegistry(settings, resolver), journal, who, clock),
+            mode,
+        )
     finally:
         journal.close()
         resolver.close()
@@ -55,7 +58,7 @@ def trip(**options: object) -> ActionRequest:
 
 
 async def do(
-    acting: Actor, request: ActionRequest, confirmation: Confirmation = YES
+    acting: ActionExecutor, request: ActionRequest, confirmation: Confirmation = YES
 ) -> tuple[PreparedAction, Outcome]:
     """Prepare and perform."""
     prepared = await acting.prepare(request, None)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.anchoring import Anchoring
-from console.actions.keeper import Keeper
+from console.actions.ttl_controller import Anchoring, Keeper
 from console.journal.anchor import AnchorPlace, anchor_place, read_anchors
 from console.settings.schema import AnchorSettings
 from tests.actions.support import actor, do, trip, write_config

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from console.actions.care import care_log, fold_care, holds_in_force
-from console.facts.care import Care
-from console.facts.entry import Entry
-from console.facts.severity import Severity
+from console.domain.entry import Entry
+from console.domain.incident import Care
+from console.domain.severity import Severity
+from console.incidents.state import care_log, fold_care, holds_in_force
 from tests.support.overrides import LI, entry
 from tests.support.snapshots import SAMPLE_NOW
 

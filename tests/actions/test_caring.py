@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.refusal import ActionRefused, WritesNotAllowed
-from console.facts.care import CARE_VERBS, holds_of
-from console.facts.severity import Severity
-from console.journal.protocol import Question
+from console.domain.action import ActionRefused, WritesNotAllowed
+from console.domain.incident import CARE_VERBS, holds_of
+from console.domain.severity import Severity
+from console.journal.store_base import Question
 from tests.actions.cared import CHAT, FRAUD, care, incident, left, seen, two, wish
 from tests.actions.support import actor, do, trip, write_config
 from tests.actions.world import config_toml, world
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.pipeline import Actor
+    from console.actions.executor import ActionExecutor
 
 START = 1_795_402_033.0
 
@@ -46,23 +46,25 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ana(config: Path, clock: Clock) -> Iterator[Actor]:
+def ana(config: Path, clock: Clock) -> Iterator[ActionExecutor]:
     with actor(config, clock=clock) as made:
         yield made
 
 
 @pytest.fixture
-def ben(config: Path, clock: Clock) -> Iterator[Actor]:
+def ben(config: Path, clock: Clock) -> Iterator[ActionExecutor]:
     with actor(config, name="ben", account="ben", clock=clock) as made:
         yield made
 
 
-def kinds(acting: Actor) -> list[str]:
+def kinds(acting: ActionExecutor) -> list[str]:
     entries = acting.bench.journal.entries(Question(after_seq=1))
     return [each.kind for each in entries]
 
 
-async def test_an_ack_without_a_place_to_tell_is_one_entry_and_says_local(ana: Actor) -> None:
+async def test_an_ack_without_a_place_to_tell_is_one_entry_and_says_local(
+    ana: ActionExecutor,
+) -> None:
     outcome = await wish(ana, "ack", next_check_seconds=900.0)
     assert outcome.kind == "applied"
     said = "fraud-scorer is acknowledged until 03:47Z (local: it stands in the journal alone)"
@@ -83,13 +85,13 @@ async def test_an_ack_without_a_place_to_tell_is_one_entry_and_says_local(ana: A
 
 @pytest.mark.parametrize("named", [FRAUD, FRAUD[:4], f"inc:{FRAUD}", "fraud-scorer"])
 async def test_an_incident_is_named_by_id_by_its_begin_or_by_its_model(
-    ana: Actor, named: str
+    ana: ActionExecutor, named: str
 ) -> None:
     await wish(ana, "ack", named)
     assert care(ana).hold is not None
 
 
-async def test_what_names_nothing_is_refused_with_what_there_is(ana: Actor) -> None:
+async def test_what_names_nothing_is_refused_with_what_there_is(ana: ActionExecutor) -> None:
     for named in ("nope", "", "f1", "dep:store", "\x1b[2J"):
         with pytest.raises(ActionRefused, match="names no incident") as refused:
             await wish(ana, "ack", named)
@@ -99,7 +101,7 @@ async def test_what_names_nothing_is_refused_with_what_there_is(ana: Actor) -> N
 
 
 async def test_holding_longer_keeps_the_hold_and_taking_over_needs_a_reason(
-    ana: Actor, ben: Actor, clock: Clock
+    ana: ActionExecutor, ben: ActionExecutor, clock: Clock
 ) -> None:
     first = await wish(ana, "ack", ttl_seconds=600.0)
     clock.now += 300.0
@@ -123,7 +125,7 @@ async def test_holding_longer_keeps_the_hold_and_taking_over_needs_a_reason(
         await wish(ana, "release")
 
 
-async def test_a_snooze_of_more_than_an_hour_has_to_be_confirmed(ana: Actor) -> None:
+async def test_a_snooze_of_more_than_an_hour_has_to_be_confirmed(ana: ActionExecutor) -> None:
     await wish(ana, "snooze", ttl_seconds=3600.0)
     hold = care(ana).hold
     assert hold is not None
@@ -141,7 +143,7 @@ async def test_a_snooze_of_more_than_an_hour_has_to_be_confirmed(ana: Actor) -> 
         await wish(ana, "ack", snapshot=over)
 
 
-async def test_raising_is_free_and_lowering_needs_a_reason(ana: Actor) -> None:
+async def test_raising_is_free_and_lowering_needs_a_reason(ana: ActionExecutor) -> None:
     await wish(ana, "severity", level="s1")
     assert care(ana).level is Severity.S1
     assert (await wish(ana, "severity", level="S1")).kind == "no_op"
@@ -154,7 +156,7 @@ async def test_raising_is_free_and_lowering_needs_a_reason(ana: Actor) -> None:
         await wish(ana, "severity", level="S9")
 
 
-async def test_merging_and_taking_it_back(ana: Actor, clock: Clock) -> None:
+async def test_merging_and_taking_it_back(ana: ActionExecutor, clock: Clock) -> None:
     done = await wish(ana, "merge", CHAT, into=FRAUD)
     (one,) = left(ana, two(START))
     assert one.models == ("chat", "fraud-scorer")
@@ -170,7 +172,7 @@ async def test_merging_and_taking_it_back(ana: Actor, clock: Clock) -> None:
     assert len(left(ana, two(START))) == 2
 
 
-async def test_notes_and_escalations_stand_in_the_record(ana: Actor) -> None:
+async def test_notes_and_escalations_stand_in_the_record(ana: ActionExecutor) -> None:
     await wish(ana, "note", reason="provider says 20 min")
     outcome = await wish(ana, "escalate", reason="it spreads")
     assert "call them yourself" in outcome.sentence
@@ -186,7 +188,7 @@ async def test_notes_and_escalations_stand_in_the_record(ana: Actor) -> None:
 
 
 async def test_closing_asks_for_a_verdict_a_decision_and_a_reason_while_it_goes_on(
-    ana: Actor,
+    ana: ActionExecutor,
 ) -> None:
     quiet = two(START, state="resolved")
     with pytest.raises(ActionRefused, match="useful, noise, unclear"):
@@ -227,7 +229,7 @@ async def test_closing_while_something_is_in_force_because_of_it_needs_a_reason(
 
 
 async def test_undo_takes_back_for_thirty_seconds_what_can_be_taken_back(
-    ana: Actor, ben: Actor, clock: Clock
+    ana: ActionExecutor, ben: ActionExecutor, clock: Clock
 ) -> None:
     taken = await wish(ana, "ack")
     clock.now += 29.0
@@ -259,7 +261,7 @@ async def test_undo_takes_back_for_thirty_seconds_what_can_be_taken_back(
 
 
 async def test_a_change_of_the_world_is_noted_about_a_model_or_nothing(
-    ana: Actor, clock: Clock
+    ana: ActionExecutor, clock: Clock
 ) -> None:
     await wish(ana, "change", "", reason="config push #8812", at=START - 900.0)
     await wish(ana, "change", "dep:features", reason="new replica")
@@ -274,7 +276,7 @@ async def test_a_change_of_the_world_is_noted_about_a_model_or_nothing(
 
 
 async def test_of_two_people_at_once_one_has_it_and_the_other_hears_of_it(
-    ana: Actor, ben: Actor
+    ana: ActionExecutor, ben: ActionExecutor
 ) -> None:
     outcomes = await asyncio.gather(
         wish(ana, "ack", reason="mine"), wish(ben, "ack", reason="mine too")
@@ -290,10 +292,10 @@ async def test_of_two_people_at_once_one_has_it_and_the_other_hears_of_it(
 
 
 async def test_the_second_writer_is_superseded_when_it_saw_nothing_of_the_first(
-    ana: Actor, ben: Actor
+    ana: ActionExecutor, ben: ActionExecutor
 ) -> None:
-    from console.actions.caring import perform_care, prepare_care
-    from console.facts.care import CareWish
+    from console.actions.incident_executor import perform_care, prepare_care
+    from console.domain.incident import CareWish
 
     prepared = await prepare_care(ben.bench, CareWish("ack", FRAUD, "mine"), two(START))
     await wish(ana, "ack")
@@ -308,7 +310,7 @@ async def test_the_second_writer_is_superseded_when_it_saw_nothing_of_the_first(
     assert (await perform_care(ben, noted)).kind == "applied"
 
 
-async def test_held_incidents_are_listed_oldest_first(ana: Actor, clock: Clock) -> None:
+async def test_held_incidents_are_listed_oldest_first(ana: ActionExecutor, clock: Clock) -> None:
     await wish(ana, "ack", CHAT)
     clock.now += 60.0
     await wish(ana, "snooze", FRAUD)
@@ -327,7 +329,9 @@ async def test_a_session_that_may_not_write_does_nothing(config: Path, verb: str
         assert kinds(acting) == []
 
 
-async def test_another_occurrence_begins_with_nothing_done(ana: Actor, clock: Clock) -> None:
+async def test_another_occurrence_begins_with_nothing_done(
+    ana: ActionExecutor, clock: Clock
+) -> None:
     await wish(ana, "ack", ttl_seconds=7200.0)
     clock.now += 1800.0
     again = seen(clock.now, incident(FRAUD, "fraud-scorer", clock.now - 30.0))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from console.actions.overrides import overrides_in_force
-from console.actions.refusal import ActionRefused
-from console.facts.entry import EntryDraft
+from console.domain.action import ActionRefused
+from console.domain.entry import EntryDraft
 from console.journal import Question
 from tests.actions.support import YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, world

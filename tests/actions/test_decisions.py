@@ -11,39 +11,39 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from console.actions.confirming import approve
-from console.actions.decided import (
+from console.actions.approval import approve
+from console.actions.decision_log import (
     close_decision,
     decision_waiting,
     decisions_in,
     find_decision,
 )
-from console.actions.decisions import (
+from console.actions.decision_record import (
     LONGEST_TEXT,
     DecisionWish,
     prepare_decision,
     write_decision,
 )
-from console.actions.refusal import ActionRefused, NotConfirmed, WritesNotAllowed
-from console.actions.sight import Sight
-from console.demo.fleet import DemoFleet
-from console.engine.making import plain_factory
+from console.actions.fleet_view import FleetView
+from console.demo.demo_fleet import DemoFleet
+from console.domain.action import ActionRefused, NotConfirmed, WritesNotAllowed
+from console.domain.decision import DECISION_KINDS
+from console.domain.entry import EntryDraft
+from console.domain.severity import Finding, Severity
 from console.engine.service import Engine
-from console.facts.decision import DECISION_KINDS
-from console.facts.entry import EntryDraft
-from console.facts.severity import Finding, Severity
 from console.journal import Journal, TargetTouchedError, open_journal
 from console.settings.load import Flags, load
 from console.settings.secrets import SecretResolver
+from console.sources.factory import plain_factory
 from tests.journal.records import WHO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.decisions import PreparedDecision
-    from console.facts.entry import Who
-    from console.facts.snapshot import Snapshot
+    from console.actions.decision_record import PreparedDecision
+    from console.domain.entry import Who
+    from console.domain.snapshot import Snapshot
     from console.settings.schema import Settings
 
 BEN = replace(WHO, name="ben", os_user="ben", uid=1002, host="ops-2")
@@ -125,7 +125,7 @@ def wish(model: str = TIER_2, kind: str = "HOLD", **changes: object) -> Decision
 def prepared_of(
     wanted: DecisionWish, seen: tuple[Settings, Snapshot], journal: Journal | None = None
 ) -> PreparedDecision:
-    sight = Sight(seen[0], seen[1], time.time())
+    sight = FleetView(seen[0], seen[1], time.time())
     if journal is None:
         return prepare_decision(wanted, sight, WHO)
     head = journal.head()
@@ -237,7 +237,7 @@ def test_retrain_is_refused_while_inputs_are_bad_unless_with_a_reason(
 
 
 def test_without_numbers_retrain_waits_and_hold_says_so(calm) -> None:
-    sight = Sight(calm[0], None, time.time())
+    sight = FleetView(calm[0], None, time.time())
     retrain = prepare_decision(wish(kind="RETRAIN"), sight, WHO)
     assert [each.id for each in retrain.refused] == ["inputs_unknown"]
     hold = prepare_decision(wish(), sight, WHO)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from console.actions.handover_keys import HANDOVER
-from console.actions.handovers import (
+from console.actions.record_actions import HANDOVER
+from console.domain.action import ActionRefused, WritesNotAllowed
+from console.handover.record import (
     LONGEST_TEXT,
     HandedHold,
     HandoverWish,
@@ -18,15 +19,14 @@ from console.actions.handovers import (
     to_accept,
     write_handover,
 )
-from console.actions.refusal import ActionRefused, WritesNotAllowed
 from console.journal import TargetTouchedError, open_journal
 from tests.journal.records import NOW, WHO, url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.facts.action import Mode
-    from console.facts.entry import Entry, Who
+    from console.domain.action import Mode
+    from console.domain.entry import Entry, Who
     from console.journal import Journal
 
 ANA = WHO

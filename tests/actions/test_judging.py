@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.actions.readback import GOOD, Seen, judge
-from console.facts.control import (
+from console.domain.control import (
     PreparedCall,
     PreparedChange,
     Proof,

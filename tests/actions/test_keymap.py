@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.actions.commands import Command, parse, words
-from console.actions.keymap import KeymapError, keymap
+from console.actions.keymap import Command, KeymapError, keymap, parse, words
 from console.actions.registry import ACTIONS, BY_ID
 from console.actions.spec import Place
-from console.facts.text import visible
+from console.domain.text import visible
 
 PLACES: tuple[Place, ...] = ("fleet", "model", "incidents", "incident")
 

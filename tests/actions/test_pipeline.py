@@ -11,8 +11,13 @@ import pytest
 
 from console.actions.overrides import overrides_in_force
 from console.actions.preview import preview_text, request_lines
-from console.actions.refusal import ActionRefused, NotConfirmed, WritesNotAllowed
-from console.facts.action import ActionRequest, Confirmation
+from console.domain.action import (
+    ActionRefused,
+    ActionRequest,
+    Confirmation,
+    NotConfirmed,
+    WritesNotAllowed,
+)
 from console.journal import Question
 from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, control_toml, world
@@ -224,7 +229,7 @@ async def test_a_reader_that_has_gone_cuts_nothing_off(service: World, config: P
 
 
 async def test_a_note_in_between_does_not_stand_against_it(service: World, config: Path) -> None:
-    from console.facts.entry import EntryDraft
+    from console.domain.entry import EntryDraft
 
     with actor(config) as ana, actor(config, name="ben") as ben:
         prepared = await ana.prepare(trip(), None)

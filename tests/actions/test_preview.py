@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import structs
 
+from console.actions.action_record import blast_json
 from console.actions.preview import preview_lines
-from console.actions.record import blast_json
-from console.facts.action import ActionRequest
+from console.domain.action import ActionRequest
 from tests.actions.support import actor, write_config
 from tests.actions.world import World, config_toml, world
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.facts.action import PreparedAction
-    from console.facts.snapshot import Snapshot
+    from console.domain.action import PreparedAction
+    from console.domain.snapshot import Snapshot
 
 WHY = "feature store away"
 

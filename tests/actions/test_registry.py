@@ -9,16 +9,14 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from console.actions.care_keys import CARE_WRITES
-from console.actions.gate import ARMED_SECONDS, Arming, allowed, refusal
-from console.actions.handover_keys import ACCEPT, WRITE
 from console.actions.keys_doc import document
+from console.actions.record_actions import ACCEPT, CARE_WRITES, WRITE
 from console.actions.registry import ACTIONS, BY_ID, GROUPS
 from console.actions.spec import ActionContext, ActionSpec, Danger
-from console.actions.verbs import VERBS
-from console.actions.writes import WRITES
-from console.cli.commands import COMMANDS
-from console.facts.care import CareVerb
+from console.actions.verbs import VERBS, WRITES
+from console.actions.write_gate import ARMED_SECONDS, Arming, allowed, refusal
+from console.cli.command_table import COMMANDS
+from console.domain.incident import CareVerb
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,7 +140,7 @@ def test_docs_are_fresh() -> None:
 
 def test_actions_load_no_textual() -> None:
     code = (
-        "import sys, console.actions.keymap, console.actions.commands, console.actions.gate;"
+        "import sys, console.actions.keymap, console.actions.keymap, console.actions.write_gate;"
         "sys.exit(any(name.split('.')[0] in ('textual', 'rich', 'numpy') for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)

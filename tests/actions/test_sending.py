@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from console.actions.confirming import approve
-from console.actions.decided import decision_waiting, decisions_in, find_decision
-from console.actions.decisions import DecisionWish, prepare_decision, write_decision
-from console.actions.refusal import ActionRefused, WritesNotAllowed
-from console.actions.sending import (
+from console.actions.approval import approve
+from console.actions.decision_log import decision_waiting, decisions_in, find_decision
+from console.actions.decision_record import DecisionWish, prepare_decision, write_decision
+from console.actions.decision_sinks import (
     PreparedSend,
     line_of,
     prepare_sends,
     prepare_unsent,
     with_sends,
 )
-from console.actions.sight import Sight
-from console.actions.ways_back import prepare_undo
-from console.engine.registries import Registries
-from console.facts.decision import PlannedSend
-from console.facts.model import ModelRow
-from console.fleet.lineage import lineage_of
+from console.actions.fleet_view import FleetView
+from console.actions.undo import prepare_undo
+from console.domain.action import ActionRefused, WritesNotAllowed
+from console.domain.decision import PlannedSend
+from console.domain.model import ModelRow
+from console.engine.change_feed import Registries
+from console.evaluation.inventory import lineage_of
 from console.settings.schema import ModelSettings, RegistrySettings, Settings
 from tests.actions.support import YES, actor, write_config
 from tests.model_servers import servers
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.decisions import PreparedDecision
-    from console.actions.pipeline import Actor
-    from console.facts.action import Outcome
-    from console.facts.decision import DecisionRecord
+    from console.actions.decision_record import PreparedDecision
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import Outcome
+    from console.domain.decision import DecisionRecord
 
 DAY = 86400.0
 MODEL = "fraud-scorer"
@@ -118,13 +118,13 @@ def wish(kind: str = "ROLLBACK", **changes: object) -> DecisionWish:
 
 
 async def prepared(
-    acting: Actor, made: DecisionWish, sinks: tuple[str, ...] | None = None
+    acting: ActionExecutor, made: DecisionWish, sinks: tuple[str, ...] | None = None
 ) -> PreparedDecision:
     bench = acting.bench
     head = bench.journal.head()
     one = prepare_decision(
         made,
-        Sight(bench.settings, None, bench.clock()),
+        FleetView(bench.settings, None, bench.clock()),
         bench.who,
         decisions_in(bench.journal).records,
         seen_seq=0 if head is None else head.seq,
@@ -132,17 +132,17 @@ async def prepared(
     return with_sends(one, await prepare_sends(acting, one.decision, None, sinks))
 
 
-async def written(acting: Actor, made: DecisionWish) -> PreparedDecision:
+async def written(acting: ActionExecutor, made: DecisionWish) -> PreparedDecision:
     one = await prepared(acting, made)
     write_decision(acting.bench.journal, one, acting.mode, confirmed=True)
     return one
 
 
-async def sent(acting: Actor, sends: tuple[PreparedSend, ...]) -> list[Outcome]:
+async def sent(acting: ActionExecutor, sends: tuple[PreparedSend, ...]) -> list[Outcome]:
     return [await acting.perform(each.action, YES) for each in sends if each.action is not None]
 
 
-def recorded(acting: Actor, decision_id: str) -> DecisionRecord:
+def recorded(acting: ActionExecutor, decision_id: str) -> DecisionRecord:
     return find_decision(decisions_in(acting.bench.journal), decision_id)
 
 

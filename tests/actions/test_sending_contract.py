@@ -7,21 +7,21 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from console.actions.decided import decisions_in, find_decision
-from console.actions.decisions import DecisionWish, write_decision
-from console.actions.sending import prepare_unsent, prepare_with_sends, text_of
-from console.actions.ways_back import prepare_undo
+from console.actions.decision_log import decisions_in, find_decision
+from console.actions.decision_record import DecisionWish, write_decision
+from console.actions.decision_sinks import prepare_unsent, prepare_with_sends, text_of
+from console.actions.undo import prepare_undo
 from tests.actions.support import YES, actor, write_config
 from tests.controls.grafana import grafana, told
-from tests.wire.serving import Asked, Handler, serving
+from tests.http.serving import Asked, Handler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.decisions import PreparedDecision
-    from console.actions.pipeline import Actor
-    from console.facts.action import Outcome
+    from console.actions.decision_record import PreparedDecision
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import Outcome
 
 MODEL = "churn-ranker"
 SECRET = "glsa_test"
@@ -60,7 +60,9 @@ def wish(kind: str = "HOLD", reason: str = "labels are late") -> DecisionWish:
     return DecisionWish(MODEL, kind, reason, time.time() + 14 * 86400.0)
 
 
-async def decided(acting: Actor, made: DecisionWish) -> tuple[PreparedDecision, list[Outcome]]:
+async def decided(
+    acting: ActionExecutor, made: DecisionWish
+) -> tuple[PreparedDecision, list[Outcome]]:
     one = await prepare_with_sends(acting, made, None)
     write_decision(acting.bench.journal, one, acting.mode, confirmed=True)
     sends = [each.action for each in one.sends if each.action is not None]

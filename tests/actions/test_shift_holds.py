@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.holding import Holding
+from console.actions.ack_renewal import Holding
 from tests.actions.cared import care, two, wish
 from tests.actions.support import actor, write_config
 from tests.actions.test_caring import Clock
@@ -16,7 +16,7 @@ from tests.actions.world import config_toml
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.actions.pipeline import Actor
+    from console.actions.executor import ActionExecutor
 
 SHIFT = '[shift]\nends = ["06:00", "14:00", "22:00"]\nzone = "UTC"\n'
 
@@ -28,7 +28,7 @@ def at(hour: int, minute: int) -> float:
 BEGUN = two(at(12, 30))
 
 
-async def let_go(acting: Actor, clock: Clock, moment: float) -> list[str]:
+async def let_go(acting: ActionExecutor, clock: Clock, moment: float) -> list[str]:
     clock.now = moment
     told: list[str] = []
     await Holding(acting, told.append).look()

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.confirming import approval_of, approve, ask_approval, waiting
-from console.actions.keeper import Keeper
-from console.actions.many import ask_for
-from console.actions.refusal import ActionRefused, NotConfirmed
-from console.engine.acting import Acting
-from console.facts.action import ActionRequest, Confirmation, Together
+from console.actions.approval import approval_of, approve, ask_approval, ask_for, waiting
+from console.actions.ttl_controller import Keeper
+from console.domain.action import ActionRefused, ActionRequest, Confirmation, NotConfirmed, Together
+from console.engine.write_service import Acting
 from console.journal import Question
 from console.settings.load import Flags, load
 from console.settings.secrets import SecretResolver
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.pipeline import Actor
-    from console.facts.action import PreparedAction
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import PreparedAction
 
 RESET = ActionRequest("reset", "fraud-scorer", "provider says it is well")
 _MIDWATCH = (sys.executable, "-m", "console")
@@ -101,7 +99,7 @@ async def test_a_second_person_confirms_exactly_this(service: World, config: Pat
             waiting(ben.bench.journal, prepared.op_id, now)
 
 
-async def prepared_set(ana: Actor) -> tuple[PreparedAction, PreparedAction]:
+async def prepared_set(ana: ActionExecutor) -> tuple[PreparedAction, PreparedAction]:
     shared = ActionRequest("trip", "dep:features", "it times out for everybody")
     one = await ana.prepare(RESET, None, at_once=2)
     return one, await ana.prepare(shared, None, at_once=2)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.keeper import Keeper
 from console.actions.overrides import fold_overrides, named_overrides, overrides_in_force
-from console.actions.refusal import ActionRefused, NotConfirmed
-from console.actions.ways_back import prepare_end, prepare_renew, prepare_undo
-from console.facts.action import ActionRequest, Confirmation
+from console.actions.ttl_controller import Keeper
+from console.actions.undo import prepare_end, prepare_renew, prepare_undo
+from console.domain.action import ActionRefused, ActionRequest, Confirmation, NotConfirmed
 from console.journal import Question
 from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, control_toml, world
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.actions.pipeline import Actor
-    from console.facts.override import Override
+    from console.actions.executor import ActionExecutor
+    from console.domain.action import Override
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def config(service: World, tmp_path: Path) -> Path:
     return write_config(tmp_path / "c.toml", config_toml(tmp_path / "j.db", [service.url]))
 
 
-def held(acting: Actor) -> tuple[Override, ...]:
+def held(acting: ActionExecutor) -> tuple[Override, ...]:
     return overrides_in_force(acting.bench.journal)
 
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.gate import allowed
-from console.actions.gate_of_writes import WRITES, WRITES_BY_VERB, mode_of_command, require
-from console.actions.refusal import WritesNotAllowed
 from console.actions.registry import ACTIONS
 from console.actions.verbs import VERBS
-from console.cli.commands import COMMANDS
+from console.actions.write_gate import WRITES, WRITES_BY_VERB, allowed, mode_of_command, require
+from console.cli.command_table import COMMANDS
+from console.domain.action import WritesNotAllowed
 from console.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +61,8 @@ def test_every_verb_people_are_promised_is_a_command() -> None:
 
 def test_acting_loads_neither_textual_nor_pandas_nor_numpy() -> None:
     code = (
-        "import sys, console.actions.pipeline, console.actions.keeper, console.actions.drill;"
+        "import sys, console.actions.executor, console.actions.ttl_controller;"
+        "import console.actions.drill;"
         "bad = {'textual', 'rich', 'numpy', 'pandas', 'httpx', 'sqlite3'};"
         "sys.exit(', '.join(bad & {name.split('.')[0] for name in sys.modules}) or 0)"
     )

@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.widgets import DataTable
 
 from themes.palette import palette, textual_theme
-from widgets.frugal import FrugalApp
+from widgets.diff_renderer import FrugalApp
 from widgets.grid import Cell, Column, Grid
 
 COLUMNS = 18

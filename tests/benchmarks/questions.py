@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 
-from console.facts.model import ModelRow
-from console.signals.plan import plan
-from console.sources.promapi import instant_vector, open_body
+from console.domain.model import ModelRow
+from console.metrics.query_plan import plan
+from console.sources.prom_api import instant_vector, open_body
 from tests.benchmarks.measure import Benchmark, Row
 
 _SERIES = 60_000

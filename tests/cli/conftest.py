@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.demo.fleet import DemoFleet
+from console.demo.demo_fleet import DemoFleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 WHY = ("--reason", "shown in a test")

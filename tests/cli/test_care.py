@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from console.cli.entry import run as run_here
+from console.cli.main import run as run_here
 from console.journal import open_journal
-from console.journal.protocol import Question
+from console.journal.store_base import Question
 from tests.incidents.servers import AlertmanagerServer, ask
 from tests.journal.records import WHO
 

@@ -11,7 +11,7 @@ from tests.support.web import Reply, Request, web_server
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.cli.check_decisions import check_decisions
-from console.cli.check_places import check_places
-from console.settings.controls import ControlAction, ControlSettings
+from console.cli.check_command import check_decisions, check_places
+from console.settings.endpoint_tables import ControlAction, ControlSettings
 from console.settings.schema import ModelSettings, RegistrySettings, Settings
 from console.settings.secrets import SecretResolver
 from tests.conftest import free_port

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.init_command import configuration, quoted
-from console.facts.samples import SeenModel
+from console.domain.samples import SeenModel
 from console.settings.load import Flags, load
 from console.settings.schema import SourceSettings
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 HELD_SECONDS = 25

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from console.actions.decided import decisions_in
+from console.actions.decision_log import decisions_in
+from console.cli.command_line import UsageError
 from console.cli.decide_command import parse_review_by
-from console.cli.entry import run as run_here
-from console.cli.exits import UsageError
+from console.cli.main import run as run_here
 from console.journal import open_journal
 from tests.journal.records import WHO
 
@@ -146,7 +146,7 @@ def test_overdue_decisions_are_s3_and_due(say: Say, monkeypatch: pytest.MonkeyPa
     assert say(*hold("--yes"))[0] == 0
     assert say("decisions", "--due")[2] == "no decision is due\n"
     later = time.time() + 15 * 86400
-    monkeypatch.setattr("console.cli.acting.time.time", lambda: later)
+    monkeypatch.setattr("console.cli.action_session.time.time", lambda: later)
     code, out, err = say("decisions", "--due")
     assert code == 0
     assert "OVERDUE" in out

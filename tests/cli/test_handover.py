@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from console.cli.editing import edited
-from console.cli.entry import run as run_here
-from console.cli.exits import CommandError, UsageError
-from console.facts.entry import EntryDraft
+from console.cli.command_line import CommandError, UsageError
+from console.cli.handover_command import edited
+from console.cli.main import run as run_here
+from console.domain.entry import EntryDraft
 from console.journal import new_ulid, open_journal
 from tests.journal.records import WHO
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.entry import run
-from console.facts.entry import EntryDraft
+from console.cli.main import run
+from console.domain.entry import EntryDraft
 from console.journal import Journal
 from tests.journal.records import NOW, head_of, intent, note, opened, outcome, tamper
 

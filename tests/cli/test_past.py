@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.cli.entry import run as run_here
+from console.cli.main import run as run_here
 from tests.support.prometheus_server import PrometheusServer
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.settings.drift_files import read_reference
+from console.settings.drift_reference import read_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 

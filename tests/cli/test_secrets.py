@@ -76,8 +76,8 @@ def test_a_server_that_repeats_the_token_cannot_make_it_seen(
 def test_the_log_leaves_out_a_secret_by_its_value(tmp_path: Path) -> None:
     import logging
 
-    from console.cli.logs import CleanFormatter
-    from console.settings.hidden import SecretValue
+    from console.cli.bootstrap import CleanFormatter
+    from console.settings.secret_references import SecretValue
 
     formatter = CleanFormatter("%(message)s")
     record = logging.LogRecord("x", logging.INFO, "x", 1, "the proxy said %s", (TOKEN,), None)

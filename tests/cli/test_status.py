@@ -11,7 +11,7 @@ import jsonschema
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
-    from console.demo.fleet import DemoFleet
+    from console.demo.demo_fleet import DemoFleet
     from tests.cli.conftest import Run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "status.schema.json").read_text())

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.cli import entry
-from console.cli.parsing import flags, split_shared
-from console.facts.version import VERSION
+from console.cli import main as entry
+from console.cli.command_line import flags, split_shared
+from console.domain.version import VERSION
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -179,7 +179,7 @@ def test_an_inner_fault_is_a_sentence_and_a_log(
     def fail(*_: object) -> None:
         raise RuntimeError("broken \x1b[2J inside")
 
-    monkeypatch.setattr("console.cli.entry._dispatch", fail)
+    monkeypatch.setattr("console.cli.main._dispatch", fail)
     assert entry.run(["status"]) == 70
     told = capsys.readouterr().err
     assert "\x1b" not in told

@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from console.controls.build import build_control
-from console.controls.planning import reached
 from console.controls.protocol import Control
-from console.facts.control import (
+from console.controls.registry import build_control
+from console.controls.template import reached
+from console.domain.control import (
     ControlState,
     Inverse,
     JsonValue,
@@ -14,7 +14,7 @@ from console.facts.control import (
     Reach,
     SendResult,
 )
-from console.settings.controls import ControlSettings
+from console.settings.endpoint_tables import ControlSettings
 
 WHO: dict[str, JsonValue] = {
     "op_id": "01KB2ZT7Q3ZC5K2V9Y4M8N6P0R",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from tests.wire.serving import Asked, Handler, serving
+from tests.http.serving import Asked, Handler, serving
 
 DEFAULT_LIMIT = 100
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from console.settings.controls import (
+from console.settings.endpoint_tables import (
     ControlAction,
     ControlMissing,
     ControlRead,

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from console.controls.declaration import presets
-from console.demo.fleet import DemoFleet
+from console.demo.demo_fleet import DemoFleet
 from tests.controls.acting import WHO, preset
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "midwatch-control.openapi.yaml"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from console.controls.build import check_control
+from console.controls.registry import check_control
 from tests.controls.acting import prepared, preset
-from tests.wire.serving import Asked, Behaviour, Handler, serving
+from tests.http.serving import Asked, Behaviour, Handler, serving
 
 
 def answering(answers: Mapping[str, tuple[int, object]]) -> Behaviour:

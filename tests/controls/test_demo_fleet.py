@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.controls.build import check_control
 from console.controls.protocol import Control
-from console.demo.fleet import DemoFleet
+from console.controls.registry import check_control
+from console.demo.demo_fleet import DemoFleet
 from tests.controls.acting import WHO, acted, prepared, preset, settled, undone
 
 

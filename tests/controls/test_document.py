@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from console.controls.declaration import parse_preset, presets
-from console.controls.document import written
-from console.facts.control import Proof
+from console.controls.presets_doc import written
+from console.domain.control import Proof
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "controls.md"
 
 
 def test_the_tables_are_those_of_the_presets() -> None:
     text = DOCUMENT.read_text()
-    assert written(text) == text, "run python -m console.controls.document docs/controls.md"
+    assert written(text) == text, "run python -m console.controls.presets_doc docs/controls.md"
 
 
 def test_each_preset_says_its_proof_in_the_document() -> None:

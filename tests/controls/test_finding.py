@@ -4,9 +4,9 @@ import time
 
 from msgspec.structs import replace
 
-from console.controls.build import build_control
-from console.controls.planning import reached
-from console.settings.controls import ControlSettings
+from console.controls.registry import build_control
+from console.controls.template import reached
+from console.settings.endpoint_tables import ControlSettings
 from tests.conftest import free_port
 from tests.controls.acting import WHO, prepared
 from tests.controls.service import own, service, trip

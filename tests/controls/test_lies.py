@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from console.controls.build import build_control, check_control
-from console.controls.planning import changed_since, reached
 from console.controls.protocol import Control, ControlError
-from console.facts.control import ControlState, PreparedChange, Reach, SendResult
-from console.settings.controls import ControlRead, ControlSettings
+from console.controls.registry import build_control, check_control
+from console.controls.template import changed_since, reached
+from console.domain.control import ControlState, PreparedChange, Reach, SendResult
+from console.settings.endpoint_tables import ControlRead, ControlSettings
 from tests.conftest import free_port
 from tests.controls.acting import WHO, prepared, preset
 from tests.controls.service import own, service, trip

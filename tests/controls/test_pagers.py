@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from console.controls.alertmanager import AlertmanagerControl
-from console.controls.planning import reached
 from console.controls.protocol import ControlError
-from console.settings.endpoints import AlertSettings
+from console.controls.template import reached
+from console.settings.endpoint_tables import AlertSettings
 from tests.controls.acting import prepared, preset, settled
 from tests.support.web import Reply, Request, web_server
 
 if TYPE_CHECKING:
-    from console.facts.control import JsonValue
+    from console.domain.control import JsonValue
 
 LABELS = {"alertname": "ModelDrift", "model": "fraud-v3"}
 UNTIL = "2099-11-23T03:27:21Z"

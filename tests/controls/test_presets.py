@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from console.controls.build import build_control, build_controls
 from console.controls.declaration import parse_preset, presets
 from console.controls.protocol import ControlError
-from console.settings.controls import ControlAction, ControlRead, ControlSettings
+from console.controls.registry import build_control, build_controls
+from console.settings.endpoint_tables import ControlAction, ControlRead, ControlSettings
 from console.settings.load import Flags, load
 
 KINDS = [(name, kind) for name, preset in presets().items() for kind in preset.kinds]

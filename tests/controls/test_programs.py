@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from console.controls.build import build_control, check_control
 from console.controls.local import MemoryStore
-from console.controls.planning import reached
 from console.controls.protocol import Control, ControlError
-from console.settings.controls import (
+from console.controls.registry import build_control, check_control
+from console.controls.template import reached
+from console.settings.endpoint_tables import (
     ControlAction,
     ControlRead,
     ControlSettings,

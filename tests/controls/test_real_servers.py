@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from console.controls.build import check_control
+from console.controls.registry import check_control
 from tests.controls.acting import acted, prepared, preset, settled, undone
 from tests.model_servers import servers
 

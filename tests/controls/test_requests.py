@@ -12,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from console.controls.build import build_control
 from console.controls.protocol import Control, ControlError
+from console.controls.registry import build_control
 from console.controls.template import bind, fill, fill_argument, fill_path, header_text
-from console.facts.control import JsonValue
-from console.settings.controls import ControlAction, ControlRead, ControlSettings
-from console.settings.endpoints import AuthSettings
-from console.settings.hidden import SecretValue
+from console.domain.control import JsonValue
+from console.settings.endpoint_tables import (
+    AuthSettings,
+    ControlAction,
+    ControlRead,
+    ControlSettings,
+)
+from console.settings.secret_references import SecretValue
 from console.settings.secrets import SecretError, SecretResolver
 from tests.controls.acting import WHO, prepared
 from tests.controls.service import OWN_READ, QUICK, own, service, trip

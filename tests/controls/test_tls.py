@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from console.controls.build import build_control
-from console.settings.controls import ControlSettings
-from console.wire import credentials
+from console.controls.registry import build_control
+from console.http import credentials
+from console.settings.endpoint_tables import ControlSettings
 from tests.conftest import require_binary
 from tests.controls.acting import WHO
 from tests.controls.service import own, trip
-from tests.wire.serving import Asked, Handler, serving
+from tests.http.serving import Asked, Handler, serving
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.demo.breakers import Breaker, BreakerState
-from console.demo.specs import BreakerRules
+from console.demo.scenario import BreakerRules
+from console.demo.service_breaker import Breaker, BreakerState
 
 RULES = BreakerRules(minimum_calls=10, window_seconds=30, wait_seconds=20, probes=5)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from console.demo import controls
-from console.demo.breakers import BreakerState
-from console.demo.http import Request, Response
+from console.demo import control_endpoints as controls
+from console.demo.http_server import Request, Response
+from console.demo.service_breaker import BreakerState
 from console.demo.simulation import Simulation
 from tests.demo.helpers import run, service_of, simulation, total, totals
 

@@ -6,9 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from console.demo.fleet import DemoError, DemoFleet
-from console.demo.history import History, HistoryBlock
-from console.demo.layout import Labels
+from console.demo.demo_fleet import DemoError, DemoFleet, History, HistoryBlock
+from console.demo.series_layout import Labels
 from console.demo.service import arrival_rate
 from console.demo.simulation import Simulation
 from tests.demo.helpers import NOW, run, service_of, simulation, total

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from console.demo.fleet import DemoError, DemoFleet
-from console.demo.prometheus import RealPrometheus, openmetrics_parts
+from console.demo.demo_fleet import DemoError, DemoFleet
+from console.demo.prometheus_server import RealPrometheus, openmetrics_parts
 from tests.conftest import require_binary
 
 
@@ -64,8 +64,8 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     require_binary("promtool")
     code = (
         "import time\n"
-        "from console.demo.fleet import DemoFleet\n"
-        "from console.demo.prometheus import RealPrometheus\n"
+        "from console.demo.demo_fleet import DemoFleet\n"
+        "from console.demo.prometheus_server import RealPrometheus\n"
         "fleet = DemoFleet(models=1)\n"
         "fleet.start()\n"
         "server = RealPrometheus(fleet, history_days=0.25)\n"
@@ -140,8 +140,8 @@ def test_parts_cover_the_history_once_and_in_order() -> None:
 
 def test_served_alone_it_prints_a_configuration_and_ends_on_sigterm() -> None:
     code = (
-        "from console.demo.fleet import DemoFleet\n"
-        "from console.demo.serve import serve\n"
+        "from console.demo.demo_fleet import DemoFleet\n"
+        "from console.demo.demo_fleet import serve\n"
         "raise SystemExit(serve(DemoFleet(models=2)))\n"
     )
     process = subprocess.Popen(

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from console.demo.fleet import DemoFleet
+from console.demo.demo_fleet import DemoFleet
+from console.domain.signals import ReadingState
 from console.engine.service import Engine
-from console.facts.reading import ReadingState
 from console.settings.load import Flags, load
 from console.settings.schema import SourceSettings
-from console.sources.build import build_source
-from console.sources.protocol import Source
+from console.sources.base import Source
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 
 

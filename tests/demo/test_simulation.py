@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from console.demo.breakers import BreakerState
-from console.demo.midwatch_layout import CALL_OUTCOMES
+from console.demo.midwatch_series import CALL_OUTCOMES
 from console.demo.service import arrival_rate
+from console.demo.service_breaker import BreakerState
 from tests.demo.helpers import NOW, run, service_of, simulation, total, totals
 from tests.support.pace import pace_seconds
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.facts.samples import Answer, SeenModel, Series, SourceStatus
+from console.domain.samples import Answer, SeenModel, Series, SourceStatus
+from console.metrics.queries import Query
 from console.settings.load import Loaded
 from console.settings.schema import Settings, SourceSettings
-from console.signals.query import Query
-from console.sources.protocol import Discovery, SourceDown
+from console.sources.base import Discovery, SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from console.signals.profile import Profile
+    from console.metrics.profile import Profile
 
 NOW = 1_790_000_000.0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from console.facts.entry import EntryDraft, Who
+from console.domain.entry import EntryDraft, Who
 from console.journal import open_journal
 
 WHO = Who(name="ana", name_source="operator.name", os_user="ana", uid=1001, host="ops-2", pid=1)

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from console.actions.gate import ARMED_SECONDS
-from console.actions.refusal import ActionRefused, WritesNotAllowed
-from console.actions.standing import KEEPER_LEASE
-from console.engine.acting import Acting, told_refusal
-from console.engine.handle import Refused, WriteState
+from console.actions.target_state import KEEPER_LEASE
+from console.actions.write_gate import ARMED_SECONDS
+from console.domain.action import (
+    ActionRefused,
+    ActionRequest,
+    Confirmation,
+    PreparedAction,
+    WritesNotAllowed,
+)
+from console.domain.entry import EntryDraft
+from console.domain.incident import CareWish
+from console.engine.client import Refused, WriteState
 from console.engine.thread import EngineThread
-from console.facts.action import ActionRequest, Confirmation, PreparedAction
-from console.facts.care import CareWish
-from console.facts.entry import EntryDraft
+from console.engine.write_service import Acting, told_refusal
 from console.journal import JournalError, open_configured
-from console.journal.protocol import Question
+from console.journal.store_base import Question
 from console.settings.load import Flags, Loaded, load
 from console.settings.schema import Settings
 from console.settings.secrets import SecretResolver

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from console.engine.alerts import AlertDesk
-from console.facts.alert import Alert
-from console.facts.severity import Severity
-from console.fleet.observed import Observed
-from console.incidents.reading import AlertAnswer, AlertReader, AlertsUnreadable
+from console.domain.alert import Alert
+from console.domain.severity import Severity
+from console.engine.alert_feed import AlertDesk
+from console.evaluation.observations import Observed
+from console.incidents.feeds import AlertAnswer, AlertReader, AlertsUnreadable
 from console.settings.schema import AlertSettings, Settings, SourceSettings
 from tests.engine.fakes import NOW
 

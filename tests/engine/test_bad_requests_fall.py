@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from console.demo.fleet import DemoFleet
+from console.demo.demo_fleet import DemoFleet
 from console.engine.service import Engine
 from console.settings.load import Flags, Loaded, load
-from console.sources.build import build_source
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 from tests.engine.test_demo_stream import put
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
     from console.settings.schema import SourceSettings
-    from console.sources.protocol import Source
+    from console.sources.base import Source
 
 TICK_SECONDS = 5.0
 MODEL = "fraud-scorer"

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from console.engine.board import Board
-from console.engine.seats import Seat, Seating
-from console.facts.model import ModelRow
-from console.facts.reading import ReadingState
-from console.facts.samples import Answer
-from console.fleet.observed import LabelledValue
-from console.signals.query import Query
+from console.domain.model import ModelRow
+from console.domain.samples import Answer
+from console.domain.signals import ReadingState
+from console.engine.answer_table import Board
+from console.engine.row_assignment import Seat, Seating
+from console.evaluation.observations import LabelledValue
+from console.metrics.queries import Query
 from tests.engine.fakes import NOW, answer, failure, query
 
 ROWS = ("alpha", "beta", "gamma", "delta")

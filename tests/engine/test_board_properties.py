@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.engine.board import Board
-from console.engine.seats import Seat, Seating
-from console.facts.model import ModelRow
-from console.facts.reading import ReadingState
-from console.facts.samples import Answer
+from console.domain.model import ModelRow
+from console.domain.samples import Answer
+from console.domain.signals import ReadingState
+from console.engine.answer_table import Board
+from console.engine.row_assignment import Seat, Seating
 from tests.engine.fakes import NOW, query
 
 NAMES = st.lists(st.text(max_size=12), unique=True, max_size=12)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from console.facts.entry import EntryDraft, Who
-from console.facts.severity import Severity
-from console.fleet.decisions import DECISION_OVERDUE
+from console.domain.entry import EntryDraft, Who
+from console.domain.severity import Severity
+from console.evaluation.decision_reviews import DECISION_OVERDUE
 from console.journal import Journal, open_journal
 from tests.engine.keep_record import WHO
 from tests.engine.test_records import NOW, engine_on, url_of

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from console.actions.decisions import DecisionWish
-from console.actions.refusal import ActionRefused
-from console.engine.acting import Acting
-from console.facts.action import Confirmation
+from console.actions.decision_record import DecisionWish
+from console.domain.action import ActionRefused, Confirmation
+from console.engine.write_service import Acting
 from console.journal import open_journal
 from console.settings.load import Flags, Loaded, load
 from console.settings.secrets import SecretResolver, list_references

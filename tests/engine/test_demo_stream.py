@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from console.demo.fleet import DemoFleet
+from console.demo.demo_fleet import DemoFleet
+from console.domain.severity import BreakerState, Severity
+from console.domain.signals import ReadingState
 from console.engine.service import Engine
-from console.facts.reading import ReadingState
-from console.facts.severity import BreakerState, Severity
 from console.settings.load import Flags, Loaded, load
-from console.sources.build import build_source
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
     from console.settings.schema import SourceSettings
-    from console.sources.protocol import Source
+    from console.sources.base import Source
 
 TICK_SECONDS = 1.05
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from console.engine.derived import BASES, derive
-from console.facts.model import ModelRow, Objectives
-from console.facts.signals import SIGNALS
+from console.domain.model import ModelRow, Objectives
+from console.domain.signals import SIGNALS
+from console.engine.ranges import BASES, derive
 
 MIDNIGHT = 1_790_035_200.0
 ROW = ModelRow(

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.engine.buckets import BucketTable, edges_of
-from console.engine.score_series import psi_over_time
+from console.domain.samples import Answer, DriftReference
+from console.domain.signals import ReadingState
+from console.engine.answer_table import BucketTable, edges_of
+from console.engine.distributions import psi_over_time
 from console.engine.service import Engine
-from console.facts.drift import DriftReference
-from console.facts.reading import ReadingState
-from console.facts.samples import Answer
+from console.metrics.queries import Query
 from console.settings.schema import DriftSettings, ModelSettings
-from console.signals.query import Query
-from console.sources.protocol import SourceDown
+from console.sources.base import SourceDown
 from tests.engine.fakes import NOW, FakeSource, loaded, query, seen, settings_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from console.engine.service import Engine
-from console.fleet.drift import psi, shares
+from console.evaluation.drift import psi, shares
 from console.settings.load import Flags, load
 from tests.support.prometheus_server import PrometheusServer
 

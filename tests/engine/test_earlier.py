@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.engine.earlier import FRESH_SECONDS, EarlierIncidents
-from console.engine.records import Records
+from console.domain.entry import NO_RECORD, BrokenEntry, Record
+from console.domain.incident import IncidentView
+from console.engine.incident_view import FRESH_SECONDS, EarlierIncidents
+from console.engine.journal_tail import Records
 from console.engine.service import Engine
-from console.facts.incident_view import IncidentView
-from console.facts.record import NO_RECORD, BrokenEntry, Record
 from console.journal import JournalError
 from tests.engine.fakes import loaded
 from tests.engine.test_impact import counting, engine_at
@@ -20,8 +20,8 @@ from tests.support.snapshots import sample_snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.facts.earlier import SameBefore
-    from console.facts.snapshot import Snapshot
+    from console.domain.incident import SameBefore
+    from console.domain.snapshot import Snapshot
     from console.journal import Journal
     from console.settings.schema import Settings
     from tests.engine.test_records import Writer

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from console.engine.columns import ColumnBuilder
+from console.domain.snapshot import SignalColumn
+from console.engine.answer_table import ColumnBuilder
 from console.engine.history import BUDGET_BYTES, KEPT_SIGNALS, STEP_SECONDS, History
-from console.facts.snapshot import SignalColumn
 
 
 def columns(values: list[float], signal: str = "latency_p95") -> dict[str, SignalColumn]:

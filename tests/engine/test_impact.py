@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.engine.handle import Refused
+from console.domain.incident import IncidentView
+from console.domain.model import ModelRow, Objectives
+from console.domain.severity import UNKNOWN_ROUTE, Route
+from console.engine.client import Refused
 from console.engine.impact import Part, Seen, Span, measure_impact, regions_sentence
 from console.engine.service import Engine
-from console.facts.incident_view import IncidentView
-from console.facts.model import ModelRow, Objectives
-from console.facts.severity import UNKNOWN_ROUTE, Route
-from console.signals.profile import profiles
-from console.signals.spans import OneModel
+from console.metrics.profile import profiles
+from console.metrics.queries import OneModel
 from tests.engine.fakes import FakeSource, loaded, seen
 from tests.engine.test_records import VALUES, reading, settings_with, writer
 
@@ -140,7 +140,7 @@ async def test_before_the_first_look_and_after_a_fault_whoever_asked_is_told(
     def broken(*_: object) -> None:
         raise KeyError("\x1b[2J")
 
-    monkeypatch.setattr("console.engine.incident_views.recorded_incident", broken)
+    monkeypatch.setattr("console.engine.incident_view.recorded_incident", broken)
     answer = await engine.incident_view("abcd1234")
     assert isinstance(answer, Refused)
     assert answer.kind == "fault"

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from console.demo.fleet import DemoFleet
-from console.engine.handle import Refused
+from console.demo.demo_fleet import DemoFleet
+from console.domain.incident import IncidentView
+from console.engine.client import Refused
 from console.engine.service import Engine
-from console.facts.incident_view import IncidentView
-from console.reports.incident_view import view_document, view_text
+from console.reports.incident_text import view_document, view_text
 from console.reports.markdown import markdown
 from console.reports.postmortem import PostmortemFacts, postmortem
 from console.reports.postmortem_text import postmortem_blocks
 from console.settings.load import Flags, Loaded, load
-from console.sources.build import build_source
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 from tests.support.overrides import entry
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.facts.entry import Entry
-    from console.facts.snapshot import Snapshot
+    from console.domain.entry import Entry
+    from console.domain.snapshot import Snapshot
     from console.settings.schema import SourceSettings
-    from console.sources.protocol import Source
+    from console.sources.base import Source
 
 HASTE = 4.0
 """How much faster than the wall's clock everything here lives: the story takes minutes."""

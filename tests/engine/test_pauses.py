@@ -6,7 +6,8 @@ import weakref
 
 import pytest
 
-from console.engine.pauses import (
+from console.domain.snapshot import Snapshot
+from console.engine.gc_tuning import (
     LONGEST_SECONDS,
     PASS_EVERY_SECONDS,
     QUIET_SECONDS,
@@ -17,7 +18,6 @@ from console.engine.pauses import (
     settling,
     yield_often,
 )
-from console.facts.snapshot import Snapshot
 from tests.support.snapshots import big_snapshot
 
 

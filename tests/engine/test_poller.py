@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from console.engine.poller import Poller
-from console.facts.samples import Answer
-from console.signals.query import Query
-from console.sources.protocol import Discovery
+from console.domain.samples import Answer
+from console.engine.polling import Poller
+from console.metrics.queries import Query
+from console.sources.base import Discovery
 from tests.engine.fakes import NOW, FakeSource, query, seen
 
 

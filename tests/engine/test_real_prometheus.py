@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from console.domain.signals import Reading, ReadingState
 from console.engine.service import Engine
 from console.engine.thread import EngineThread
-from console.facts.reading import Reading, ReadingState
 from console.settings.load import Flags, load
 from tests.engine.replay import openmetrics
 from tests.support.prometheus_server import PrometheusServer, instant
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
 
 SERVERS = ("vllm", "triton", "mlserver", "litellm")
 

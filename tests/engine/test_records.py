@@ -16,15 +16,13 @@ from threading import Event
 
 import msgspec
 
-from console.actions.standing import KEEPER_LEASE
-from console.engine.follower import Follower
-from console.engine.records import Records
+from console.actions.target_state import KEEPER_LEASE
+from console.domain.entry import EntryDraft, RecordPage, Verification
+from console.domain.snapshot import Snapshot
+from console.engine.journal_tail import Follower, Records
 from console.engine.service import Engine
 from console.engine.thread import EngineThread
-from console.facts.entry import EntryDraft, Verification
-from console.facts.record import RecordPage
-from console.facts.snapshot import Snapshot
-from console.fleet.force import count, force
+from console.evaluation.overrides import count, force
 from console.journal import Journal, JournalError, open_journal
 from console.reports.status import document
 from console.screens.journal import reader

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from console.actions.standing import KEEPER_LEASE
+from console.actions.target_state import KEEPER_LEASE
 from console.engine.service import Engine
-from console.fleet.force import count, force
+from console.evaluation.overrides import count, force
 from console.journal import open_journal
 from console.settings.schema import JournalSettings
 from tests.engine.fakes import FakeSource, loaded, seen, settings_of

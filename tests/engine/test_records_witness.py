@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.cli.loading import prepare
-from console.facts.entry import JournalHead, Verification
+from console.cli.bootstrap import prepare
+from console.domain.entry import JournalHead, Verification
 from console.journal.anchor import publish_anchor
 from console.settings.load import Flags
 from tests.conftest import free_port

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from console.engine.seats import Seat, seat_rows
-from console.facts.model import ModelRow
-from console.facts.samples import SeenModel
+from console.domain.model import ModelRow
+from console.domain.samples import SeenModel
+from console.engine.row_assignment import Seat, seat_rows
 from console.settings.schema import ModelSettings, Settings
 from tests.engine.fakes import seen, settings_of
 

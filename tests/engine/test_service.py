@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from console.engine.handle import ReloadOutcome
+from console.domain.signals import ReadingState
+from console.domain.snapshot import Snapshot
+from console.engine.client import ReloadOutcome
 from console.engine.service import Engine
 from console.engine.thread import EngineThread
-from console.facts.reading import ReadingState
-from console.facts.snapshot import Snapshot
-from console.fleet.evaluate import evaluate
+from console.evaluation.evaluate import evaluate
 from console.settings.load import Flags, Loaded, load
 from console.settings.problems import Problem, SettingsError
 from console.settings.schema import CostSettings, ModelSettings, Settings

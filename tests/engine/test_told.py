@@ -3,12 +3,12 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from console.engine.told import CADENCE_SECONDS, ChangeDesk
-from console.facts.snapshot import Change
-from console.fleet.observed import Observed
+from console.domain.snapshot import Change
+from console.engine.change_feed import CADENCE_SECONDS, ChangeDesk
+from console.evaluation.observations import Observed
+from console.http.resilience import WireError
 from console.incidents.annotations import ToldChanges
 from console.settings.schema import ChangeSettings, Settings
-from console.wire.errors import WireError
 from tests.engine.fakes import NOW
 
 DEPLOY = Change(NOW - 60.0, "fraud", "config push #8812 (maria)")

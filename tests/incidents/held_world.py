@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from console.actions.caring import care_for
-from console.actions.pipeline import Actor
+from console.actions.executor import ActionExecutor
+from console.actions.incident_executor import care_for
+from console.domain.incident import CareWish
 from console.engine.service import Engine
-from console.facts.care import CareWish
 from console.journal import open_journal
-from console.journal.protocol import Question
+from console.journal.store_base import Question
 from console.settings.load import Flags, load
 from tests.actions.support import write_config
 from tests.incidents.servers import AlertmanagerServer, ask
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from console.facts.action import Outcome
-    from console.facts.alert import Incident
-    from console.facts.entry import Entry
-    from console.facts.snapshot import Snapshot
+    from console.domain.action import Outcome
+    from console.domain.alert import Incident
+    from console.domain.entry import Entry
+    from console.domain.snapshot import Snapshot
 
 RULES = [
     {"alert": "ModelErrors", "expr": "alarm == 1", "labels": {"severity": "critical"}},
@@ -79,15 +79,15 @@ def fraud(snapshot: Snapshot) -> Incident:
     return found
 
 
-async def wish(acting: Actor, snapshot: Snapshot, verb: str, **more: object) -> Outcome:
+async def wish(acting: ActionExecutor, snapshot: Snapshot, verb: str, **more: object) -> Outcome:
     return await care_for(acting, CareWish(verb, "fraud", **more), snapshot)  # type: ignore[arg-type]
 
 
-def acks(acting: Actor) -> tuple[Entry, ...]:
+def acks(acting: ActionExecutor) -> tuple[Entry, ...]:
     return acting.bench.journal.entries(Question(kinds=("ack",)))
 
 
-def last_ack(acting: Actor) -> Entry:
+def last_ack(acting: ActionExecutor) -> Entry:
     return acks(acting)[-1]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.facts.alert import Alert
-from console.facts.severity import Severity
-from console.incidents.grouping import SourceTracks, group
-from console.incidents.memory import Tracks
-from console.incidents.reading import fingerprint
-from console.incidents.surroundings import Surroundings
+from console.domain.alert import Alert
+from console.domain.severity import Severity
+from console.incidents.alert_memory import Tracks
+from console.incidents.feeds import fingerprint
+from console.incidents.grouping import SourceTracks, Surroundings, group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

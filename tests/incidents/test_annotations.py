@@ -6,12 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from console.facts.snapshot import Change
+from console.domain.snapshot import Change
+from console.http.resilience import WireError
 from console.incidents.annotations import MOST, GrafanaAnnotations, build_annotations
-from console.incidents.reading import AlertsUnreadable
-from console.settings.endpoints import AuthSettings, ChangeSettings
-from console.settings.hidden import SecretValue
-from console.wire.errors import WireError
+from console.incidents.feeds import AlertsUnreadable
+from console.settings.endpoint_tables import AuthSettings, ChangeSettings
+from console.settings.secret_references import SecretValue
 from tests.support.web import Reply, Request, WebServer, web_server
 
 NOW = 1_763_865_000.0

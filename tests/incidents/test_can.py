@@ -6,14 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from console.facts.action import Measure
-from console.facts.alert import Incident
-from console.facts.care import Care, Closing, Escalation, Hold
-from console.facts.incident_view import CloseCheck, IncidentClock, TimelineEvent
-from console.facts.severity import Severity
-from console.incidents.can import CanFacts, actions, condition, needs, people
+from console.domain.action import Measure
+from console.domain.alert import Incident
+from console.domain.incident import (
+    Care,
+    CloseCheck,
+    Closing,
+    Escalation,
+    Hold,
+    IncidentClock,
+    TimelineEvent,
+)
+from console.domain.severity import Severity
 from console.incidents.checklist import CloseFacts, ModelState, close_checks
 from console.incidents.clock import HurtSpan
+from console.incidents.condition import CanFacts, actions, condition, needs, people
 from tests.support.overrides import fallback
 from tests.support.snapshots import SAMPLE_NOW
 

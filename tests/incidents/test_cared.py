@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.facts.care import Care, Closing, Hold
-from console.facts.severity import Severity
-from console.incidents.cared import with_care
+from console.domain.incident import Care, Closing, Hold
+from console.domain.severity import Severity
+from console.incidents.state import with_care
 from tests.incidents.making import NOW, alert, grouped
 
 if TYPE_CHECKING:
-    from console.facts.alert import Incident
+    from console.domain.alert import Incident
 
 FRAUD, CHAT = grouped(
     [alert(model="fraud"), alert("Slow", model="chat", severity=Severity.S2)]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.facts.alert import Alert, Silence
-from console.facts.severity import Severity
+from console.domain.alert import Alert, Silence
+from console.domain.severity import Severity
+from console.incidents.alert_memory import Tracks
 from console.incidents.grouping import SourceTracks, group
-from console.incidents.memory import Tracks
 from tests.incidents.making import AROUND, NOW, alert, grouped
 
 NAMES = st.sampled_from(["", "fraud", "chat", "rank", "fraud-v3", "stranger", "\x1b[2J", "a\x00b"])

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from console.facts.alert import Alert, Incident
-from console.facts.reading import ReadingState
-from console.facts.severity import Severity
-from console.facts.snapshot import Change, SignalColumn, Snapshot
+from console.domain.alert import Alert, Incident
+from console.domain.severity import Severity
+from console.domain.signals import ReadingState
+from console.domain.snapshot import Change, SignalColumn, Snapshot
 from console.incidents.clock import hurt_spans
-from console.incidents.log import (
+from console.incidents.event_log import (
     KEPT_SECONDS,
     MOST_EVENTS,
     IncidentLog,

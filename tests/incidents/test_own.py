@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.engine.alerts import AlertDesk
-from console.engine.own_alerts import OwnAlerts
-from console.facts.alert import OWN_SOURCE, Incident
-from console.facts.severity import Finding, Severity
-from console.facts.snapshot import Dependency, Snapshot
-from console.fleet.rules.registry import RULES
+from console.domain.alert import OWN_SOURCE, Incident
+from console.domain.severity import Finding, Severity
+from console.domain.snapshot import Dependency, Snapshot
+from console.engine.alert_feed import AlertDesk, OwnAlerts
+from console.evaluation.rules.rule_list import RULES
+from console.incidents.alert_memory import FRESH_TEXTS, OwnFinding, Tracks, own_alerts
 from console.incidents.grouping import SourceTracks, group
-from console.incidents.memory import Tracks
-from console.incidents.own import FRESH_TEXTS, OwnFinding, own_alerts
 from console.settings.schema import Settings
 from tests.incidents.making import AROUND, NOW, alert
 from tests.support.snapshots import SAMPLE_NOW, big_snapshot, sample_snapshot

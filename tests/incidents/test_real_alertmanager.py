@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.facts.alert import Alert
-from console.facts.severity import Severity
-from console.incidents.build import build_reader
-from console.incidents.reading import AlertAnswer, AlertsUnreadable
+from console.domain.alert import Alert
+from console.domain.severity import Severity
+from console.http.resilience import WireError
+from console.incidents.feeds import AlertAnswer, AlertsUnreadable, build_reader
 from console.settings.schema import AlertSettings
-from console.wire.errors import WireError
 from tests.conftest import free_port
 from tests.incidents.servers import AlertmanagerServer
 from tests.support.web import Reply, Request, web_server

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.keeper import Keeper
-from console.actions.pipeline import Actor
+from console.actions.executor import ActionExecutor
 from console.actions.recovery import settle_all
-from console.actions.refusal import ActionRefused
-from console.journal.protocol import Question
+from console.actions.ttl_controller import Keeper
+from console.domain.action import ActionRefused
+from console.journal.store_base import Question
 from tests.actions.support import actor, write_config
 from tests.incidents.held_world import (
     RULES,
@@ -258,7 +258,7 @@ async def test_what_was_cut_off_after_it_was_sent_is_read_back_and_never_sent_ag
                 if stage == "sent":
                     raise KeyboardInterrupt
 
-            dying = Actor(acting.bench, "armed", cut_off)
+            dying = ActionExecutor(acting.bench, "armed", cut_off)
             with pytest.raises(KeyboardInterrupt):
                 await wish(dying, fired, "ack")
             assert acting.bench.journal.entries(Question(kinds=("ack",))) == ()

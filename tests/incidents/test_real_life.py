@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from console.domain.severity import Severity
 from console.engine.service import Engine
-from console.facts.severity import Severity
 from console.settings.load import Flags, load
 from tests.incidents.servers import AlertingPrometheus, AlertmanagerServer
 from tests.support.web import Reply, web_server
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from console.facts.alert import Incident
-    from console.facts.snapshot import Snapshot
+    from console.domain.alert import Incident
+    from console.domain.snapshot import Snapshot
 
 RULES = [
     {

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from console.facts.decision import DecisionRecord
-from console.facts.earlier import BLOCK_SECONDS, Earlier, SameBefore
-from console.facts.severity import Severity
-from console.incidents.log import impact_event
-from console.incidents.recorded import recorded
-from console.incidents.same_before import MOST_TOLD, Past, same_before
+from console.domain.decision import DecisionRecord
+from console.domain.incident import BLOCK_SECONDS, Earlier, SameBefore
+from console.domain.severity import Severity
+from console.incidents.event_log import impact_event
+from console.incidents.past_incidents import recorded
+from console.incidents.similar import MOST_TOLD, Past, same_before
 from tests.incidents.making import NOW, alert, grouped
 from tests.reports.samples import decision
 from tests.support.overrides import entry
 from tests.support.snapshots import HOSTILE_NAMES
 
 if TYPE_CHECKING:
-    from console.facts.entry import Entry
+    from console.domain.entry import Entry
 
 DAY = 86400.0
 (STORE,) = grouped([alert("Slow", dependency="store"), alert("Errors", model="fraud")]).incidents

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.facts.alert import OWN_SOURCE, Alert, Incident
-from console.facts.care import Care, Closing, Hold, IncidentNote
-from console.facts.entry import Entry
-from console.facts.incident_view import TimelineEvent
-from console.facts.severity import Severity
-from console.facts.snapshot import Change
+from console.domain.alert import OWN_SOURCE, Alert, Incident
+from console.domain.entry import Entry
+from console.domain.incident import Care, Closing, Hold, IncidentNote, TimelineEvent
+from console.domain.severity import Severity
+from console.domain.snapshot import Change
 from console.incidents.clock import clock_of, hurt_spans
-from console.incidents.log import HURT_WORDS, impact_event
-from console.incidents.past import recorded_incident
+from console.incidents.event_log import HURT_WORDS, impact_event
+from console.incidents.past_incidents import recorded_incident
 from console.incidents.timeline import timeline
 from tests.support.overrides import entry
 

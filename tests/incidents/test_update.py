@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from console.facts.care import Care, Closing
-from console.facts.incident_view import EventKind, TimelineEvent, UpdateDue
-from console.incidents.update import UPDATE_EVERY_SECONDS, update_due
+from console.domain.incident import Care, Closing, EventKind, TimelineEvent, UpdateDue
+from console.incidents.checklist import UPDATE_EVERY_SECONDS, update_due
 from tests.incidents.making import NOW, alert, grouped
 
 (FRAUD,) = grouped([alert("Errors", model="fraud", since=NOW - 3600.0)]).incidents

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from console.facts.entry import EntryDraft, JournalHead, Who
+from console.domain.entry import EntryDraft, JournalHead, Who
 from console.journal import Journal, new_ulid, open_journal
 from console.journal.chain import Author
 

@@ -8,13 +8,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from console.facts.entry import JournalHead
+from console.domain.entry import JournalHead
 from console.journal import JournalError
 from console.journal.anchor import publish_anchor, read_anchors
-from console.settings.endpoints import AuthSettings
+from console.settings.endpoint_tables import AuthSettings
 from console.settings.secrets import SecretResolver
+from tests.http.serving import Asked, Handler, serving
 from tests.journal.records import NOW, head_of, note, opened, tamper
-from tests.wire.serving import Asked, Handler, serving
 
 HEAD = JournalHead(chain="01KB2", seq=7, hash="a" * 64, at=NOW)
 

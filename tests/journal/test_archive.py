@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.facts.entry import EntryDraft
+from console.domain.entry import EntryDraft
 from console.journal import Journal, JournalError, Question
 from console.journal.export import verify_files
 from tests.conftest import require_binary

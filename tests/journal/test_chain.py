@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.facts.entry import EntryDraft, JournalHead
-from console.journal.canonical import LARGEST_ENTRY_BYTES, NO_HASH, iso, seconds
-from console.journal.chain import Row, compose, tail_of
-from console.journal.errors import JournalError
-from console.journal.ids import new_ulid
-from console.journal.verify import ChainReader
-from console.settings.hidden import SecretValue, redact
+from console.domain.entry import EntryDraft, JournalHead
+from console.journal.chain import (
+    LARGEST_ENTRY_BYTES,
+    NO_HASH,
+    JournalError,
+    Row,
+    compose,
+    iso,
+    new_ulid,
+    seconds,
+    tail_of,
+)
+from console.journal.export import ChainReader
+from console.settings.secret_references import SecretValue, redact
 from tests.journal.records import AUTHOR, NOW, intent, note
 
 JSON = st.recursive(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from console.facts.version import VERSION
+from console.domain.version import VERSION
 from console.journal import declared_name, gather_who, is_shared_login, same_person
 from console.journal.opening import config_digest_of
 from console.settings.schema import OperatorSettings, Settings

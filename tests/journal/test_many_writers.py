@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.journal import JournalError, Question
-from console.journal.sqlite_store import SqliteStore
+from console.journal.sqlite import SqliteStore
 from tests.journal.records import note, opened, url_of
 from tests.journal.writers import Writer, acknowledged, run_together
 

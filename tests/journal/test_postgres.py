@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.entry import run
-from console.facts.entry import EntryDraft
+from console.cli.main import run
+from console.domain.entry import EntryDraft
 from console.journal import (
     Journal,
     JournalBusyError,
@@ -25,9 +25,8 @@ from console.journal import (
     Question,
     open_journal,
 )
-from console.journal.postgres_schema import LOCK
-from console.journal.postgres_store import PostgresStore
-from console.settings.hidden import SecretValue
+from console.journal.postgres import LOCK, PostgresStore
+from console.settings.secret_references import SecretValue
 from tests.journal.postgres_server import OWNER, PostgresServer, postgres_server
 from tests.journal.records import NOW, WHO, gossip, head_of, intent, note, outcome
 from tests.journal.writers import Writer, acknowledged, run_together
@@ -201,7 +200,7 @@ def test_a_connection_lost_while_committing_is_settled_by_asking(
     server: PostgresServer, url: str, after: bool
 ) -> None:
     store = PostgresStore(url)
-    from console.journal.chained import _Composer
+    from console.journal.journal import _Composer
     from tests.journal.records import AUTHOR
 
     composer = _Composer([note()], AUTHOR, str, 1e9)
@@ -220,7 +219,7 @@ def test_where_the_server_stays_away_after_the_commit_the_doubt_is_said(
     server: PostgresServer, url: str
 ) -> None:
     store = PostgresStore(url)
-    from console.journal.chained import _Composer
+    from console.journal.journal import _Composer
     from tests.journal.records import AUTHOR
 
     class Gone(_Vanishing):

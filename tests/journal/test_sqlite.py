@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from console.facts.entry import Entry
+from console.domain.entry import Entry
 from console.journal import (
     BrokenEntryError,
     JournalBusyError,
@@ -26,7 +26,7 @@ from console.journal import (
     new_ulid,
     open_journal,
 )
-from console.settings.hidden import SecretValue
+from console.settings.secret_references import SecretValue
 from tests.journal.records import (
     NOW,
     WHO,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
-from console.facts.entry import EntryDraft, Who
+from console.domain.entry import EntryDraft, Who
 from console.journal import TargetTouchedError, gather_who, open_journal
 
 

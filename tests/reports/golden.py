@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from console.reports.cleaning import cleaned
-from console.reports.failures import failures
-from console.reports.failures_text import failures_blocks
-from console.reports.handover import handover
-from console.reports.handover_text import handover_blocks
+from console.handover.build import handover
+from console.handover.handover_text import handover_blocks
+from console.reports.failures import failures, failures_blocks
 from console.reports.markdown import markdown
 from console.reports.postmortem import postmortem
 from console.reports.postmortem_text import postmortem_blocks
-from tests.reports.samples import (
-    SHIFT,
-    empty_facts,
-    failure_facts,
-    postmortem_facts,
-    shift_facts,
-)
+from console.reports.redact import cleaned
+from tests.reports.samples import SHIFT, empty_facts, failure_facts, postmortem_facts, shift_facts
 
 FOLDER = Path(__file__).parent / "golden"
 

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from console.facts.care import Care
-from console.facts.decision import Decision, DecisionRecord, Evidence, Lineage
-from console.facts.entry import Entry, JournalHead, Who
-from console.facts.model import ModelRow, Objectives
-from console.facts.record import Record
-from console.facts.samples import Series, SourceStatus
-from console.facts.snapshot import Change, Snapshot
+from console.domain.decision import Decision, DecisionRecord, Evidence, Lineage
+from console.domain.entry import Entry, JournalHead, Record, Who
+from console.domain.incident import Care
+from console.domain.model import ModelRow, Objectives
+from console.domain.samples import Series, SourceStatus
+from console.domain.snapshot import Change, Snapshot
+from console.handover.handover_document import Shift, ShiftFacts
 from console.reports.failures import FailureFacts
-from console.reports.handover_facts import Shift, ShiftFacts
 from console.reports.postmortem import PostmortemFacts
 from tests.support.incident_views import SAMPLE_INCIDENT, sample_incident, sample_incident_view
 from tests.support.overrides import entry, fallback, held

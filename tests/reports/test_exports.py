@@ -13,17 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from console.reports.blocks import Drawing, Heading, Item, Items, Paragraph, Table
-from console.reports.cleaning import cleaned
-from console.reports.failures import failures
-from console.reports.failures_text import failures_blocks
-from console.reports.handover import handover
-from console.reports.handover_text import handover_blocks
+from console.domain.blocks import Drawing, Heading, Item, Items, Paragraph, Table
+from console.handover.build import handover
+from console.handover.handover_text import handover_blocks
+from console.reports.failures import failures, failures_blocks
 from console.reports.markdown import escaped, markdown
 from console.reports.postmortem import postmortem
 from console.reports.postmortem_text import postmortem_blocks
+from console.reports.redact import cleaned
 from console.reports.status import as_json
-from console.settings.hidden import SecretValue
+from console.settings.secret_references import SecretValue
 from tests.reports.golden import FOLDER, documents
 from tests.reports.samples import SHIFT, failure_facts, postmortem_facts, shift_facts
 from tests.support.snapshots import HOSTILE_NAMES

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.facts.samples import Series
+from console.domain.samples import Series
+from console.reports.episodes import Grid, Run, runs
 from console.reports.failures import failures
-from console.reports.spells import Grid, Run, runs
 from tests.reports.samples import FAILING, failure_facts
 
 

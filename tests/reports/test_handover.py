@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.facts.record import BrokenEntry, Record
-from console.reports.handover import handover, previous
-from console.reports.handover_text import handover_blocks, part_counts
+from console.domain.entry import BrokenEntry, Record
+from console.handover.build import handover, previous
+from console.handover.handover_text import handover_blocks, part_counts
 from console.reports.markdown import markdown
 from tests.reports.samples import ANA, BEN, SHIFT, empty_facts, shift_facts, shift_snapshot
 from tests.support.overrides import entry

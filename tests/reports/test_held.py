@@ -6,12 +6,11 @@ from pathlib import Path
 
 import jsonschema
 
-from console.facts.override import Override
-from console.facts.record import BrokenEntry, Record
-from console.facts.snapshot import Snapshot
-from console.reports.document import schema
+from console.domain.action import Override
+from console.domain.entry import BrokenEntry, Record
+from console.domain.snapshot import Snapshot
 from console.reports.plain import plain, table
-from console.reports.status import as_json, document
+from console.reports.status import as_json, document, schema
 from tests.support.overrides import fallback, held
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, sample_snapshot
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from console.facts.action import Measure
-from console.facts.earlier import SameBefore
-from console.facts.incident_view import IncidentClock, IncidentImpact, UpdateDue
-from console.reports.incident_view import view_document, view_text
+from console.domain.action import Measure
+from console.domain.incident import IncidentClock, IncidentImpact, SameBefore, UpdateDue
+from console.reports.incident_text import view_document, view_text
 from console.reports.status import as_json
 from tests.support.incident_views import sample_incident_view
 from tests.support.snapshots import SAMPLE_NOW

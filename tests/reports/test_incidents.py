@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from console.facts.alert import Alert, Incident
-from console.facts.samples import SourceStatus
-from console.facts.severity import Severity
-from console.facts.snapshot import Snapshot
+from console.domain.alert import Alert, Incident
+from console.domain.samples import SourceStatus
+from console.domain.severity import Severity
+from console.domain.snapshot import Snapshot
 from console.reports.incident_document import incidents_document
-from console.reports.incidents import incidents_exit_code, incidents_plain, incidents_table
+from console.reports.plain import incidents_exit_code, incidents_plain, incidents_table
 from console.reports.status import as_json, document
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from console.facts.samples import SourceStatus
-from console.facts.severity import Finding, Severity
-from console.facts.snapshot import Snapshot
+from console.domain.samples import SourceStatus
+from console.domain.severity import Finding, Severity
+from console.domain.snapshot import Snapshot
 from console.reports.plain import plain, table
 from console.reports.status import exit_code
 from tests.support.snapshots import big_snapshot, hostile_snapshot, sample_snapshot

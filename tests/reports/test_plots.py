@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from console.facts.samples import Series
+from console.domain.samples import Series
 from console.reports.plots import chart, distribution, distribution_of, resample
 
 Floats = NDArray[np.float64]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.facts.incident_view import IncidentClock, IncidentImpact
-from console.reports.incident_signals import AROUND_SECONDS, signal_of_rule, signals_of, span_of
+from console.domain.incident import IncidentClock, IncidentImpact
+from console.engine.postmortem_facts import AROUND_SECONDS, signal_of_rule, signals_of, span_of
 from console.reports.markdown import markdown
 from console.reports.plots import with_marks
 from console.reports.postmortem import postmortem
 from console.reports.postmortem_text import postmortem_blocks
-from console.reports.roles import Roles
+from console.reports.redact import Roles
 from tests.reports.samples import SINCE, postmortem_facts
 from tests.support.snapshots import SAMPLE_NOW
 

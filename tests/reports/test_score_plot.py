@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from console.facts.drift import Distribution
-from console.fleet.distribution import alone, of_reference
-from console.reports.score_plot import bin_labels, score_plot
-from tests.fleet.references import FLAT, NOW, TENTHS, reference
+from console.domain.samples import Distribution
+from console.evaluation.score_distribution import alone, of_reference
+from console.reports.plots import bin_labels, score_plot
+from tests.evaluation.references import FLAT, NOW, TENTHS, reference
 from themes.glyphs import to_ascii
 
 

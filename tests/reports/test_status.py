@@ -9,12 +9,11 @@ import jsonschema
 import numpy as np
 import pytest
 
-from console.facts.severity import Severity
-from console.facts.signals import SIGNALS
-from console.facts.snapshot import Snapshot
-from console.reports.document import schema
-from console.reports.status import as_json, document, duration, exit_code
-from console.reports.times import timestamp
+from console.domain.severity import Severity
+from console.domain.signals import SIGNALS
+from console.domain.snapshot import Snapshot
+from console.domain.timestamps import timestamp
+from console.reports.status import as_json, document, duration, exit_code, schema
 from tests.support.snapshots import SAMPLE_NOW, hostile_snapshot, sample_snapshot
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "status.schema.json"
@@ -35,7 +34,7 @@ def with_levels(*levels: Severity) -> Snapshot:
 
 def test_the_schema_in_docs_is_fresh() -> None:
     assert json.loads(SCHEMA_FILE.read_text("utf-8")) == json.loads(json.dumps(schema())), (
-        "docs/status.schema.json is stale: write it anew with `python -m console.reports.document`"
+        "docs/status.schema.json is stale: write it anew with `python -m console.reports.status`"
     )
 
 

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import msgspec
 
-from console.actions.decisions import DecisionWish, PreparedDecision, prepare_decision
-from console.actions.refusal import ActionRefused
-from console.actions.sending import PreparedSend, with_sends
-from console.actions.sight import Sight
+from console.actions.decision_record import DecisionWish, PreparedDecision, prepare_decision
+from console.actions.decision_sinks import PreparedSend, with_sends
+from console.actions.fleet_view import FleetView
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.action import ActionRequest, Guard, PreparedAction
-from console.facts.entry import Who
-from console.facts.options import ConsoleOptions
-from console.facts.snapshot import Snapshot
+from console.domain.action import ActionRefused, ActionRequest, Guard, PreparedAction
+from console.domain.entry import Who
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
+from console.engine.client import Refused
 from console.settings.schema import ModelSettings, Settings, WritesMode
 from tests.screens.support import Clock, make_app
 from tests.support.prepared import prepared_action
@@ -53,7 +52,7 @@ def deciding_app(
 
     def answer(wish: DecisionWish, sinks: Sequence[str] | None) -> PreparedDecision | Refused:
         try:
-            made = prepare_decision(wish, Sight(SETTINGS, shown, clock()), WHO)
+            made = prepare_decision(wish, FleetView(SETTINGS, shown, clock()), WHO)
         except ActionRefused as refused:
             return Refused(tuple(each.sentence for each in refused.guards))
         others = [each for each in made.guards if each.level != "refuse"]

@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from console.app import MidwatchApp
-from console.facts.options import ConsoleOptions
-from console.facts.snapshot import Snapshot
-from console.screens.confirmbox import ConfirmBox
-from console.screens.decidebox import DecideBox
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
+from console.screens.dialogs.confirm_box import ConfirmBox
+from console.screens.dialogs.decide_box import DecideBox
 from console.screens.fleet import FleetScreen
 from console.screens.model import ModelScreen
 from console.settings.load import Loaded

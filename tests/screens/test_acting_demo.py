@@ -12,16 +12,15 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.cli.loading import Prepared, prepare
-from console.demo.fleet import DemoFleet
-from console.engine.acting import Acting
+from console.cli.bootstrap import Prepared, prepare
+from console.demo.demo_fleet import DemoFleet
+from console.domain.action import ActionRequest, Override
+from console.domain.text import ConsoleOptions
 from console.engine.thread import EngineThread
-from console.facts.action import ActionRequest
-from console.facts.options import ConsoleOptions
-from console.facts.override import Override
+from console.engine.write_service import Acting
 from console.journal import open_configured
-from console.screens.confirmbox import ConfirmBox
-from console.screens.rungbox import RungBox
+from console.screens.dialogs.choose import RungBox
+from console.screens.dialogs.confirm_box import ConfirmBox
 from console.settings.load import Flags
 from tests.screens.support import fleet as fleet_screen
 from tests.screens.support import part, until

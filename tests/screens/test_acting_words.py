@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.actions.availability import Outlook
 from console.actions.keymap import keymap
-from console.actions.outlook import Outlook
-from console.engine.handle import Refused
-from console.facts.action import ActionRequest, Blast, Guard, Measure, Outcome, OutcomeKind
-from console.facts.severity import Breaker, BreakerState, Route
-from console.screens.actinglog import EFFECT_SECONDS, ActionLog
-from console.screens.actingwords import Words, read_words
-from console.screens.confirmlines import end_choices
-from console.screens.nextline import next_runs
-from console.screens.rowview import RowView
+from console.domain.action import ActionRequest, Blast, Guard, Measure, Outcome, OutcomeKind
+from console.domain.severity import Breaker, BreakerState, Route
+from console.engine.client import Refused
+from console.screens.dialogs.confirm_text import end_choices
+from console.screens.flows.control import Words, read_words
+from console.screens.operations import EFFECT_SECONDS, ActionLog
+from console.screens.panels.suggestions import next_runs
+from console.screens.row_view import RowView
 from tests.support.prepared import prepared_action
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from themes.glyphs import ASCII, UNICODE

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.facts.samples import SourceStatus
-from console.facts.snapshot import Snapshot
-from console.screens.header import HeaderState, header_lines, is_stale
-from console.screens.sourcebox import source_lines
+from console.domain.samples import SourceStatus
+from console.domain.snapshot import Snapshot
+from console.screens.panels.header import HeaderState, header_lines, is_stale
+from console.screens.panels.sidebar import source_lines
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from themes.glyphs import UNICODE
 

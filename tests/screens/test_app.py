@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
-from console.engine.handle import ReloadOutcome
-from console.facts.options import ConsoleOptions
+from console.domain.text import ConsoleOptions
+from console.engine.client import ReloadOutcome
 from console.screens.model import ModelScreen
 from console.settings.schema import Settings
 from tests.screens.support import fleet, make_app, part, picture, settle, still

@@ -8,15 +8,19 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.action import Outcome
-from console.facts.care import CareWish
-from console.facts.snapshot import Snapshot
-from console.screens.carequestions import level_choices, merge_choices, people_to_call
-from console.screens.carewords import read_care
-from console.screens.choicebox import ChoiceBox
+from console.domain.action import Outcome
+from console.domain.incident import CareWish
+from console.domain.snapshot import Snapshot
+from console.engine.client import Refused
+from console.screens.dialogs.choose import ChoiceBox
+from console.screens.flows.incident_words import (
+    level_choices,
+    merge_choices,
+    people_to_call,
+    read_care,
+)
 from console.screens.incidents import IncidentsScreen
-from console.screens.incidentwords import find_incident
+from console.screens.tables.incidents import find_incident
 from console.settings.schema import Settings
 from tests.screens.support import Clock, fleet, make_app, part, picture, settle
 from tests.support.incident_nights import (

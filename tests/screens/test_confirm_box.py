@@ -7,10 +7,10 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.action import Guard, Outcome
-from console.facts.options import ConsoleOptions
-from console.screens.confirmbox import ConfirmBox
+from console.domain.action import Guard, Outcome
+from console.domain.text import ConsoleOptions
+from console.engine.client import Refused
+from console.screens.dialogs.confirm_box import ConfirmBox
 from console.settings.schema import Settings, ShiftSettings
 from tests.screens.support import Clock, alive, fleet, make_app, part, picture, settle, until
 from tests.support.prepared import prepared_action

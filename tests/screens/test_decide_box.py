@@ -7,17 +7,17 @@ from textual import events
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.decision import DECISION_KINDS, KIND_MEANS
-from console.facts.signals import SIGNALS
-from console.screens import decidemore
-from console.screens.decidebox import DecideBox
-from console.screens.decideform import MORE, DecideForm, Field
+from console.domain.decision import DECISION_KINDS, KIND_MEANS
+from console.domain.signals import SIGNALS
+from console.engine.client import Refused
+from console.screens.dialogs import decide_form as decidemore
+from console.screens.dialogs.decide_box import DecideBox
+from console.screens.dialogs.decide_form import MORE, DecideForm, Field
 from tests.screens.deciding import deciding_app
 from tests.screens.support import Clock, alive, fleet, part, picture, settle
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW
 from tests.support.stub_engine import StubEngine
-from widgets.cutting import cells_of
+from widgets.text_width import cells_of
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 DAY = 86400.0

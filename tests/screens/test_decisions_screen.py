@@ -7,15 +7,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from console.facts.decision import Lineage, PlannedSend, SentOn
-from console.facts.record import Record
-from console.facts.snapshot import Snapshot
-from console.screens.curves import Curves
-from console.screens.decisionlines import by_due
+from console.domain.decision import Lineage, PlannedSend, SentOn
+from console.domain.entry import Record
+from console.domain.snapshot import Snapshot
 from console.screens.decisions import DecisionsScreen
 from console.screens.model import ModelScreen
-from console.screens.panes import PaneFrame, pane_data
-from console.screens.rowview import RowView
+from console.screens.panels.charts import Curves, PaneFrame, pane_data
+from console.screens.row_view import RowView
+from console.screens.tables.decisions import by_due
 from tests.screens.support import make_app, part, picture, settle, still
 from tests.support.decisions import DAY, record
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot

@@ -6,12 +6,12 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.facts.model import OnCall
-from console.facts.options import ConsoleOptions
-from console.facts.samples import SourceStatus
-from console.facts.snapshot import Snapshot
-from console.screens.messages import SnapshotArrived
-from console.screens.order import HOLD_SECONDS
+from console.domain.model import OnCall
+from console.domain.samples import SourceStatus
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
+from console.screens.base import SnapshotArrived
+from console.screens.fleet_order import HOLD_SECONDS
 from console.settings.schema import Settings
 from tests.screens.support import Clock, fleet, make_app, part, picture, settle, still
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot

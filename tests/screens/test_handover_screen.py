@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from console.actions.handovers import HandoverWish
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.entry import Entry
-from console.facts.options import ConsoleOptions
-from console.reports.cleaning import cleaned
-from console.reports.handover import handover
-from console.reports.handover_document import HandoverDocument
-from console.screens.documentlines import document_lines
+from console.domain.entry import Entry
+from console.domain.text import ConsoleOptions
+from console.engine.client import Refused
+from console.handover.build import handover
+from console.handover.handover_document import HandoverDocument
+from console.handover.record import HandoverWish
+from console.reports.redact import cleaned
 from console.screens.handover import HandoverScreen, Span, handing, read_span
+from console.screens.panels.documents import document_lines
 from console.settings.load import Loaded
 from console.settings.schema import Settings
 from tests.reports.samples import SHIFT, shift_facts
@@ -29,8 +29,8 @@ from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, sample_snapshot
 from tests.support.stub_engine import StubEngine
 from themes.glyphs import glyphs
 from widgets.confirm import Confirm
-from widgets.cutting import cells_of
 from widgets.prompt import Prompt
+from widgets.text_width import cells_of
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from console.facts.care import Care, Hold
-from console.screens.cells import age, who
-from console.screens.rowview import RowView
+from console.domain.incident import Care, Hold
+from console.screens.row_view import RowView
+from console.screens.tables.fleet_cells import age, who
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 from themes.glyphs import UNICODE
 

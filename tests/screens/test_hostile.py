@@ -7,13 +7,13 @@ from textual import _wait
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.facts.options import ConsoleOptions
-from console.screens.messages import SnapshotArrived
+from console.domain.text import ConsoleOptions
+from console.screens.base import SnapshotArrived
 from console.settings.schema import Settings
 from tests.screens.support import make_app, picture, settle, still
 from tests.support.incident_nights import hostile_night, hostile_view
 from tests.support.snapshots import big_snapshot, hostile_snapshot, sample_snapshot
-from widgets.cutting import cells_of
+from widgets.text_width import cells_of
 
 
 @pytest.fixture(autouse=True)

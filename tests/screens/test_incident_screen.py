@@ -11,21 +11,22 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.engine.handle import Refused
-from console.facts.action import Measure
-from console.facts.earlier import SameBefore
-from console.facts.incident_view import (
+from console.domain.action import Measure
+from console.domain.incident import (
     IncidentClock,
     IncidentImpact,
     IncidentView,
+    SameBefore,
     TimelineEvent,
     UpdateDue,
 )
-from console.facts.options import ConsoleOptions
-from console.incidents.recorded import recorded
-from console.incidents.same_before import Past, same_before
+from console.domain.text import ConsoleOptions
+from console.engine.client import Refused
+from console.incidents.past_incidents import recorded
+from console.incidents.similar import Past, same_before
+from console.screens.base import SnapshotArrived
 from console.screens.incident import IncidentScreen
-from console.screens.incidentblocks import (
+from console.screens.panels.incident_blocks import (
     can_lines,
     clock_lines,
     impact_lines,
@@ -33,8 +34,7 @@ from console.screens.incidentblocks import (
     update_line,
     update_word,
 )
-from console.screens.messages import SnapshotArrived
-from console.screens.timelinelines import timeline_lines
+from console.screens.panels.timeline import timeline_lines
 from tests.screens.support import Clock, make_app, part, picture, settle
 from tests.support.incident_nights import LATE, hostile_night, hostile_view, incident_night
 from tests.support.incident_views import SAMPLE_INCIDENT, sample_incident_view
@@ -42,7 +42,7 @@ from tests.support.overrides import entry
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW
 from tests.support.stub_engine import StubEngine
 from themes.glyphs import glyphs
-from widgets.cutting import cells_of
+from widgets.text_width import cells_of
 from widgets.textbox import Textbox
 
 SIZES = [(80, 24), (120, 36), (160, 45)]

@@ -8,14 +8,14 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.facts.care import Care
-from console.facts.options import ConsoleOptions
-from console.facts.severity import Severity
-from console.facts.snapshot import Snapshot
+from console.domain.incident import Care
+from console.domain.severity import Severity
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
 from console.screens.incident import IncidentScreen
 from console.screens.incidents import IncidentsScreen
-from console.screens.incidentside import incident_block
-from console.screens.incidentwords import incidents_of, listed_incidents
+from console.screens.panels.sidebar import incident_block
+from console.screens.tables.incidents import incidents_of, listed_incidents
 from tests.screens.support import Clock, make_app, part, picture, settle
 from tests.support.incident_nights import (
     LATE,

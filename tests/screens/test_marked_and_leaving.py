@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.facts.action import ActionRequest, Outcome, PreparedAction, Together
-from console.screens.messages import ActionCame
+from console.domain.action import ActionRequest, Outcome, PreparedAction, Together
+from console.screens.base import ActionCame
 from tests.screens.support import alive, part, settle
 from tests.screens.test_confirm_box import box_of, ready, shown
 from tests.support.prepared import prepared_action

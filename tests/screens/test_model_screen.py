@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.facts.signals import SIGNALS
-from console.screens.messages import SnapshotArrived
+from console.domain.signals import SIGNALS
+from console.screens.base import SnapshotArrived
 from console.screens.model import ModelScreen
 from tests.screens.support import Clock, make_app, model, part, picture, settle, still
 from tests.support.snapshots import SAMPLE_NOW, sample_snapshot

@@ -10,30 +10,47 @@ from hypothesis import strategies as st
 from console.actions.keymap import keymap
 from console.actions.registry import PANES
 from console.actions.spec import ActionContext
-from console.screens.columns import BY_KEY, COLUMNS, choose, filled
-from console.screens.curves import RANGES, Curves, next_range, onto_grid
-from console.screens.footer import footer_line, key_text
-from console.screens.header import HeaderState, header_lines, is_stale
-from console.screens.layout import HEADER_LINES, plan, shown_panes
-from console.screens.order import Arrangement, HeldOrder, Searcher, arrange
-from console.screens.panes import PaneFrame, pane_data
-from console.screens.rows import FleetRows
-from console.screens.rowview import RowView
-from console.screens.runs import fitted, join_that_fit, keys_that_fit, piece, twins, width_of
-from console.screens.signallines import limit_of, signal_lines
-from console.screens.values import (
+from console.screens.fleet_order import (
+    HEADER_LINES,
+    Arrangement,
+    HeldOrder,
+    Searcher,
+    arrange,
+    plan,
+    shown_panes,
+)
+from console.screens.panels.charts import (
+    RANGES,
+    Curves,
+    PaneFrame,
+    next_range,
+    onto_grid,
+    pane_data,
+)
+from console.screens.panels.footer import footer_line, key_text
+from console.screens.panels.header import HeaderState, header_lines, is_stale
+from console.screens.row_view import RowView
+from console.screens.spans import (
     clock_text,
     compact,
+    fitted,
+    join_that_fit,
+    keys_that_fit,
     pair_of_seconds,
     percent_text,
+    piece,
     points,
     seconds_text,
+    twins,
+    width_of,
 )
+from console.screens.tables.fleet import BY_KEY, COLUMNS, FleetRows, choose, filled
+from console.screens.tables.signals import limit_of, signal_lines
 from tests.support.columns import column
 from tests.support.snapshots import SAMPLE_NOW, big_snapshot, hostile_snapshot, sample_snapshot
 from themes.glyphs import ASCII, UNICODE
-from widgets.cutting import cells_of
 from widgets.lines import Run
+from widgets.text_width import cells_of
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 ALL_KEYS = frozenset(column.key for column in COLUMNS)

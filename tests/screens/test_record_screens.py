@@ -9,18 +9,16 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.facts.entry import JournalHead, Verification
-from console.facts.options import ConsoleOptions
-from console.facts.override import Override
-from console.facts.record import BrokenEntry, Record, RecordPage
-from console.facts.snapshot import Snapshot
-from console.screens.base import keyed
-from console.screens.entrylines import entry_details, matches
+from console.domain.action import Override
+from console.domain.entry import BrokenEntry, JournalHead, Record, RecordPage, Verification
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
+from console.screens.base import ActionAsked, SnapshotArrived, keyed
 from console.screens.journal import JournalScreen
-from console.screens.listscreen import ListScreen
-from console.screens.messages import ActionAsked, SnapshotArrived
+from console.screens.list_screen import ListScreen
 from console.screens.overrides import OverridesScreen
-from console.screens.side import side_lines
+from console.screens.panels.sidebar import side_lines
+from console.screens.tables.journal import entry_details, matches
 from tests.screens.support import Clock, make_app, part, picture, settle
 from tests.support.overrides import entry, fallback, held
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, sample_snapshot

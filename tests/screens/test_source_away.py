@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import MidwatchApp
-from console.cli.loading import prepare
+from console.cli.bootstrap import prepare
+from console.domain.signals import ReadingState
+from console.domain.text import ConsoleOptions
 from console.engine.thread import EngineThread
-from console.facts.options import ConsoleOptions
-from console.facts.reading import ReadingState
 from console.settings.load import Flags
 from tests.engine.replay import openmetrics
 from tests.screens.support import fleet, part, picture, until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.screens.textentry import edited, next_field
+from console.screens.dialogs.choose import edited, next_field
 
 
 def test_the_focus_goes_round_and_a_field_that_is_gone_counts_as_the_first() -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import get_args
 
-from console.settings.describe import table
 from console.settings.schema import ThemeName
+from console.settings.schema_doc import table
 from themes.palette import THEMES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -13,7 +13,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_table_in_the_docs_is_fresh() -> None:
     text = (DOCS / "configuration.md").read_text()
     generated = text.partition("<!-- generated: keys -->\n")[2].partition("<!-- end -->")[0]
-    assert generated.strip() == table().strip(), "run: python -m console.settings.describe --write"
+    assert generated.strip() == table().strip(), (
+        "run: python -m console.settings.schema_doc --write"
+    )
 
 
 def test_the_docs_name_every_variable_and_way() -> None:

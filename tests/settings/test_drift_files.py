@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.settings.drift_files import (
+from console.settings.drift_reference import (
     LARGEST_FILE_BYTES,
     ReferenceFault,
     read_reference,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from console.facts.signals import SIGNALS
+from console.domain.signals import SIGNALS
 from console.settings.load import Flags, SettingsError, load, operator_name
 from console.settings.schema import Settings
 from tests.settings.writing import SOURCE, loaded

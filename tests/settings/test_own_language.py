@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.settings.criteria import CriterionError, parse_criterion
-from console.settings.placeholders import PlaceholderError, check_placeholders
-from console.settings.references import BadReferenceError, parse_reference
+from console.settings.field_parsers import (
+    CriterionError,
+    PlaceholderError,
+    check_placeholders,
+    parse_criterion,
+)
+from console.settings.secret_references import BadReferenceError, parse_reference
 
 
 @pytest.mark.parametrize("promql", ["rate(x{$match}[$window])", 'y{z=~"a$$"}', "up"])

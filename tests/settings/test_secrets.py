@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.settings.children import LARGEST_OUTPUT_BYTES, run_child
-from console.settings.hidden import redact_bytes
+from console.settings.helper_process import LARGEST_OUTPUT_BYTES, run_child
 from console.settings.load import Flags, load
+from console.settings.secret_references import redact_bytes
 from console.settings.secrets import (
     SecretError,
     SecretResolver,

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from console.settings.spots import LineIndex, Spot
+from console.settings.convert import LineIndex, Spot
 
 DOCUMENT = '''version = 1
 text = """

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.facts.model import ModelRow, Objectives
-from console.signals.evaluate import evaluate
-from console.signals.plan import plan
-from console.sources.samples import Samples
-from console.sources.store import Shelf
+from console.domain.model import ModelRow, Objectives
+from console.metrics.evaluate import evaluate
+from console.metrics.query_plan import plan
+from console.sources.sample_store import Shelf
+from console.sources.stored_samples import Samples
 from tests.sources.expositions import Timeline, openmetrics
 from tests.support.prometheus_server import running_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from console.signals.plan import Query
+    from console.metrics.query_plan import Query
 
     Labels = tuple[tuple[str, str], ...]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.signals.profile import profiles
-from console.sources.clocks import late_note, newest_promql, skew_note
+from console.metrics.profile import profiles
+from console.sources.prom_api import late_note, newest_promql, skew_note
 from tests.sources.test_prometheus import a_query, source_for
 from tests.support.prometheus_server import instant, running_prometheus
 

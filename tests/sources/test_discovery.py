@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from console.facts.samples import SeenModel
-from console.signals.profile import profiles
-from console.sources.discovery import (
-    RecentModels,
-    long_metrics,
-    seen_models,
-    wanted_metrics,
-)
+from console.domain.samples import SeenModel
+from console.metrics.profile import profiles
+from console.sources.discovery import RecentModels, long_metrics, seen_models, wanted_metrics
 
 MIDWATCH = profiles()["midwatch"]
 

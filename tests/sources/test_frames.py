@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.facts.model import ModelRow
-from console.settings.endpoints import AuthSettings
-from console.settings.hidden import SecretValue
-from console.signals.plan import Query, plan
-from console.signals.profile import profiles
-from console.sources.frames import DISCOVERY_COLUMNS, Frames
-from console.sources.protocol import SourceDown
-from console.wire.endpoint import Endpoint
+from console.domain.model import ModelRow
+from console.http.endpoint import Endpoint
+from console.metrics.profile import profiles
+from console.metrics.query_plan import Query, plan
+from console.settings.endpoint_tables import AuthSettings
+from console.settings.secret_references import SecretValue
+from console.sources.base import SourceDown
+from console.sources.data_frames import DISCOVERY_COLUMNS, Frames
 from tests.sources.expositions import HOSTILE_NAMES, Timeline, openmetrics
 from tests.support.prometheus_server import running_prometheus
 from tests.support.web import Reply, web_server
@@ -163,8 +163,8 @@ async def test_a_query_too_long_for_a_url_is_not_sent() -> None:
 
 def test_the_live_path_loads_neither_pandas_nor_requests() -> None:
     code = (
-        "import sys; import console.sources.build, console.sources.prometheus, "
-        "console.sources.scrape, console.sources.frames; "
+        "import sys; import console.sources.factory, console.sources.prometheus, "
+        "console.sources.scrape, console.sources.data_frames; "
         "print(sorted({'pandas', 'requests', 'httpx', 'prometheus_api_client'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

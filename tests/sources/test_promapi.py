@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from console.sources.promapi import ApiError, instant_vector, open_body, range_matrix
+from console.sources.prom_api import ApiError, instant_vector, open_body, range_matrix
 
 RECORDED_3X = b"""{"status":"success","data":{"resultType":"vector","result":[
 {"metric":{"model":"fraud-scorer"},"value":[1763869633.781,"0.25"]}]},

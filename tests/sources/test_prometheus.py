@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.facts.model import ModelRow
-from console.settings.endpoints import SourceSettings
-from console.signals.plan import Query, plan
-from console.signals.profile import profiles
-from console.sources.build import build_source
+from console.domain.model import ModelRow
+from console.http.client import Wire
+from console.http.endpoint import Endpoint
+from console.metrics.profile import profiles
+from console.metrics.query_plan import Query, plan
+from console.settings.endpoint_tables import SourceSettings
+from console.sources.base import SourceDown
+from console.sources.factory import build_source
 from console.sources.prometheus import PrometheusSource
-from console.sources.protocol import SourceDown
-from console.wire.client import Wire
-from console.wire.endpoint import Endpoint
 from tests.sources.expositions import HOSTILE_NAMES, Timeline, openmetrics
 from tests.support.prometheus_server import PrometheusServer, instant, running_prometheus
 from tests.support.web import Reply, faulty_proxy

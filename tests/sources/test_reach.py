@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.facts.model import ModelRow
-from console.facts.samples import Answer
-from console.settings.endpoints import SourceSettings
-from console.signals.plan import plan
-from console.sources.build import build_source
+from console.domain.model import ModelRow
+from console.domain.samples import Answer
+from console.metrics.query_plan import plan
+from console.settings.endpoint_tables import SourceSettings
+from console.sources.factory import build_source
+from console.sources.history_depth import Begin, Reach, ReachUnknown
 from console.sources.prometheus import PrometheusSource
-from console.sources.reach import Begin, Reach, ReachUnknown
 from tests.sources.expositions import Timeline, openmetrics
 from tests.support.prometheus_server import instant, running_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from console.signals.query import Query
+    from console.metrics.queries import Query
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")

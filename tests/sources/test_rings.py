@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from console.signals.matchers import Matcher
-from console.sources.rings import STALE, Ring, is_stale
-from console.sources.samples import Samples
-from console.sources.store import LONG_SECONDS, MIDDLE_SECONDS, Shelf
+from console.metrics.labels import Matcher
+from console.sources.sample_store import LONG_SECONDS, MIDDLE_SECONDS, STALE, Ring, Shelf, is_stale
+from console.sources.stored_samples import Samples
 
 NO_LABELS: tuple[tuple[str, str], ...] = ()
 START = 1_763_869_200.0

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.facts.model import ModelRow
-from console.settings.endpoints import SourceSettings
-from console.signals.plan import Query, plan
-from console.signals.profile import profiles
-from console.sources.build import build_source
-from console.sources.protocol import SourceDown
+from console.domain.model import ModelRow
+from console.http.client import Wire
+from console.http.endpoint import Endpoint
+from console.metrics.profile import profiles
+from console.metrics.query_plan import Query, plan
+from console.settings.endpoint_tables import SourceSettings
+from console.sources.base import SourceDown
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
-from console.wire.client import Wire
-from console.wire.endpoint import Endpoint
 from tests.conftest import free_port
 from tests.sources.expositions import HOSTILE_NAMES, service_text
 from tests.support.web import Reply, Request, page, web_server
@@ -28,7 +28,7 @@ from tests.support.web import Reply, Request, page, web_server
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.facts.samples import Answer
+    from console.domain.samples import Answer
     from console.sources.exposition import Labels
 
 START = 1_763_869_200.0

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from console.demo.fleet import DemoFleet
-from console.facts.model import ModelRow
-from console.settings.endpoints import SourceSettings
-from console.signals.plan import plan
-from console.signals.profile import profiles
-from console.sources.build import build_source
+from console.demo.demo_fleet import DemoFleet
+from console.domain.model import ModelRow
+from console.metrics.profile import profiles
+from console.metrics.query_plan import plan
+from console.settings.endpoint_tables import SourceSettings
+from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 from tests.support.pace import pace_seconds
 

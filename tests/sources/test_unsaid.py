@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from console.facts.samples import Answer
-from console.signals.expressions import Quantile, Rate, Ratio, Scaled
-from console.signals.query import Query
-from console.sources.unsaid import Unsaid
+from console.domain.samples import Answer
+from console.metrics.expressions import Quantile, Rate, Ratio, Scaled
+from console.metrics.queries import Query
+from console.sources.prom_api import Unsaid
 from tests.engine.fakes import answer, failure, query
 
 RATE = Rate(metric="asked_total")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from console.facts.reading import ReadingState
-from console.facts.signals import BURN_WINDOWS, SIGNALS
-from console.facts.snapshot import SignalColumn
+from console.domain.signals import BURN_WINDOWS, SIGNALS, ReadingState
+from console.domain.snapshot import SignalColumn
 
 TICK_WINDOW_SECONDS = 300.0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from console.actions.decisions import digest_of_decision
-from console.facts.decision import Decision, DecisionRecord, Evidence, Lineage
-from console.facts.entry import EntryDraft
+from console.actions.decision_record import digest_of_decision
+from console.domain.decision import Decision, DecisionRecord, Evidence, Lineage
+from console.domain.entry import EntryDraft
 from tests.support.snapshots import SAMPLE_NOW
 
 DAY = 86400.0

@@ -5,25 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.facts.action import Measure
-from console.facts.alert import Alert, Incident
-from console.facts.care import Care, Closing, Escalation, Hold, IncidentNote
-from console.facts.earlier import Earlier, SameBefore
-from console.facts.incident_view import (
+from console.domain.action import Measure
+from console.domain.alert import Alert, Incident
+from console.domain.entry import Record
+from console.domain.incident import (
+    Care,
     CloseCheck,
+    Closing,
+    Earlier,
+    Escalation,
     EventKind,
+    Hold,
+    IncidentNote,
     IncidentView,
+    SameBefore,
     TimelineEvent,
     UpdateDue,
 )
-from console.facts.record import Record
-from console.facts.samples import SourceStatus
-from console.facts.severity import Severity
+from console.domain.samples import SourceStatus
+from console.domain.severity import Severity
 from tests.support.incident_views import sample_care, sample_incident, sample_incident_view
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, hostile_snapshot, sample_snapshot
 
 if TYPE_CHECKING:
-    from console.facts.snapshot import Snapshot
+    from console.domain.snapshot import Snapshot
 
 UNHELD, OLD, LATE, QUIET, OVER, MERGED = (
     "9f10aa01", "9f10aa02", "9f10aa03", "9f10aa04", "9f10aa05", "9f10aa06",

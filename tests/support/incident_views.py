@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from console.facts.action import Measure
-from console.facts.alert import Alert, Incident
-from console.facts.care import Care, Escalation, Hold, IncidentNote
-from console.facts.earlier import Earlier, SameBefore
-from console.facts.incident_view import (
+from console.domain.action import Measure
+from console.domain.alert import Alert, Incident
+from console.domain.incident import (
+    Care,
     CloseCheck,
+    Earlier,
+    Escalation,
+    Hold,
     IncidentClock,
     IncidentImpact,
+    IncidentNote,
     IncidentView,
+    SameBefore,
     TimelineEvent,
     UpdateDue,
 )
-from console.facts.severity import Severity
+from console.domain.severity import Severity
 from tests.support.overrides import fallback
 
 SAMPLE_INCIDENT = "4b1c9e07"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.facts.action import Step
-from console.facts.entry import Entry, Who
-from console.facts.override import Override
+from console.domain.action import Override, Step
+from console.domain.entry import Entry, Who
 from tests.support.snapshots import SAMPLE_NOW
 
 LI = Who(name="li", name_source="operator.name", os_user="li", uid=1002, host="ops-1", pid=77)

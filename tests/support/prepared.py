@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from console.facts.action import ActionRequest, Blast, Guard, Measure, PreparedAction, Step
-from console.facts.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
-from console.facts.entry import ConfirmClass
+from console.domain.action import ActionRequest, Blast, Guard, Measure, PreparedAction, Step
+from console.domain.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
+from console.domain.entry import ConfirmClass
 from tests.support.snapshots import SAMPLE_NOW
 
 URL = "http://fraud-0.example.net:8080"

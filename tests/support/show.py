@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from console.facts.options import ConsoleOptions
-from console.facts.snapshot import Snapshot
+from console.domain.snapshot import Snapshot
+from console.domain.text import ConsoleOptions
 from console.settings.load import Loaded
 from console.settings.schema import Settings
 from tests.support.incident_nights import hostile_night, incident_night, many_incidents

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 import numpy as np
 from msgspec import structs
 
-from console.facts.model import Fallback, ModelRow, Objectives, OnCall
-from console.facts.reading import Reading, ReadingState
-from console.facts.samples import SourceStatus
-from console.facts.severity import Breaker, BreakerState, Finding, Route, Severity
-from console.facts.signals import SIGNALS
-from console.facts.snapshot import Change, Dependency, SignalColumn, Snapshot
+from console.domain.model import Fallback, ModelRow, Objectives, OnCall
+from console.domain.samples import SourceStatus
+from console.domain.severity import Breaker, BreakerState, Finding, Route, Severity
+from console.domain.signals import SIGNALS, Reading, ReadingState
+from console.domain.snapshot import Change, Dependency, SignalColumn, Snapshot
 from tests.support.columns import (
     ERROR,
     NO_TRAFFIC,

@@ -4,19 +4,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from console.actions.decisions import DecisionWish, PreparedDecision
-from console.actions.gate import Arming
-from console.actions.outlook import Outlook
-from console.engine.handle import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
-from console.facts.action import ActionRequest, Confirmation, Outcome, PreparedAction
-from console.facts.care import CareWish
-from console.facts.decision import DecisionRecord
-from console.facts.drift import Distribution
-from console.facts.incident_view import IncidentView
-from console.facts.reading import ReadingState
-from console.facts.samples import Series
-from console.facts.signals import SIGNALS
-from console.facts.snapshot import Snapshot
+from console.actions.availability import Outlook
+from console.actions.decision_record import DecisionWish, PreparedDecision
+from console.actions.write_gate import Arming
+from console.domain.action import ActionRequest, Confirmation, Outcome, PreparedAction
+from console.domain.decision import DecisionRecord
+from console.domain.incident import CareWish, IncidentView
+from console.domain.samples import Distribution, Series
+from console.domain.signals import SIGNALS, ReadingState
+from console.domain.snapshot import Snapshot
+from console.engine.client import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.settings.schema import Settings
 from tests.support.incident_views import sample_incident_view
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from themes.palette import palette, textual_theme
 from widgets.chart import Chart, ChartData, Series, Threshold
 from widgets.confirm import Confirm
-from widgets.frugal import FrugalApp
+from widgets.diff_renderer import FrugalApp
 from widgets.grid import Cell, Column, Grid
 from widgets.lines import Lines
 from widgets.prompt import Prompt

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.support.pace import pace_seconds
-from widgets.cutting import cells_of, cut, fit, harmless, wrap
+from widgets.text_width import cells_of, cut, fit, harmless, wrap
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=60)
 

@@ -11,8 +11,8 @@ from textual.app import App
 
 from tests.support.emulated import EmulatedSession
 from tests.support.pty_session import visible_bytes
-from widgets import frugal
-from widgets.frugal import FrugalApp, erases_in_colour, reason_to_stay_off
+from widgets import diff_renderer as frugal
+from widgets.diff_renderer import FrugalApp, erases_in_colour, reason_to_stay_off
 
 STEPS = {
     "n": "another tick",

@@ -6,7 +6,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from widgets.grid import Cell, Column, Grid
-from widgets.gridrows import changed_span
+from widgets.grid_rows import changed_span
 
 COLUMNS = (Column("name", "NAME", 8), Column("value", "VALUE", 6, "right"))
 

@@ -13,7 +13,7 @@ def loaded_after(statement: str) -> set[str]:
 def test_no_widget_loads_what_the_first_frame_cannot_afford():
     loaded = loaded_after(
         "import widgets.grid, widgets.chart, widgets.sparkline, widgets.confirm, widgets.textbox, "
-        "widgets.prompt, widgets.frugal, widgets.lines"
+        "widgets.prompt, widgets.diff_renderer, widgets.lines"
     )
     assert not loaded & set(HEAVY)
     assert "console" not in loaded

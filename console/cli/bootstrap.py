@@ -1,0 +1,180 @@
+"""Prepares a command: settings loaded, the log file opened, output files written whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from console.cli import command_line as exits
+from console.cli.command_line import CommandError
+from console.domain.text import visible
+from console.settings.load import Flags, Loaded, load
+from console.settings.secret_references import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from console.domain.entry import JournalHead
+    from console.engine.service import Engine
+    from console.journal import Journal
+    from console.settings.schema import Settings, SourceSettings
+    from console.settings.secret_references import SecretValue
+    from console.settings.secrets import SecretResolver
+    from console.sources.base import Source
+
+LARGEST_BYTES = 2_000_000
+KEPT_FILES = 3
+
+_CREDENTIALS_IN_URL = r"(?i)(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]+@"
+_AUTHORIZATION = r"(?i)\b(authorization|bearer|basic|password|token|secret)(\W+)\S+"
+
+
+class CleanFormatter(logging.Formatter):
+    """One line an event: control characters visible, secrets and what looks like one left out."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form)
+        self.secrets: Callable[[], Iterable[SecretValue]] = tuple
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the event as text; a traceback keeps its own lines."""
+        text = redact(super().format(record), self.secrets())
+        # Compiled with the first line that is logged: most starts of the console log nothing.
+        shown = re.sub(_CREDENTIALS_IN_URL, r"\g<scheme>•••@", text)
+        clean = re.sub(_AUTHORIZATION, r"\1\2•••", shown)
+        return "\n".join(visible(line, limit=2000) for line in clean.splitlines())
+
+
+def start_log(file: str) -> None:
+    """Log to ``file``; raises `CommandError` where it cannot be written."""
+    from logging.handlers import RotatingFileHandler
+
+    path = Path(file).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Made with the right mode before anything is written into it.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        handler = RotatingFileHandler(
+            path, maxBytes=LARGEST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+        )
+    except OSError as fault:
+        raise CommandError(
+            f"the log {visible(file)} cannot be written: {fault.strerror}; name another file"
+        ) from fault
+    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # A disk that fills up must not print tracebacks over the console; what it shows goes on.
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for chatty in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def keep_out_of_log(secrets: Callable[[], Iterable[SecretValue]]) -> None:
+    """Leave out of the log, from now on, whatever ``secrets`` returns when a line is written."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, CleanFormatter):
+            handler.formatter.secrets = secrets
+
+
+NOTHING_TO_READ = (
+    "there is nothing to read: no source is configured. Give --prometheus URL or --scrape URL, "
+    "write a configuration with `midwatch init --prometheus URL`, or look around with "
+    "`midwatch demo`."
+)
+
+
+class Prepared(Struct, frozen=True):
+    """Settings in force, how to load them again, and the secrets that are being fetched."""
+
+    loaded: Loaded
+    load_again: Callable[[], Loaded]
+    resolver: SecretResolver
+
+    def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
+        """Return an engine on these settings; imports NumPy and all that reads numbers."""
+        from console.engine.alert_feed import reader_factory
+        from console.engine.change_feed import registry_factory, teller_factory
+        from console.engine.service import Engine
+        from console.sources.factory import plain_factory
+
+        return Engine(
+            self.loaded,
+            load_again=self.load_again,
+            make_source=make_source
+            or plain_factory(self.resolver, interval_seconds=self.loaded.settings.refresh_seconds),
+            make_reader=reader_factory(self.resolver),
+            make_teller=teller_factory(self.resolver),
+            make_registry=registry_factory(self.resolver),
+            open_record=self._open_record,
+            read_witness=self._read_witness,
+        )
+
+    def _open_record(self, settings: Settings) -> Journal:
+        from console.journal import open_configured
+
+        # Nothing is written here, so a configuration file that is gone by now is no hindrance.
+        read = replace(self.loaded, settings=settings, path=None)
+        return open_configured(read, self.resolver, os.environ, read_only=True)
+
+    def _read_witness(self, settings: Settings) -> tuple[JournalHead, ...]:
+        from console.journal.anchor import anchor_place, anchors_at
+
+        return anchors_at(anchor_place(settings.journal.anchor), self.resolver)
+
+
+def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True) -> Prepared:
+    """Load settings and begin to fetch secrets.
+
+    Without ``references`` drift references count as not declared: one is about to be written.
+
+    Raises `SettingsError`, and `CommandError` where no source is declared but one is needed.
+    """
+    from console.settings.secrets import SecretResolver, list_references
+
+    def load_again() -> Loaded:
+        return load(flags, os.environ, references=references)
+
+    loaded = load_again()
+    for warning in loaded.warnings:
+        sys.stderr.write(f"midwatch: {warning}\n")
+    if needs_source and not loaded.settings.sources:
+        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+    secrets = [each.reference for each in list_references(loaded.settings)]
+    resolver = SecretResolver(secrets, os.environ)
+    keep_out_of_log(resolver.known)
+    resolver.start()
+    return Prepared(loaded, load_again, resolver)
+
+
+def refuse_existing(target: Path, *, force: bool) -> None:
+    """Raise `CommandError` where the name is taken, before anything slow begins."""
+    if os.path.lexists(target) and not force:
+        raise CommandError(f"{visible(str(target))} exists; --force replaces it")
+
+
+def write_whole(target: Path, content: bytes, *, force: bool) -> None:
+    """Write whole or not at all: somebody else may read the file at this moment."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not force:
+            with target.open("xb") as file:
+                file.write(content)
+            return
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        with beside.open("xb") as file:
+            file.write(content)
+        beside.replace(target)
+    except FileExistsError as fault:
+        raise CommandError(f"{visible(str(target))} exists; --force replaces it") from fault
+    except OSError as fault:
+        reason = visible(fault.strerror or str(fault))
+        raise CommandError(f"{visible(str(target))} cannot be written: {reason}") from fault

@@ -1,0 +1,183 @@
+"""What sources say a model is made of: the labels of its information series, by model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from console.engine.answer_table import Board
+from console.engine.row_assignment import Seating, seat_rows
+from console.evaluation.inventory import roster
+from console.metrics.query_plan import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from console.domain.model import ModelRow
+    from console.domain.samples import Answer, SeenModel
+    from console.engine.row_assignment import Seat
+    from console.evaluation.observations import Observed
+    from console.metrics.queries import Query
+    from console.settings.schema import Settings
+    from console.sources.base import Discovery
+
+INFO_COLUMN = "info"
+_SEVERAL = " + "
+
+
+class Lineage:
+    """Labels of `model_info` by source and series value; several versions are joined by ``+``."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, dict[str, str]]] = {}
+
+    def take(self, source: str, query: Query, answer: Answer) -> bool:
+        """Learn from an answer; tell whether anything is different from before."""
+        if query.column != INFO_COLUMN or answer.error is not None:
+            return False
+        found: dict[str, dict[str, dict[str, None]]] = {}
+        for key in answer.keys:
+            labels = found.setdefault(key[0], {})
+            for name, value in zip(query.by[1:], key[1:], strict=True):
+                if value:
+                    labels.setdefault(name, {})[value] = None
+        told = {
+            model: {name: _SEVERAL.join(values) for name, values in labels.items()}
+            for model, labels in found.items()
+        }
+        if told == self._known.get(source, {}):
+            return False
+        self._known[source] = told
+        return True
+
+    def of(self, source: str, series_value: str) -> Mapping[str, str]:
+        """Return what is known of one model, empty where its source says nothing."""
+        return self._known.get(source, {}).get(series_value, {})
+
+
+log = logging.getLogger(__name__)
+
+_MINUTE_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class _Plan:
+    queries: tuple[Query, ...]
+    minute: int
+
+
+class Desk:
+    """The one place that knows which source is asked what for which rows."""
+
+    def __init__(self, settings: Settings, on_problem: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.board = Board()
+        self.warnings: dict[str, tuple[str, ...]] = {}
+        self._lineage = Lineage()
+        self._on_problem = on_problem
+        self._seen: dict[str, tuple[SeenModel, ...]] = {}
+        self._away: frozenset[str] = frozenset()
+        self._rows: tuple[ModelRow, ...] = ()
+        self._plans: dict[str, _Plan] = {}
+        self._gather()
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; what was seen and answered by sources that stay is kept."""
+        self.settings = settings
+        names = {source.name for source in settings.sources}
+        for gone in [name for name in self._seen if name not in names]:
+            del self._seen[gone]
+            self._plans.pop(gone, None)
+            self.board.drop(gone)
+        self._gather()
+
+    def discovered(self, source: str, discovery: Discovery) -> None:
+        """Take the models a source was found to know."""
+        self.warnings[source] = discovery.warnings
+        if self._seen.get(source) != discovery.models:
+            self._seen[source] = discovery.models
+            self._gather()
+
+    def away(self, sources: Collection[str]) -> None:
+        """Take which sources do not answer, so that fallbacks step in and out."""
+        if self._away != frozenset(sources):
+            self._away = frozenset(sources)
+            self._seat()
+
+    def questions(self, source: str, now: float) -> Sequence[Query]:
+        """Return the plan of one source; windows that began at midnight grow by the minute."""
+        known = self._plans.get(source)
+        minute = int(now // _MINUTE_SECONDS)
+        if known is None or known.minute != minute:
+            known = _Plan(self._plan(source, now), minute)
+            self._plans[source] = known
+            self.board.plan(source, known.queries)
+        return known.queries
+
+    def answered(self, source: str, answers: Sequence[Answer]) -> None:
+        """Take the answers of one round."""
+        self.board.take(source, answers)
+        asked = {query.id: query for query in self.board.planned(source)}
+        learnt = [
+            self._lineage.take(source, asked[answer.query_id], answer)
+            for answer in answers
+            if answer.query_id in asked
+        ]
+        if any(learnt):
+            self._seat()
+
+    def problem(self, sentence: str) -> None:
+        """Tell the operator of a fault that is no source's."""
+        self._on_problem(sentence)
+
+    def observe(self) -> Observed:
+        """Return what is known now, values of absent sources marked stale."""
+        return self.board.observe(self._away)
+
+    def _gather(self) -> None:
+        in_order = [
+            model for source in self.settings.sources for model in self._seen.get(source.name, ())
+        ]
+        self._rows = roster(in_order, self.settings)
+        self._seat()
+
+    def _seat(self) -> None:
+        in_order = {
+            source.name: self._seen[source.name]
+            for source in self.settings.sources
+            if source.name in self._seen
+        }
+        seating = seat_rows(self._rows, in_order, self.settings, self._away)
+        self.board.seat(Seating(tuple(map(self._told, seating.rows, seating.seats)), seating.seats))
+        # Thresholds and objectives are written into the questions: new rows, new plans.
+        self._plans.clear()
+
+    def _told(self, row: ModelRow, seat: Seat) -> ModelRow:
+        """Return a row with what its source says the model is made of."""
+        told = self._lineage.of(seat.source, seat.series_value)
+        if not told:
+            return row
+        return replace(row, info={**row.info, **told}, region=row.region or told.get("region", ""))
+
+    def _plan(self, source: str, now: float) -> tuple[Query, ...]:
+        seating = self.board.seating
+        rows: list[ModelRow] = []
+        own: dict[str, Mapping[str, str]] = {}
+        matches: dict[str, Mapping[str, str]] = {}
+        profiles: set[str] = set()
+        for index in seating.of_source(source):
+            row, seat = seating.rows[index], seating.seats[index]
+            profiles.add(seat.profile)
+            # A source knows a model by its series, so its plan speaks in the source's names.
+            rows.append(
+                row if row.model == seat.series_value else replace(row, model=seat.series_value)
+            )
+            configured = self.settings.models.get(row.model)
+            if configured is not None and configured.signals:
+                own[seat.series_value] = configured.signals
+            if configured is not None and configured.match:
+                matches[seat.series_value] = configured.match
+        if not rows:
+            return ()
+        return plan(sorted(profiles), rows, own, now, matches=matches)

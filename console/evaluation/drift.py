@@ -1,0 +1,232 @@
+"""Distances between a frozen reference and what is seen now, as pure functions.
+
+Every function takes bin shares ``p`` (reference) and ``q`` (current): one-dimensional, same
+length, not negative, each with a sum of 1; `shares` makes them from counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.domain.model import ModelRow
+    from console.domain.samples import DriftReference
+
+    Floats = NDArray[np.float64]
+    Indices = NDArray[np.intp]
+    Mask = NDArray[np.bool_]
+
+EMPTY_SHARE = 1e-4
+"""An empty bin is given this share, because a logarithm of 0 says nothing."""
+
+CHI2_95_BY_DEGREES = {
+    1: 3.841, 2: 5.991, 3: 7.815, 4: 9.488, 5: 11.070, 6: 12.592, 7: 14.067, 8: 15.507,
+    9: 16.919, 10: 18.307, 11: 19.675, 12: 21.026, 13: 22.362, 14: 23.685, 15: 24.996,
+    16: 26.296, 17: 27.587, 18: 28.869, 19: 30.144,
+}  # fmt: skip
+"""95% points of the chi-squared distribution."""
+
+PSI_LITTLE = 0.10
+MIN_ROWS_FOR_PSI = 200
+KS_CRITICAL_5_PERCENT = 1.36
+
+EquivalentMeasure = Literal["psi", "js", "ks"]
+
+_SIGMA = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+_BY_SIGMA: dict[EquivalentMeasure, tuple[float, ...]] = {
+    "psi": (0.0, 0.010, 0.038, 0.086, 0.153, 0.238, 0.341),
+    "js": (0.0, 0.035, 0.069, 0.103, 0.137, 0.170, 0.203),
+    "ks": (0.0, 0.040, 0.080, 0.119, 0.159, 0.197, 0.236),
+}
+
+
+def shares(counts: Sequence[float] | Floats) -> tuple[Floats, int]:
+    """Return shares that sum to 1 with empty bins floored at 1e-4, and how many were floored.
+
+    Raises ValueError when there is nothing to share or a count is negative or not finite.
+    """
+    numbers = np.asarray(counts, dtype=np.float64)
+    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
+        raise ValueError("bin counts must be a row of finite numbers")
+    if (numbers < 0).any() or numbers.sum() <= 0:
+        raise ValueError("bin counts must not be negative, and one of them must be above 0")
+    # The largest count first, so that counts near the top of a float do not overflow the sum.
+    scaled = numbers / numbers.max()
+    part = scaled / scaled.sum()
+    empty = part < EMPTY_SHARE
+    floored = np.where(empty, EMPTY_SHARE, part)
+    return floored / floored.sum(), int(empty.sum())
+
+
+def psi(p: Floats, q: Floats) -> float:
+    """Return the population stability index: sum of (q - p) ln(q / p)."""
+    return float(np.sum((q - p) * np.log(q / p)))
+
+
+def psi_floor(reference_rows: float, current_rows: float, bins: int = 10) -> float:
+    """Return the PSI under which nothing is flagged: max(0.10, (1/n + 1/m) chi2_0.95(B - 1)).
+
+    Raises ValueError for row counts that are not above 0 or bins outside 2 to 20.
+    """
+    if reference_rows <= 0 or current_rows <= 0:
+        raise ValueError("both windows need rows")
+    if bins - 1 not in CHI2_95_BY_DEGREES:
+        raise ValueError(f"PSI floor is known for 2 to 20 bins, not {bins}")
+    noise = (1.0 / reference_rows + 1.0 / current_rows) * CHI2_95_BY_DEGREES[bins - 1]
+    return max(PSI_LITTLE, noise)
+
+
+def kl_divergence(p: Floats, q: Floats) -> float:
+    """Return the Kullback-Leibler divergence of p from q in nats; bins empty in p add nothing."""
+    used = p > 0
+    return float(np.sum(p[used] * np.log(p[used] / q[used])))
+
+
+def jensen_shannon(p: Floats, q: Floats) -> float:
+    """Return the Jensen-Shannon distance, natural logarithm, 0 to sqrt(ln 2)."""
+    middle = (p + q) / 2.0
+    divergence = (kl_divergence(p, middle) + kl_divergence(q, middle)) / 2.0
+    return float(np.sqrt(max(divergence, 0.0)))
+
+
+def kolmogorov_smirnov(p: Floats, q: Floats) -> float:
+    """Return D, the largest difference of the cumulative shares at bin edges, 0 to 1."""
+    return float(np.max(np.abs(np.cumsum(p) - np.cumsum(q))))
+
+
+def ks_critical(reference_rows: float, current_rows: float) -> float:
+    """Return the 5% critical D, about 1.36 sqrt((n + m) / (n m)); at large n everything drifts."""
+    if reference_rows <= 0 or current_rows <= 0:
+        raise ValueError("both windows need rows")
+    return KS_CRITICAL_5_PERCENT * float(np.sqrt(1.0 / reference_rows + 1.0 / current_rows))
+
+
+def wasserstein(p: Floats, q: Floats, centres: Floats) -> float:
+    """Return the area between the cumulative shares / the reference's deviation (unit: sigma).
+
+    ``centres`` are the ascending positions of the bins. Raises ValueError when the reference
+    stands in one place, since it then has no deviation to measure by.
+    """
+    mean = float(np.sum(p * centres))
+    deviation = float(np.sqrt(np.sum(p * (centres - mean) ** 2)))
+    if not deviation > 0:
+        raise ValueError("the reference has no spread: the distance has no unit")
+    gaps = np.diff(centres)
+    area = float(np.sum(np.abs(np.cumsum(p) - np.cumsum(q))[:-1] * gaps))
+    return area / deviation
+
+
+def hellinger(p: Floats, q: Floats) -> float:
+    """Return the Hellinger distance sqrt(1/2 sum (sqrt p - sqrt q)^2), 0 to 1."""
+    return float(np.sqrt(0.5 * np.sum((np.sqrt(p) - np.sqrt(q)) ** 2)))
+
+
+def equivalent_sigma(value: float, measure: EquivalentMeasure = "psi") -> tuple[float, bool]:
+    """Return the mean shift of a normal (deciles) that gives this value, and if it is a bound.
+
+    The unit is standard deviations. Beyond 0.6 sigma the answer is (0.6, True): at least that.
+    """
+    table = _BY_SIGMA[measure]
+    if value >= table[-1]:
+        return _SIGMA[-1], value > table[-1]
+    # Distances grow with the shift, divergences with its square: PSI is read on its root.
+    if measure == "psi":
+        roots = np.sqrt(np.asarray(table))
+        return float(np.interp(np.sqrt(max(value, 0.0)), roots, _SIGMA)), False
+    return float(np.interp(value, table, _SIGMA)), False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class References:
+    """The references of R rows, padded to the W bins of the widest.
+
+    ``rows`` are row numbers, ``place`` the place among the R of every row (-1 without one),
+    ``place_of`` the same by model name.
+    ``inner`` (R x W) are upper edges that a histogram must have: all but the last bin's, NaN
+    elsewhere. ``used`` (R x W) marks bins, ``shares`` (R x W) are floored and sum to 1 over them.
+    ``chi2`` (R) is the 95% point that noise is judged by.
+    """
+
+    rows: Indices
+    place: Indices
+    place_of: Mapping[str, int]
+    listed: tuple[DriftReference, ...]
+    inner: Floats
+    used: Mask
+    shares: Floats
+    floored: NDArray[np.int64]
+    last: Indices
+    n: Floats
+    chi2: Floats
+    titles: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+
+def references_of(rows: Sequence[ModelRow]) -> References:
+    """Lay out the references of the rows that have one."""
+    found = [(number, row.reference) for number, row in enumerate(rows) if row.reference]
+    listed = tuple(reference for _, reference in found)
+    width = max((len(reference.edges) for reference in listed), default=2)
+    shape = (len(listed), width)
+    inner, shares, used = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+    place = np.full(len(rows), -1, dtype=np.intp)
+    for at, (number, reference) in enumerate(found):
+        bins = len(reference.edges)
+        place[number] = at
+        inner[at, : bins - 1] = reference.edges[:-1]
+        shares[at, :bins] = reference.shares
+        used[at, :bins] = True
+    bins_of = used.sum(axis=1)
+    lifted, floored = shares_by_row(shares, used)
+    return References(
+        rows=np.array([number for number, _ in found], dtype=np.intp),
+        place=place,
+        place_of={rows[number].model: at for at, (number, _) in enumerate(found)},
+        listed=listed,
+        inner=inner,
+        used=used,
+        shares=lifted,
+        floored=floored,
+        last=(bins_of - 1).astype(np.intp),
+        n=np.array([reference.n for reference in listed], dtype=np.float64),
+        chi2=np.array([CHI2_95_BY_DEGREES[int(bins) - 1] for bins in bins_of], dtype=np.float64),
+        titles=tuple(map(title, listed)),
+    )
+
+
+def title(reference: DriftReference) -> str:
+    """Return how a method names a reference: file, rows, day, bins."""
+    day = datetime.fromtimestamp(reference.taken_at, UTC).strftime("%Y-%m-%d")
+    return f"{reference.name} (n={reference.n:.0f}, {day}), {len(reference.edges)} bins"
+
+
+def shares_by_row(counts: Floats, used: Mask) -> tuple[Floats, NDArray[np.int64]]:
+    """Return shares that sum to 1 over each row's used bins, and how many were lifted to 1e-4.
+
+    The same as `console.evaluation.drift.shares` for each row of ``counts`` (… x W). Rows without
+    counts are NaN; unused bins are 0.
+    """
+    totals = counts.sum(axis=-1, keepdims=True, where=used)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(used, counts / np.where(totals > 0, totals, np.nan), 0.0)
+    empty = used & (part < EMPTY_SHARE)
+    lifted = np.where(empty, EMPTY_SHARE, part)
+    return lifted / lifted.sum(axis=-1, keepdims=True), empty.sum(axis=-1)
+
+
+def psi_by_row(p: Floats, q: Floats, used: Mask) -> Floats:
+    """Return the population stability index of each row: sum of (q - p) ln(q / p) over its bins."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.where(used, (q - p) * np.log(q / p), 0.0)
+    total: Floats = parts.sum(axis=-1)
+    return total

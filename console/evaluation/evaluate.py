@@ -1,0 +1,485 @@
+"""The first half of an evaluation: answers and memory become evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.domain.entry import NO_RECORD, Record
+from console.domain.incident import holds_of
+from console.domain.severity import BreakerState, Severity
+from console.domain.signals import SIGNALS, TOP_OF
+from console.domain.snapshot import Snapshot
+from console.evaluation import changes
+from console.evaluation import dependencies as culprit
+from console.evaluation.changes import written_changes
+from console.evaluation.decision_reviews import NOTHING_DECIDED, UNREAD, DecidedFacts, overdue_rows
+from console.evaluation.dependencies import breaker_facts, shared_breakers, times_of
+from console.evaluation.derive import Asked, derive, spending
+from console.evaluation.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.evaluation.lazy_views import BreakerView, FindingsView, Raised
+from console.evaluation.memory import Folds, Memory, RowsBefore, Streaks, advance, at_once, follow
+from console.evaluation.observations import Statics, statics_of
+from console.evaluation.overrides import held_facts
+from console.evaluation.row_labels import (
+    acknowledged_rows,
+    attempts,
+    call_places,
+    firing_by_row,
+    fold,
+    holds_by_row,
+    identities,
+    route_facts,
+    several_versions,
+)
+from console.evaluation.rules.presence import absent_too_briefly
+from console.evaluation.rules.rule_list import POSITION, RULES
+from console.evaluation.score_drift import ScoreDrift, measure, with_score_drift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from console.domain.action import Override
+    from console.domain.decision import DecisionRecord
+    from console.domain.incident import Care
+    from console.domain.model import ModelRow
+    from console.domain.samples import SourceStatus
+    from console.domain.snapshot import Change, Dependency, SignalColumn
+    from console.evaluation.cost import Habits
+    from console.evaluation.observations import Observed
+    from console.evaluation.row_labels import Identity
+    from console.settings.schema import Settings
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The evidence of one evaluation, with the past it is judged against."""
+
+    evidence: Evidence
+    observed: Observed
+    memory: Memory
+    folds: Folds
+    streaks: Streaks
+    before: RowsBefore
+    identities: Mapping[str, Identity]
+    identity_changes: tuple[Change, ...]
+    score_drift: ScoreDrift | None = None
+    days: Habits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people hold, did about incidents and decided, as the record tells it."""
+
+    overrides: Sequence[Override] = ()
+    care: Mapping[str, Care] = field(default_factory=dict)
+    decided: DecidedFacts = NOTHING_DECIDED
+
+
+def look(
+    rows: tuple[ModelRow, ...],
+    observed: Observed,
+    sources: Sequence[SourceStatus],
+    memory: Memory,
+    now: float,
+    settings: Settings,
+    rules: int,
+    said: Said,
+) -> Seen:
+    """Gather what ``rules`` rules may judge by."""
+    statics = _statics(rows, memory.statics)
+    score_drift = measure(statics.references, observed, memory.score_drift)
+    observed = with_score_drift(observed, score_drift, len(rows))
+    streaks, before = follow(memory, statics, rules)
+    folds = _folds(observed, statics, memory.folds)
+    known, news, changed_models = _identities(folds, statics, memory, now)
+    asked = Asked(observed, len(rows))
+    has_data = rows_with_data(asked, len(rows))
+    days = spending(asked, memory.days if statics is memory.statics else None, now, len(rows))
+    changed_at = before.changed_at.copy()
+    changed_at[[statics.index[model] for model in changed_models]] = now
+    renamed = culprit.aliases(settings)
+    shared = culprit.renamed_breakers(folds.shared_breakers.result, renamed)
+    breakers, routes = folds.breakers.result, folds.routes.result
+    evidence = Evidence(
+        now=now,
+        statics=statics,
+        asked=asked,
+        derived=derive(asked, statics, now, days),
+        breakers=breakers,
+        routes=routes,
+        held=held_facts(said.overrides, statics, breakers, shared, routes, now),
+        versions=folds.versions.result,
+        attempts=attempts(
+            observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
+        ),
+        dependency_breakers=shared,
+        has_data=has_data,
+        doubtful=rows_in_doubt(asked, len(rows)),
+        absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
+        changed_at=changed_at,
+        source_states={source.name: source.state for source in sources},
+        alerts=firing_by_row(observed.incidents, statics),
+        alerts_whole=observed.alerts_whole,
+        holds=holds_by_row(holds_of(said.care), statics),
+        overdue=overdue_rows(said.decided.records, statics.index, now),
+        record_read=said.decided.read,
+    )
+    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift, days)
+
+
+def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:
+    if kept is not None and (kept.rows is rows or kept.rows == rows):
+        return kept
+    return statics_of(rows)
+
+
+def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
+    labelled = observed.labelled
+    return Folds(
+        breakers=fold(
+            labelled.get("breaker_state", ()),
+            statics,
+            kept.breakers if kept else None,
+            breaker_facts,
+        ),
+        shared_breakers=fold(
+            labelled.get("dependency_breaker", ()),
+            statics,
+            kept.shared_breakers if kept else None,
+            shared_breakers,
+        ),
+        routes=fold(labelled.get("route", ()), statics, kept.routes if kept else None, route_facts),
+        versions=fold(
+            labelled.get("versions", ()),
+            statics,
+            kept.versions if kept else None,
+            several_versions,
+            reads="presence",
+        ),
+        identities=fold(
+            labelled.get("info", ()),
+            statics,
+            kept.identities if kept else None,
+            identities,
+            reads="nothing",
+        ),
+        calls=fold(
+            labelled.get("dependency_attempts", ()),
+            statics,
+            kept.calls if kept else None,
+            call_places,
+            reads="nothing",
+        ),
+    )
+
+
+def _identities(
+    folds: Folds, statics: Statics, memory: Memory, now: float
+) -> tuple[Mapping[str, Identity], tuple[Change, ...], frozenset[str]]:
+    """Return the identity last known of each model, and what changed of them."""
+    if memory.folds is not None and memory.folds.identities is folds.identities:
+        return memory.identities, (), frozenset()
+    present = {statics.rows[row].model: pair for row, pair in folds.identities.result.items()}
+    news, models = changes.identity_changes(present, memory.identities, now)
+    return {**memory.identities, **present}, tuple(news), models
+
+
+def rank(
+    severities: Codes,
+    acknowledged: NDArray[np.bool_],
+    tier: NDArray[np.int64],
+    bad_rate: Floats,
+    budget_left: Floats,
+    since: Floats,
+    name_rank: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return row indices, worst first: a total order.
+
+    Level, unacknowledged before acknowledged, tier, most bad requests a minute, least budget
+    left (ratio), oldest ``since`` (Unix seconds), name. ``bad_rate`` is a second, and compared
+    in whole requests a minute, as shown, so that noise under what is shown moves no row; the
+    budget is compared in whole percent for the same reason. What is not known ranks last.
+    """
+    bad_a_minute = np.round(np.nan_to_num(bad_rate, nan=0.0, posinf=1e15) * 60.0)
+    budget = np.round(np.nan_to_num(budget_left, nan=1e6, posinf=1e6, neginf=-1e6) * 100.0)
+    oldest = np.nan_to_num(since, nan=np.inf)
+    order = np.lexsort((name_rank, oldest, budget, -bad_a_minute, tier, acknowledged, severities))
+    return order.astype(np.int64)
+
+
+_RULE_LEVELS = np.array([int(rule.level) for rule in RULES], dtype=np.uint8)
+_SPANS = np.array([rule.spans for rule in RULES], dtype=np.bool_)
+_IMMEDIATE = np.array([rule.immediate for rule in RULES], dtype=np.bool_)
+_LOWERED = np.array(
+    [rule.level is Severity.S1 and not rule.keeps_level for rule in RULES], dtype=np.bool_
+)
+_LOWEST_TIER = 3
+_PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
+_WHEN_PLANNED = np.array(
+    [
+        int(rule.level if rule.keeps_level else _PLANNED_LEVELS.get(rule.level, rule.level))
+        for rule in RULES
+    ],
+    dtype=np.uint8,
+)
+
+
+def evaluate(
+    rows: Sequence[ModelRow],
+    observed: Observed,
+    sources: Sequence[SourceStatus],
+    memory: Memory,
+    now: float,
+    *,
+    environment: str,
+    tick: int,
+    settings: Settings,
+    remembers: bool = True,
+    overrides: Sequence[Override] = (),
+    record: Record = NO_RECORD,
+    care: Mapping[str, Care] = MappingProxyType({}),
+    decisions: Sequence[DecisionRecord] = (),
+) -> tuple[Snapshot, Memory]:
+    """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
+
+    ``rows`` are in name order and every column of ``observed`` has their length. Without
+    ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
+    prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
+    force and ``decisions`` were taken as ``record`` tells them, ``care`` is what people did about
+    incidents, by their ids.
+    """
+    with np.errstate(all="ignore"):
+        past = memory if remembers else Memory()
+        decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
+        said = Said(overrides, care, decided)
+        seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), said)
+        hit, clean = _judge(seen.evidence)
+        if remembers:
+            streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
+            waiting = _absent_briefly(seen.evidence)
+        else:
+            proven = _SPANS | _IMMEDIATE
+            streaks = at_once(hit & proven, now)
+            waiting = (hit & ~proven) | _absent_briefly(seen.evidence)
+        held = _held_texts(seen, streaks.raised & ~hit)
+        levels = _levels(seen.evidence)
+        severities = np.where(streaks.raised, levels, np.uint8(Severity.OK)).min(
+            axis=1, initial=np.uint8(Severity.OK)
+        )
+        told = Raised(_told(streaks.raised), levels, streaks.since)
+        findings = FindingsView(seen.evidence, RULES, told, held)
+        pending = FindingsView(
+            seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
+        )
+        breaker_since = _breaker_since(seen)
+        shared = _dependencies(seen, severities, settings)
+        news = _news(seen, sources, shared, severities, findings)
+        news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
+        news += written_changes(record, environment, seen.memory.changes, now)
+        news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
+        snapshot = Snapshot(
+            environment=environment,
+            taken_at=now,
+            tick=tick,
+            rows=seen.evidence.statics.rows,
+            columns=_columns(seen),
+            severities=severities,
+            order=_order(seen.evidence, severities, streaks),
+            findings=findings,
+            planned=frozenset(np.flatnonzero(seen.evidence.held.planned).tolist()),
+            breakers=BreakerView(
+                seen.evidence.breakers,
+                breaker_since,
+                times_of(observed.labelled.get("breaker_state", ()), seen.evidence.breakers),
+            ),
+            routes=seen.evidence.routes.by_row,
+            baselines=seen.evidence.derived.baselines,
+            dependencies=shared,
+            sources=tuple(sources),
+            changes=changes.remember(seen.memory.changes, news, now),
+            pending=pending,
+            incidents=observed.incidents,
+            alert_sources=observed.alert_sources,
+            change_sources=observed.change_sources,
+            index=seen.evidence.statics.index,
+            overrides=tuple(overrides),
+            record=record,
+            care=care,
+            decisions=tuple(decisions),
+        )
+    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
+
+
+def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
+    """Return rows x rules: where each rule holds, and where it does not; neither is unknown."""
+    truths = [rule.judge(evidence) for rule in RULES]
+    hit = np.stack([truth.yes for truth in truths], axis=1)
+    clean = np.stack([truth.no for truth in truths], axis=1)
+    return hit, clean
+
+
+def _levels(evidence: Evidence) -> Codes:
+    """Return each rule's level for each row.
+
+    Tier 3 lowers S1 to S2, but for residency; what a person holds by hand lowers S2 and S3.
+    """
+    planned = evidence.held.planned[:, np.newaxis]
+    levels = np.where(planned, _WHEN_PLANNED, _RULE_LEVELS)
+    lowest = (evidence.statics.tier == _LOWEST_TIER)[:, np.newaxis]
+    lowered: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), levels)
+    return lowered
+
+
+def _told(raised: Mask) -> Mask:
+    """Leave out what goes without saying beside a worse rule that is raised too."""
+    told = raised.copy()
+    for rule in RULES:
+        for worse in rule.implied_by:
+            told[:, POSITION[rule.id]] &= ~raised[:, POSITION[worse]]
+    return told
+
+
+def _absent_briefly(evidence: Evidence) -> Mask:
+    waiting = np.zeros((len(evidence.statics), len(RULES)), dtype=np.bool_)
+    waiting[:, POSITION["no_data_tier1"]] = absent_too_briefly(evidence)
+    return waiting
+
+
+def _held_texts(seen: Seen, held: Mask) -> dict[tuple[str, str], str]:
+    """Keep the last sentence of rules that are raised but do not hold at this moment."""
+    before = seen.memory.evidence
+    texts: dict[tuple[str, str], str] = {}
+    for row, column in np.argwhere(held).tolist():
+        model, rule = seen.evidence.statics.rows[row].model, RULES[column]
+        text = seen.memory.held_texts.get((model, rule.id))
+        if text is None and before is not None and model in before.statics.index:
+            text = rule.text(before, before.statics.index[model])
+        texts[model, rule.id] = text or rule.when
+    return texts
+
+
+def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[np.int64]:
+    bad = evidence.lately("bad_rate")
+    reckoned = evidence.values("error_ratio") * evidence.values("requests_rate")
+    raised_since = np.where(streaks.raised, streaks.since, np.inf)
+    return rank(
+        severities=severities,
+        acknowledged=evidence.mask(acknowledged_rows(evidence.alerts, evidence.holds)),
+        tier=evidence.statics.tier,
+        bad_rate=np.where(np.isfinite(bad), bad, reckoned),
+        budget_left=evidence.derived.columns["budget_left"].values,
+        since=raised_since.min(axis=1, initial=np.inf),
+        name_rank=evidence.statics.name_rank,
+    )
+
+
+def _columns(seen: Seen) -> Mapping[str, SignalColumn]:
+    """Return the public signals, as asked and as derived, and the edges that bound percentiles."""
+    public = {*SIGNALS, *TOP_OF.values()}
+    asked = {name: column for name, column in seen.observed.columns.items() if name in public}
+    return asked | dict(seen.evidence.derived.columns)
+
+
+def _breaker_since(seen: Seen) -> Floats:
+    states = seen.evidence.breakers.states
+    moved = (states != seen.before.breaker_states) & (states != int(BreakerState.UNKNOWN))
+    return np.where(moved, seen.evidence.now, seen.before.breaker_since)
+
+
+def _dependencies(seen: Seen, severities: Codes, settings: Settings) -> tuple[Dependency, ...]:
+    labelled, renamed = seen.observed.labelled, culprit.aliases(settings)
+    facts = culprit.DependencyFacts(
+        error_ratio=culprit.by_name(labelled.get("dependency_error_ratio", ()), renamed),
+        timeout_ratio=culprit.by_name(labelled.get("dependency_timeout_ratio", ()), renamed),
+        latency_p95=culprit.by_name(labelled.get("dependency_latency_p95", ()), renamed),
+        breakers=seen.evidence.dependency_breakers,
+    )
+    past = culprit.Past(seen.memory.bad_dependencies, seen.memory.dependency_breakers)
+    return culprit.dependencies(seen.evidence, facts, severities, settings, past)
+
+
+def _news(
+    seen: Seen,
+    sources: Sequence[SourceStatus],
+    shared: Sequence[Dependency],
+    severities: Codes,
+    findings: FindingsView,
+) -> list[Change]:
+    """Tell what is different from the evaluation before; the first one has no news."""
+    memory, evidence = seen.memory, seen.evidence
+    if memory.statics is None or memory.folds is None:
+        return []
+    no_answer = RULES[POSITION["breaker_no_answer"]].judge(evidence).yes
+    return [
+        *changes.source_changes(sources, memory.source_states, evidence.now),
+        *changes.breaker_changes(evidence, seen.before.breaker_states, no_answer),
+        *changes.dependency_changes(
+            shared, memory.dependency_breakers, memory.bad_dependencies, evidence.now
+        ),
+        *changes.route_changes(seen.folds.routes, memory.folds.routes, evidence.now),
+        *changes.level_changes(
+            evidence, severities, seen.before.severities, findings, memory.changes
+        ),
+        *seen.identity_changes,
+    ]
+
+
+def _known_held(record: Record, overrides: Sequence[Override]) -> Mapping[str, Override] | None:
+    """Return overrides by operation; None while nobody can say what is in force."""
+    if record.state not in ("open", "absent"):
+        return None
+    return {each.op_id: each for each in overrides}
+
+
+def _remember(
+    seen: Seen,
+    snapshot: Snapshot,
+    streaks: Streaks,
+    held: Mapping[tuple[str, str], str],
+    breaker_since: Floats,
+) -> Memory:
+    evidence = seen.evidence
+    states = evidence.breakers.states
+    known = states != int(BreakerState.UNKNOWN)
+    shared_breakers = {
+        one.name: (one.breaker.state, one.breaker.since)
+        for one in snapshot.dependencies
+        if one.breaker.since is not None
+    }
+    return Memory(
+        statics=evidence.statics,
+        streaks=streaks,
+        before=RowsBefore(
+            breaker_states=np.where(known, states, seen.before.breaker_states),
+            breaker_since=breaker_since,
+            absent_since=evidence.absent_since,
+            changed_at=evidence.changed_at,
+            severities=snapshot.severities,
+        ),
+        evidence=evidence,
+        folds=seen.folds,
+        identities=seen.identities,
+        held_texts=held,
+        changes=snapshot.changes,
+        held=_known_held(snapshot.record, snapshot.overrides),
+        source_states=evidence.source_states,
+        score_drift=seen.score_drift,
+        days=seen.days,
+        bad_dependencies={
+            one.name: one.since for one in snapshot.dependencies if one.since is not None
+        },
+        dependency_breakers={
+            **seen.memory.dependency_breakers,
+            **{name: (state, since) for name, (state, since) in shared_breakers.items()},
+        },
+    )

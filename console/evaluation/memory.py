@@ -1,0 +1,175 @@
+"""What one evaluation leaves for the next: streaks, first sights, and how it was before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.domain.severity import BreakerState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from console.domain.action import Override
+    from console.domain.snapshot import Change
+    from console.evaluation.cost import Habits
+    from console.evaluation.dependencies import BreakerFacts, Judged
+    from console.evaluation.evidence import Evidence
+    from console.evaluation.observations import Statics
+    from console.evaluation.row_labels import CallPlaces, Fold, Identity, RouteFacts
+    from console.evaluation.score_drift import ScoreDrift
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+
+RAISE_AFTER = 2
+CLEAR_AFTER = 3
+HOLD_SECONDS = 900.0
+"""A raised rule that can no longer be judged is held for so long after it last held."""
+
+_MOST = 250
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Streaks:
+    """Per row and rule: evaluations in a row that hit or were clean, and what is raised.
+
+    ``since`` is Unix seconds of the first hit of the run that raised it, ``hit_at`` of the last.
+    """
+
+    hits: Codes
+    clean: Codes
+    raised: Mask
+    since: Floats
+    hit_at: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowsBefore:
+    """Per row, as it last was: breaker code and since when, absence, change, level (0 unseen)."""
+
+    breaker_states: Codes
+    breaker_since: Floats
+    absent_since: Floats
+    changed_at: Floats
+    severities: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folds:
+    """The last folds of labelled facts, taken again while nothing changed."""
+
+    breakers: Fold[BreakerFacts]
+    shared_breakers: Fold[Mapping[str, Judged]]
+    routes: Fold[RouteFacts]
+    versions: Fold[Mapping[int, tuple[str, ...]]]
+    identities: Fold[Mapping[int, Identity]]
+    calls: Fold[CallPlaces]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """Opaque between evaluations; `Memory()` starts anew.
+
+    ``identities`` are what each model is made of, ``bad_dependencies`` Unix seconds since when,
+    ``held`` the overrides in force by operation (None unknown), ``held_texts`` the last sentence
+    of rules that are raised but do not hold at the moment.
+    """
+
+    statics: Statics | None = None
+    streaks: Streaks | None = None
+    before: RowsBefore | None = None
+    evidence: Evidence | None = None
+    folds: Folds | None = None
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    held_texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    held: Mapping[str, Override] | None = None
+    source_states: Mapping[str, str] = field(default_factory=dict)
+    score_drift: ScoreDrift | None = None
+    days: Habits | None = None
+    bad_dependencies: Mapping[str, float] = field(default_factory=dict)
+    dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
+
+
+def no_streaks(rows: int, rules: int) -> Streaks:
+    """Return streaks of rows nobody has judged before."""
+    shape = (rows, rules)
+    return Streaks(
+        hits=np.zeros(shape, dtype=np.uint8),
+        clean=np.zeros(shape, dtype=np.uint8),
+        raised=np.zeros(shape, dtype=np.bool_),
+        since=np.full(shape, np.nan),
+        hit_at=np.full(shape, np.nan),
+    )
+
+
+def nothing_before(rows: int) -> RowsBefore:
+    """Return the past of rows nobody has seen before."""
+    return RowsBefore(
+        breaker_states=np.full(rows, int(BreakerState.UNKNOWN), dtype=np.uint8),
+        breaker_since=np.full(rows, np.nan),
+        absent_since=np.full(rows, np.nan),
+        changed_at=np.full(rows, np.nan),
+        severities=np.zeros(rows, dtype=np.uint8),
+    )
+
+
+def follow(memory: Memory, statics: Statics, rules: int) -> tuple[Streaks, RowsBefore]:
+    """Return the past in the order of the present rows; models not met before have none."""
+    streaks, before, old = memory.streaks, memory.before, memory.statics
+    if streaks is None or before is None or old is None:
+        return no_streaks(len(statics), rules), nothing_before(len(statics))
+    if old is statics:
+        return streaks, before
+    where = np.array([old.index.get(row.model, -1) for row in statics.rows], dtype=np.int64)
+    met = where >= 0
+    return _moved_streaks(streaks, where, met, rules), _moved_rows(before, where, met)
+
+
+def _moved_streaks(streaks: Streaks, where: NDArray[np.int64], met: Mask, rules: int) -> Streaks:
+    fresh = no_streaks(len(where), rules)
+    for name in ("hits", "clean", "raised", "since", "hit_at"):
+        getattr(fresh, name)[met] = getattr(streaks, name)[where[met]]
+    return fresh
+
+
+def _moved_rows(before: RowsBefore, where: NDArray[np.int64], met: Mask) -> RowsBefore:
+    fresh = nothing_before(len(where))
+    for name in ("breaker_states", "breaker_since", "absent_since", "changed_at", "severities"):
+        getattr(fresh, name)[met] = getattr(before, name)[where[met]]
+    return fresh
+
+
+def advance(streaks: Streaks, hit: Mask, clean: Mask, immediate: Mask, now: float) -> Streaks:
+    """Count one more evaluation (rows x rules); ``immediate`` has one entry a rule.
+
+    A rule is raised after 2 hits in a row and cleared after 3 clean evaluations in a row. One
+    that cannot be judged breaks both runs: what is raised stays raised, for 15 minutes after
+    its last hit, and what is not raised starts again. An immediate rule is raised while it hits.
+    """
+    hits = np.where(hit, np.minimum(streaks.hits, _MOST) + 1, 0).astype(np.uint8)
+    cleans = np.where(clean, np.minimum(streaks.clean, _MOST) + 1, 0).astype(np.uint8)
+    hit_at = np.where(hit, now, streaks.hit_at)
+    first = np.where(hit & (hits == 1) & ~streaks.raised, now, streaks.since)
+    expired = ~hit & ~clean & (now - hit_at > HOLD_SECONDS)
+    raised = (streaks.raised & (cleans < CLEAR_AFTER) & ~expired) | (hits >= RAISE_AFTER)
+    raised = np.where(immediate, hit, raised)
+    return Streaks(hits, cleans, raised, first, hit_at)
+
+
+def at_once(hit: Mask, now: float) -> Streaks:
+    """Return streaks in which every hit is raised: a judgement without a past."""
+    fresh = no_streaks(*hit.shape)
+    return Streaks(
+        hits=hit.astype(np.uint8),
+        clean=fresh.clean,
+        raised=hit,
+        since=np.where(hit, now, np.nan),
+        hit_at=np.where(hit, now, np.nan),
+    )

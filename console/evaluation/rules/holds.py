@@ -1,0 +1,149 @@
+"""What somebody took on and holds for so long that nothing seems to move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.domain.incident import ACK_AGES_SECONDS
+from console.domain.severity import Severity
+from console.evaluation.decision_reviews import DECISION_OVERDUE
+from console.evaluation.evidence import Truth, certain
+from console.evaluation.overrides import ends_unattended, held_word, is_overdue
+from console.evaluation.rules.rule import Rule
+from console.metrics.units import clock, name, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.domain.action import Override
+    from console.domain.incident import Hold
+    from console.evaluation.evidence import Evidence
+
+
+def _old(evidence: Evidence) -> Truth:
+    rows = (row for row, holds in evidence.holds.items() if _oldest(holds, evidence.now))
+    return certain(evidence.mask(rows))
+
+
+def _oldest(holds: tuple[Hold, ...], now: float) -> Hold | None:
+    old = (
+        each for each in holds if each.kind == "ack" and each.age_seconds(now) > ACK_AGES_SECONDS
+    )
+    return min(old, key=lambda each: each.began_at, default=None)
+
+
+def _old_text(evidence: Evidence, row: int) -> str:
+    hold = _oldest(evidence.holds.get(row, ()), evidence.now)
+    if hold is None:
+        return "an acknowledgement was old"
+    held = span(hold.age_seconds(evidence.now))
+    return (
+        f"{name(hold.by)} has held {name(hold.title or hold.incident)} for {held}: "
+        "close it, release it or hand it over"
+    )
+
+
+RULES = (
+    Rule(
+        "ack_old",
+        Severity.S3,
+        "an incident that touches the model has been acknowledged by the same person for more "
+        "than 4 hours",
+        ("incidents",),
+        _old,
+        _old_text,
+        spans=True,
+    ),
+)
+
+
+def _overdue(evidence: Evidence) -> Truth:
+    """Judge that a review date has passed; that none has is only known while the record is read."""
+    rows = evidence.mask(evidence.overdue)
+    return Truth(rows, ~rows if evidence.record_read else np.zeros_like(rows))
+
+
+def _text(evidence: Evidence, row: int) -> str:
+    found = evidence.overdue.get(row)
+    return "a decision was overdue" if found is None else found.text
+
+
+DECIDED_RULES = (
+    Rule(
+        DECISION_OVERDUE,
+        Severity.S3,
+        "the review date of a decision about the model has passed and nobody wrote what came of it",
+        ("decisions",),
+        _overdue,
+        _text,
+        spans=True,
+        keeps_level=True,
+    ),
+)
+
+
+def _ending(evidence: Evidence) -> Truth:
+    return certain(evidence.held.ending)
+
+
+def _overdue_held(evidence: Evidence) -> Truth:
+    return certain(evidence.held.overdue)
+
+
+def _first(
+    evidence: Evidence, row: int, holds: Callable[[Override, float], bool]
+) -> Override | None:
+    found = (each for each in evidence.held.of_row(row) if holds(each, evidence.now))
+    return min(found, key=lambda each: each.ends_at or 0.0, default=None)
+
+
+def _ending_text(evidence: Evidence, row: int) -> str:
+    override = _first(evidence, row, ends_unattended)
+    if override is None or override.ends_at is None:
+        return "an override ended with no successor"
+    return (
+        f"{_what(override)} ends at {clock(override.ends_at)} with no successor, "
+        f"then {name(override.ends_in)}"
+    )
+
+
+def _overdue_text(evidence: Evidence, row: int) -> str:
+    override = _first(evidence, row, is_overdue)
+    if override is None or override.ends_at is None:
+        return "an override was overdue"
+    late = span(evidence.now - override.ends_at)
+    return f"{_what(override)} is OVERDUE since {clock(override.ends_at)} ({late}): end it"
+
+
+def _what(override: Override) -> str:
+    whose = name(override.by) or "nobody"
+    return f"{name(override.target)} {held_word(override)} by {whose}"
+
+
+HELD_RULES = (
+    Rule(
+        "override_overdue",
+        Severity.S2,
+        "an override of the model or of what it depends on is past its end and still in force",
+        ("overrides",),
+        _overdue_held,
+        _overdue_text,
+        spans=True,
+        keeps_level=True,
+        opens_incident=False,
+    ),
+    Rule(
+        "override_ending",
+        Severity.S2,
+        "an override of the model or of what it depends on ends in less than 5 minutes and "
+        "nothing follows it; a drill does not count",
+        ("overrides",),
+        _ending,
+        _ending_text,
+        spans=True,
+        keeps_level=True,
+        opens_incident=False,
+    ),
+)

@@ -1,0 +1,249 @@
+"""Confidence, human review, drift, calibration and latency against what is normal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from console.domain.severity import Severity
+from console.evaluation.evidence import Truth, above, at_least, certain
+from console.evaluation.rules.burn import burning
+from console.evaluation.rules.rule import Rule
+from console.metrics.units import shown, span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from console.evaluation.evidence import Evidence
+
+    Floats = NDArray[np.float64]
+
+BASE_FACTOR = 2.0
+BASE_STEP = 0.02
+PSI_WATCH, PSI_TICKET, PSI_ACT = 0.10, 0.20, 0.25
+MIN_DRIFT_SAMPLES = 200.0
+ECE_LIMIT = 0.10
+SLOW_FACTOR = 3.0
+SLOW_STEP_SECONDS = 0.05
+_burning = burning(1.0, "1h", "5m")
+LATENCY_SIGNALS = ("latency_p95", "ttft_p95", "latency_mean")
+_SHORT_NAMES = {"latency_p95": "p95", "ttft_p95": "TTFT p95", "latency_mean": "mean latency"}
+
+
+def _low_confidence(evidence: Evidence) -> Truth:
+    share = evidence.values("low_confidence_ratio@10m")
+    base = evidence.derived.baselines["low_confidence_ratio"]
+    return at_least(share, base * BASE_FACTOR) & at_least(share, base + BASE_STEP)
+
+
+def _low_confidence_text(evidence: Evidence, row: int) -> str:
+    share = shown(evidence.value("low_confidence_ratio@10m", row), "%")
+    base = shown(float(evidence.derived.baselines["low_confidence_ratio"][row]), "%")
+    own = "" if np.isfinite(evidence.statics.confidence_base[row]) else " ~"
+    return f"low confidence {share} for 10m, base {base}{own}"
+
+
+def _saturated_unsafe(evidence: Evidence) -> Truth:
+    full = at_least(evidence.rho(), 1.0)
+    waiting = above(evidence.values("review_depth"), 0.0)
+    unsure = above(evidence.values("low_confidence_ratio"), 0.0)
+    open_failing = certain(~evidence.statics.fails_closed).given(evidence.statics.configured)
+    return full & waiting & unsure & open_failing
+
+
+def _saturated_text(evidence: Evidence, row: int) -> str:
+    load = shown(float(evidence.rho()[row]), "x")
+    waiting = shown(evidence.value("review_depth", row), "count")
+    share = shown(evidence.value("low_confidence_ratio", row), "%")
+    return f"review full (load {load}, {waiting} waiting), {share} unsure answers are acted on"
+
+
+def _past_sla(evidence: Evidence) -> Truth:
+    return above(evidence.values("review_oldest"), evidence.statics.review_sla_seconds)
+
+
+def _past_sla_text(evidence: Evidence, row: int) -> str:
+    oldest = span(evidence.value("review_oldest", row))
+    sla = shown(float(evidence.statics.review_sla_seconds[row]), "s")
+    return f"oldest review {oldest}, SLA {sla}"
+
+
+def _drifted(evidence: Evidence, limit: float) -> Truth:
+    """Judge PSI > max(limit, its noise floor) in two windows in a row, each by its own floor.
+
+    Unknown with fewer than 200 samples. A drift gauge that comes without its sample count is
+    taken at its word, and without its reference's rows above 0.10; the text says so.
+    """
+    few = evidence.values("drift_samples") < MIN_DRIFT_SAMPLES
+    now = np.where(few, np.nan, evidence.values("drift_psi"))
+    floor = np.fmax(evidence.values("drift_floor"), limit)
+    floor_before = np.fmax(evidence.values("drift_floor@prev"), limit)
+    return above(now, floor) & above(evidence.values("drift_psi@prev"), floor_before)
+
+
+def _slower(evidence: Evidence, signal: str) -> Truth:
+    base = evidence.derived.baselines[signal]
+    now = evidence.values(signal)
+    return at_least(now, base * SLOW_FACTOR) & above(now, base + SLOW_STEP_SECONDS)
+
+
+def _slow_against_base(evidence: Evidence) -> Truth:
+    """Judge latency >= 3x its own 6h base, where no declared latency objective can be judged."""
+    found = _slower(evidence, LATENCY_SIGNALS[0])
+    for signal in LATENCY_SIGNALS[1:]:
+        found = _either_known(found, _slower(evidence, signal))
+    return found & certain(~np.isfinite(evidence.values("slow_ratio@5m")))
+
+
+def _either_known(one: Truth, other: Truth) -> Truth:
+    """Join judgements of which a model has only some: what is unknown does not count against."""
+    yes = one.yes | other.yes
+    return Truth(yes, ~yes & (one.no | other.no))
+
+
+def _slow_text(evidence: Evidence, row: int) -> str:
+    worst, said = -1.0, "latency was 3x its own base"
+    for signal in LATENCY_SIGNALS:
+        base = float(evidence.derived.baselines[signal][row])
+        now = evidence.value(signal, row)
+        if base > 0 and now / base > worst:
+            worst = now / base
+            said = f"{_SHORT_NAMES[signal]} {shown(now, 's')}, own base of 6h {shown(base, 's')} ~"
+    return said
+
+
+def _second_signal(evidence: Evidence) -> Truth:
+    """Judge that something beside drift is bad: confidence, errors, latency or calibration."""
+    signals = (
+        evidence.once("low_confidence", _low_confidence),
+        evidence.once("burning", _burning),
+        evidence.once("latency_base", _slow_against_base),
+        above(evidence.values("ece"), ECE_LIMIT),
+    )
+    found = signals[0]
+    for signal in signals[1:]:
+        found = found | signal
+    return found
+
+
+def _drift_with_second(evidence: Evidence) -> Truth:
+    return _drifted(evidence, PSI_ACT) & _second_signal(evidence)
+
+
+def _second_text(evidence: Evidence, row: int) -> str:
+    if evidence.once("low_confidence", _low_confidence).yes[row]:
+        return "low confidence up"
+    if evidence.once("burning", _burning).yes[row]:
+        return f"burn {shown(float(evidence.derived.burn['1h'].values[row]), 'x')} on 1h"
+    if evidence.once("latency_base", _slow_against_base).yes[row]:
+        return "latency up"
+    return f"ECE {shown(evidence.value('ece', row), '1')}"
+
+
+def _drift_with_second_text(evidence: Evidence, row: int) -> str:
+    return f"{_drift_text(evidence, row)}, and {_second_text(evidence, row)}"
+
+
+def _drift_alone(evidence: Evidence) -> Truth:
+    return _drifted(evidence, PSI_TICKET)
+
+
+def _drift_watch(evidence: Evidence) -> Truth:
+    return _drifted(evidence, PSI_WATCH) & ~_drifted(evidence, PSI_TICKET)
+
+
+def _drift_text(evidence: Evidence, row: int) -> str:
+    samples = evidence.value("drift_samples", row)
+    n = f"n={samples:.0f}" if np.isfinite(samples) else "n not given"
+    floor = evidence.value("drift_floor", row)
+    noise = f", noise up to {shown(floor, '1')}" if floor > PSI_WATCH else ""
+    return f"drift PSI {shown(evidence.value('drift_psi', row), '1')} for two windows, {n}{noise}"
+
+
+def _uncalibrated(evidence: Evidence) -> Truth:
+    return above(evidence.values("ece"), ECE_LIMIT)
+
+
+def _uncalibrated_text(evidence: Evidence, row: int) -> str:
+    return f"calibration error (ECE) {shown(evidence.value('ece', row), '1')}, limit .1"
+
+
+_DRIFT_NEEDS = ("drift_psi", "drift_psi@prev", "drift_samples")
+_LATENCY_NEEDS = tuple(name for signal in LATENCY_SIGNALS for name in (signal, f"{signal}@6h"))
+_CONFIDENCE_NEEDS = ("low_confidence_ratio@10m", "low_confidence_ratio@1d")
+
+RULES = (
+    Rule(
+        "review_saturated_unsafe",
+        Severity.S1,
+        "review load >= 1 with work waiting, unsure answers are given, and the configured model "
+        "does not fail closed",
+        ("review_rate", "review_capacity", "review_depth", "low_confidence_ratio"),
+        _saturated_unsafe,
+        _saturated_text,
+    ),
+    Rule(
+        "low_confidence",
+        Severity.S2,
+        "low-confidence share of 10m >= 2x its base and >= 2 points above it",
+        _CONFIDENCE_NEEDS,
+        _low_confidence,
+        _low_confidence_text,
+        spans=True,
+    ),
+    Rule(
+        "review_sla",
+        Severity.S2,
+        "the oldest waiting review is older than the declared SLA",
+        ("review_oldest",),
+        _past_sla,
+        _past_sla_text,
+    ),
+    Rule(
+        "drift_with_second",
+        Severity.S2,
+        "PSI > 0.25 and above its noise floor in two windows (n >= 200) and low confidence, "
+        "burn >= 1x on 1h and 5m, latency against its base, or ECE is bad too",
+        (*_DRIFT_NEEDS, *_CONFIDENCE_NEEDS, "error_ratio@1h", "error_ratio@5m", "ece"),
+        _drift_with_second,
+        _drift_with_second_text,
+        spans=True,
+    ),
+    Rule(
+        "latency_base",
+        Severity.S3,
+        "no latency objective can be judged, and latency >= 3x the model's own base of 6h and "
+        "50 ms above it",
+        _LATENCY_NEEDS,
+        _slow_against_base,
+        _slow_text,
+    ),
+    Rule(
+        "drift_alone",
+        Severity.S3,
+        "PSI > 0.2 and above its noise floor in two windows (n >= 200); drift alone never pages",
+        _DRIFT_NEEDS,
+        _drift_alone,
+        _drift_text,
+        spans=True,
+        implied_by=("drift_with_second",),
+    ),
+    Rule(
+        "ece",
+        Severity.S3,
+        "calibration error (ECE) > 0.10",
+        ("ece",),
+        _uncalibrated,
+        _uncalibrated_text,
+    ),
+    Rule(
+        "drift_watch",
+        Severity.S4,
+        "PSI > 0.1 and above its noise floor in two windows (n >= 200), not above 0.2",
+        _DRIFT_NEEDS,
+        _drift_watch,
+        _drift_text,
+        spans=True,
+    ),
+)

@@ -1,0 +1,37 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.domain.severity import Severity
+    from console.evaluation.evidence import Evidence, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to look at a model, with a stable id.
+
+    ``when`` is the condition in words, ``needs`` the columns it is made of. ``text`` writes the
+    sentence of one row. ``spans`` says that the source's own windows prove the condition, so
+    that a single evaluation can decide it. ``keeps_level`` rules are not lowered for tier 3.
+    ``immediate`` rules are raised by one hit and cleared by one clean evaluation. While a rule
+    of ``implied_by`` is raised this one goes without saying. ``opens_incident`` is False for an
+    S1 or S2 that is no incident: it repeats another system's alert, or reminds of what is held.
+    """
+
+    id: str
+    level: Severity
+    when: str
+    needs: tuple[str, ...]
+    judge: Callable[[Evidence], Truth]
+    text: Callable[[Evidence, int], str]
+    spans: bool = False
+    keeps_level: bool = False
+    immediate: bool = False
+    implied_by: tuple[str, ...] = ()
+    opens_incident: bool = True

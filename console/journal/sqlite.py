@@ -1,0 +1,434 @@
+"""What SQLite's errors mean to somebody who waits for an action, one sentence each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from console.domain.text import visible
+from console.journal import store_base as sql
+from console.journal.chain import (
+    NO_HASH,
+    JournalBusyError,
+    JournalError,
+    JournalUncertainError,
+    TargetTouchedError,
+    tail_of,
+)
+from console.journal.store_base import touched
+from console.settings.problems import readable_by_others, writable_by_others
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from console.domain.entry import Lease, Segment
+    from console.journal.chain import Row, Tail
+    from console.journal.store_base import Question
+
+# Masked to the primary code: the extended ones only say where inside SQLite it happened.
+_PRIMARY = 0xFF
+
+
+def explained(error: sqlite3.Error, place: str, wait_seconds: float) -> JournalError:
+    """Return the error as a sentence about the journal at ``place``."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return JournalBusyError(
+                f"the journal {place} is held by another process for more than "
+                f"{wait_seconds:g} s; nothing was written, try again, and if it stays so look who "
+                "holds the file: fuser -v FILE"
+            )
+        case sqlite3.SQLITE_FULL:
+            why = "the disk is full; nothing was written: free some space and repeat"
+        case sqlite3.SQLITE_IOERR:
+            why = (
+                "the disk refused to read or write (full, over quota, or failing); nothing was "
+                "written: look at df, quota and dmesg"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            why = (
+                "it cannot be written: the file, its directory or the file system is read-only "
+                "for this user; nothing was written"
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            why = "it cannot be opened; look whether the directory exists and who owns it: ls -ld"
+        case sqlite3.SQLITE_NOTADB:
+            why = "the file is no journal and no SQLite database; it is left as it is"
+        case sqlite3.SQLITE_CORRUPT:
+            why = (
+                "the file is damaged; keep a copy, run midwatch journal verify on it, and start a "
+                "new journal at another path"
+            )
+        case sqlite3.SQLITE_CONSTRAINT:
+            why = (
+                f"the store refused the entry ({visible(str(error), 120)}); nothing was written: "
+                "run midwatch journal verify"
+            )
+        case _:
+            why = f"SQLite says: {visible(str(error), 160)}"
+    return JournalError(f"the journal {place}: {why}")
+
+
+APPLICATION_ID = 0x4D57524A  # "MWRJ": tells a journal from any other SQLite file
+SCHEMA_VERSION = 1
+
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS midwatch_entry (
+        seq INTEGER PRIMARY KEY,
+        segment INTEGER NOT NULL,
+        chain TEXT NOT NULL,
+        id TEXT NOT NULL UNIQUE,
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        op_id TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        prev_hash TEXT NOT NULL UNIQUE,
+        hash TEXT NOT NULL UNIQUE,
+        body TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS midwatch_archived (
+        number INTEGER PRIMARY KEY,
+        first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        first_at TEXT NOT NULL,
+        last_at TEXT NOT NULL,
+        head_hash TEXT NOT NULL,
+        archive TEXT NOT NULL,
+        archive_sha256 TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS midwatch_lease (
+        name TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        expires_at REAL NOT NULL,
+        fence INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS midwatch_entry_target ON midwatch_entry (target, seq)",
+    "CREATE INDEX IF NOT EXISTS midwatch_entry_op ON midwatch_entry (op_id, kind)",
+    "CREATE INDEX IF NOT EXISTS midwatch_entry_kind ON midwatch_entry (kind, seq)",
+    "CREATE INDEX IF NOT EXISTS midwatch_entry_segment ON midwatch_entry (segment, seq)",
+)
+
+TRIGGERS = {
+    # The store itself refuses a row that does not continue the chain, whoever inserts it.
+    "midwatch_entry_continues": f"""
+        BEFORE INSERT ON midwatch_entry
+        WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM midwatch_entry)
+          OR NEW.prev_hash IS NOT coalesce(
+               (SELECT hash FROM midwatch_entry ORDER BY seq DESC LIMIT 1), '{NO_HASH}')
+        BEGIN SELECT RAISE(ABORT, 'the entry does not continue the chain'); END
+    """,  # noqa: S608  # a constant of this package
+    "midwatch_entry_stays": """
+        BEFORE UPDATE ON midwatch_entry
+        BEGIN SELECT RAISE(ABORT, 'entries of the journal are never changed'); END
+    """,
+    "midwatch_entry_not_removed": """
+        BEFORE DELETE ON midwatch_entry
+        WHEN NOT EXISTS (SELECT 1 FROM midwatch_archived WHERE number = OLD.segment)
+        BEGIN SELECT RAISE(ABORT, 'entries leave the journal only with their archived segment'); END
+    """,
+    "midwatch_archived_stays": """
+        BEFORE UPDATE ON midwatch_archived
+        BEGIN SELECT RAISE(ABORT, 'the list of archives is never changed'); END
+    """,
+    "midwatch_archived_not_removed": """
+        BEFORE DELETE ON midwatch_archived
+        BEGIN SELECT RAISE(ABORT, 'the list of archives is never shortened'); END
+    """,
+}
+
+
+def statements() -> list[str]:
+    """Return everything that makes an empty file a journal; repeating it changes nothing."""
+    triggers = [f"CREATE TRIGGER IF NOT EXISTS {name} {rest}" for name, rest in TRIGGERS.items()]
+    marks = [
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {SCHEMA_VERSION}",
+    ]
+    return [*TABLES, *triggers, *marks]
+
+
+class SqliteStore:
+    """One connection to the file, for one thread.
+
+    A rollback journal and not the write-ahead log: SQLite before 3.51.3 can lose pages of a
+    write-ahead log that several processes checkpoint, and at a human's pace it gains nothing.
+    """
+
+    kind: Literal["sqlite"] = "sqlite"
+
+    def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 5.0) -> None:
+        """Open the file, and make it if it is not there and may be; raise `JournalError`."""
+        self._path = path
+        self._wait_seconds = wait_seconds
+        self._identity: tuple[int, int] | None = None
+        self.place = visible(str(path), 300)
+        if read_only:
+            if not path.exists():
+                raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
+        else:
+            _make_private_file(path, self.place)
+        # A reader too must be able to undo what a crashed writer left half done.
+        mode = "rw" if not read_only or os.access(path, os.W_OK) else "ro"
+        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        with self._told():
+            self._base = sqlite3.connect(
+                uri, uri=True, timeout=wait_seconds, isolation_level=None, cached_statements=64
+            )
+        try:
+            with self._told():
+                self._prepare(read_only)
+        except JournalError:
+            self._base.close()
+            raise
+        self._identity = self._file_identity()
+
+    def _prepare(self, read_only: bool) -> None:
+        # Bytes that are no UTF-8 are an edited entry to be named, not a reason to stop reading.
+        self._base.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        self._base.execute("PRAGMA trusted_schema = OFF")
+        self._base.execute("PRAGMA cell_size_check = ON")
+        fresh = self._check_format(read_only)
+        if read_only:
+            self._base.execute("PRAGMA query_only = ON")
+            return
+        mode = self._base.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+        if mode != "delete":
+            raise JournalError(
+                f"the journal {self.place} stays in SQLite's {mode} mode, which is not safe for "
+                "several writers; close whatever else has it open"
+            )
+        self._base.execute("PRAGMA synchronous = EXTRA")
+        if fresh:
+            with self._exclusive():
+                for statement in statements():
+                    self._base.execute(statement)
+            _sync_directory(self._path)
+
+    def _check_format(self, read_only: bool) -> bool:
+        """Return whether the file is still empty; raise `JournalError` if it is something else."""
+        # One transaction for the three: between two reads another process may make the journal.
+        self._base.execute("BEGIN")
+        try:
+            application = self._base.execute("PRAGMA application_id").fetchone()[0]
+            version = self._base.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            self._base.execute("COMMIT")
+        if application == 0 and tables == 0:
+            if read_only:
+                raise JournalError(f"the journal {self.place} is still empty; nothing was written")
+            return True
+        if application != APPLICATION_ID:
+            raise JournalError(
+                f"{self.place} is a SQLite database but no journal; it is left as it is. "
+                "Give journal.url another path"
+            )
+        if version > SCHEMA_VERSION:
+            raise JournalError(
+                f"the journal {self.place} has format {version}, this midwatch writes up to "
+                f"{SCHEMA_VERSION}; nothing was written: update midwatch on this host"
+            )
+        return False
+
+    def write(
+        self,
+        compose: Callable[[Tail | None, float | None], Sequence[Row]],
+        untouched: Sequence[tuple[str, int]],
+    ) -> None:
+        """Append in one transaction that no other process can enter."""
+        rows: Sequence[Row] = ()
+        try:
+            with self._told(), self._exclusive():
+                for target, newest in untouched:
+                    self._refuse_if_touched(target, newest)
+                rows = compose(self._tail(), None)
+                self._base.executemany(sql.INSERT, rows)
+        except JournalError as fault:
+            if rows and not isinstance(fault, TargetTouchedError):
+                self._settle(rows, fault)
+                return
+            raise
+
+    def _settle(self, rows: Sequence[Row], fault: JournalError) -> None:
+        """Find out after a fault whether the entries stand; raise unless they do.
+
+        Only a fault at the very end of a commit leaves that open; the file itself knows.
+        """
+        try:
+            stands = self._base.execute(sql.BY_ID, (rows[-1].id,)).fetchone() is not None
+        except sqlite3.Error as second:
+            raise JournalUncertainError(
+                f"{fault.sentence.replace('nothing was written', 'the write failed')}; the file "
+                f"cannot be read either ({visible(str(second), 120)}), so whether the entry "
+                "stands is not known"
+            ) from fault
+        if not stands:
+            raise fault
+
+    def _refuse_if_touched(self, target: str, newest: int) -> None:
+        found = sql.rows_of(self._base.execute(sql.NEWEST_ABOUT, (target, newest)))
+        if found:
+            raise touched(found[0])
+
+    def _tail(self) -> Tail | None:
+        row = self._last()
+        if row is None:
+            return None
+        began = self._base.execute(sql.SEGMENT_BEGAN, (row.segment,)).fetchone()[0]
+        return tail_of(row, str(began))
+
+    def _last(self) -> Row | None:
+        found = sql.rows_of(self._base.execute(sql.LAST))
+        return found[0] if found else None
+
+    def rows(self, question: Question, limit: int) -> list[Row]:
+        """Return matching rows; the read lock is let go before this returns."""
+        statement, values = sql.select(question, limit)
+        with self._told():
+            return sql.rows_of(self._base.execute(statement, values).fetchall())
+
+    def unsettled(self) -> list[Row]:
+        """Return intents without an outcome."""
+        with self._told():
+            return sql.rows_of(self._base.execute(sql.UNSETTLED).fetchall())
+
+    def last(self) -> Row | None:
+        """Return the last row."""
+        with self._told():
+            return self._last()
+
+    def segments(self) -> list[Segment]:
+        """Return the segments that stand here."""
+        with self._told():
+            return sql.segments_of(self._base.execute(sql.SEGMENTS).fetchall())
+
+    def archived(self) -> list[Segment]:
+        """Return the segments that went to archives."""
+        with self._told():
+            return sql.segments_of(self._base.execute(sql.ARCHIVED).fetchall())
+
+    def remove(
+        self,
+        segment: Segment,
+        compose: Callable[[Tail | None, float | None], Sequence[Row]],
+    ) -> None:
+        """Note, append and drop in one transaction."""
+        with self._told(), self._exclusive():
+            self._base.executemany(sql.INSERT, compose(self._tail(), None))
+            self._base.execute(sql.NOTE_ARCHIVED, sql.archived_values(segment))
+            self._base.execute(sql.DROP_SEGMENT, (segment.number,))
+
+    def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
+        """Take or renew; ``now`` is this host's clock, and every holder stands on this host."""
+        with self._told(), self._exclusive():
+            self._base.execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
+            found = self._base.execute(sql.LEASE, (name,)).fetchone()
+        return sql.lease_of(found)
+
+    def lease(self, name: str, now: float) -> Lease | None:
+        """Return the lease in force by this host's clock."""
+        with self._told():
+            found = self._base.execute(sql.LEASE, (name,)).fetchone()
+        lease = None if found is None else sql.lease_of(found)
+        return lease if lease is not None and lease.expires_at > now else None
+
+    def drop_lease(self, name: str, holder: str) -> None:
+        """Give back."""
+        with self._told(), self._exclusive():
+            self._base.execute(sql.DROP_LEASE, (name, holder))
+
+    def complaints(self) -> list[str]:
+        """Return damaged pages and triggers that somebody took away."""
+        with self._told():
+            found = [str(line[0]) for line in self._base.execute("PRAGMA integrity_check(5)")]
+            present = {
+                name
+                for (name,) in self._base.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+                )
+            }
+        damage = [f"SQLite finds damage: {visible(line, 160)}" for line in found if line != "ok"]
+        missing = sorted(set(TRIGGERS) - present)
+        if missing:
+            damage.append(f"triggers that guard the journal are gone: {', '.join(missing)}")
+        return damage
+
+    def remarks(self) -> list[str]:
+        """Return nothing: what could be wrong with a file breaks it."""
+        return []
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._told():
+            self._base.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explained(error, self.place, self._wait_seconds) from error
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the write lock from the first read on: a tail read without it could be stale."""
+        if self._identity is not None and self._file_identity() != self._identity:
+            raise JournalError(
+                f"the journal {self.place} was moved, deleted or replaced while it was open; "
+                "nothing was written: put the file back, or start midwatch again"
+            )
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            if self._base.in_transaction:
+                with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+                    self._base.execute("ROLLBACK")
+            raise
+
+    def _file_identity(self) -> tuple[int, int]:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return (0, 0)
+        return (status.st_dev, status.st_ino)
+
+
+def _make_private_file(path: Path, place: str) -> None:
+    """Make directory (700) and file (600) where they are missing; refuse what others can change."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not path.is_file():
+            raise JournalError(f"{place} is not a file; give journal.url the path of one")
+        complaint = writable_by_others(path) or readable_by_others(path)
+    except OSError as error:
+        raise JournalError(
+            f"the journal {place} cannot be made or opened: {visible(error.strerror or '')}; "
+            "nothing was written"
+        ) from error
+    if complaint is not None:
+        raise JournalError(f"the journal {place} is refused: {visible(complaint, 300)}")
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the new file's name durable; a crash right after must not lose the whole journal."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

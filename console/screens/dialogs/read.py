@@ -1,0 +1,65 @@
+"""The boxes that answer a question: help, an explanation, the sources."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from console.domain.signals import SIGNALS
+from console.domain.text import visible
+from console.screens.panels.footer import explanation_lines, fact_lines, help_lines
+from console.screens.panels.sidebar import source_lines
+from console.screens.tables.fleet import BY_KEY
+
+if TYPE_CHECKING:
+    from console.screens.base import ConsoleScreen
+    from console.screens.panels.footer import BoxLine
+
+
+def box(which: str, argument: str, screen: ConsoleScreen) -> tuple[str, list[BoxLine]]:
+    """Return title and lines of the box ``which`` (help, explain, sources).
+
+    Without lines the title is a sentence that says why there are none.
+    """
+    session = screen.session
+    if which == "sources":
+        return "Sources", source_lines(session.snapshot, session.clock(), session.glyphs)
+    if which == "explain":
+        return explanation_box(screen, argument)
+    # A box is at most 100 cells wide and keeps two beside it, a frame and a margin free.
+    width = max(30, min(screen.size.width - 8, 96))
+    keys = help_lines(screen.PLACE, session.keys, session.glyphs, width)
+    title = f"Keys on the {screen.PLACE} screen"
+    if not (screen.chosen_signal or screen.chosen_fact):
+        return title, keys
+    about, lines = explanation_box(screen, "")
+    return about, [*lines, "", title, "", *keys] if lines else keys
+
+
+def explanation_box(screen: ConsoleScreen, asked: str) -> tuple[str, list[BoxLine]]:
+    """Return title and lines of the explanation; without lines the title says why there is none.
+
+    ``asked`` is a signal or a column; empty takes what is chosen on the screen.
+    """
+    session, model = screen.session, screen.context.model
+    signal = asked.lower() or screen.chosen_signal
+    column = BY_KEY.get(signal) or next(
+        (one for one in BY_KEY.values() if one.title.lower() == signal), None
+    )
+    if column is not None:
+        signal = column.signal
+    if not asked and not signal and screen.chosen_fact:
+        column = BY_KEY[screen.chosen_fact]
+    if column is not None and not signal:
+        return column.title, fact_lines(column, session.glyphs)
+    if signal not in SIGNALS:
+        near = get_close_matches(signal, SIGNALS, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"there is no signal {visible(signal, 40)}{hint}", []
+    if session.engine is None:
+        return "the engine is still starting", []
+    if not model:
+        return "there is no model under the cursor", []
+    told = session.engine.explain(model, signal)
+    title = f"{SIGNALS[signal].title} of {visible(model, 60)}"
+    return title, explanation_lines(told, session.glyphs)

@@ -1,0 +1,129 @@
+"""Sources as the settings declare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.domain.samples import Series, SourceStatus
+from console.domain.text import visible
+from console.sources.base import Discovery, SourceDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from console.domain.samples import Answer
+    from console.http.credentials import SecretLookup
+    from console.metrics.profile import Profile
+    from console.metrics.queries import Query
+    from console.settings.endpoint_tables import SourceSettings
+    from console.settings.schema import SourceSettings as SourceSettings_schema
+    from console.settings.secrets import SecretResolver
+    from console.sources.base import Source
+
+SCRAPE_MAX_BYTES = 16 * 1024 * 1024
+"""The largest /metrics text that is read."""
+
+PROMETHEUS_MAX_BYTES = 64 * 1024 * 1024
+"""The largest answer of a server that is read."""
+
+
+def build_source(
+    settings: SourceSettings,
+    resolver: SecretLookup | None = None,
+    *,
+    interval_seconds: float = 5.0,
+) -> Source:
+    """Return a source that has not connected yet; ``interval_seconds`` is the pace it is asked at.
+
+    Raises `ValueError` for a source without an address.
+    """
+    if settings.kind == "scrape":
+        return _scrape(settings, resolver, interval_seconds)
+    return _prometheus(settings, resolver, interval_seconds)
+
+
+def _scrape(
+    settings: SourceSettings, resolver: SecretLookup | None, interval_seconds: float
+) -> Source:
+    from console.http.client import Wire
+    from console.http.endpoint import endpoint_of_target
+    from console.sources.scrape import ScrapeSource
+
+    if not settings.targets:
+        raise ValueError(f"source {settings.name} has no targets to scrape")
+    targets = {
+        target: Wire(endpoint_of_target(settings, target), resolver, max_bytes=SCRAPE_MAX_BYTES)
+        for target in settings.targets
+    }
+    return ScrapeSource(settings.name, targets, interval_seconds=interval_seconds)
+
+
+def _prometheus(
+    settings: SourceSettings, resolver: SecretLookup | None, interval_seconds: float
+) -> Source:
+    from console.http.client import Wire
+    from console.http.endpoint import endpoint_of
+    from console.sources.prometheus import PrometheusSource
+
+    endpoint = endpoint_of(settings)
+    if not endpoint.urls:
+        raise ValueError(f"source {settings.name} has no url")
+    return PrometheusSource(
+        settings.name,
+        Wire(endpoint, resolver, max_bytes=PROMETHEUS_MAX_BYTES),
+        timeout_seconds=settings.timeout_seconds,
+        cadence_seconds=interval_seconds,
+    )
+
+
+class BrokenSource:
+    """Stands for a source that cannot be made (a CA file that is not there, a bad URL)."""
+
+    def __init__(self, name: str, kind: str, sentence: str) -> None:
+        self.name = name
+        self.kind = kind
+        self._sentence = sentence
+
+    async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
+        """Raise `SourceDown`."""
+        raise SourceDown(self._sentence)
+
+    async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+        """Raise `SourceDown`."""
+        raise SourceDown(self._sentence)
+
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Raise `SourceDown`."""
+        raise SourceDown(self._sentence)
+
+    async def series(
+        self, query: Query, series_value: str, start: float, end: float, step: float
+    ) -> Series:
+        """Raise `SourceDown`."""
+        raise SourceDown(self._sentence)
+
+    def status(self) -> SourceStatus:
+        """Say down, and why."""
+        return SourceStatus(self.name, self.kind, state="down", error=self._sentence)
+
+    async def aclose(self) -> None:
+        """Hold nothing, let go of nothing."""
+
+
+def plain_factory(
+    resolver: SecretResolver | None = None, *, interval_seconds: float = 5.0
+) -> Callable[[SourceSettings_schema], Source]:
+    """Return what makes each source as its settings say, secrets from ``resolver``."""
+
+    return lambda settings: build_source(settings, resolver, interval_seconds=interval_seconds)
+
+
+def made_or_broken(
+    make: Callable[[SourceSettings_schema], Source], settings: SourceSettings_schema
+) -> Source:
+    """Make one source; a fault in its settings leaves the others alone."""
+    try:
+        return make(settings)
+    except (OSError, ValueError) as fault:
+        sentence = f"this source cannot be set up: {visible(str(fault))}"
+        return BrokenSource(settings.name, settings.kind, sentence)
