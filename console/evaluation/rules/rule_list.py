@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from console.evaluation.rules import burn, presence, protection, quality, spend
-from console.evaluation.rules import holds as acks
-from console.evaluation.rules import holds as decided
-from console.evaluation.rules import holds as held
-from console.evaluation.rules import presence as alerts
-from console.evaluation.rules import presence as notice
+from console.evaluation.rules import burn, holds, presence, protection, quality, spend
 
 RULES = tuple(
     sorted(
         (
             *burn.RULES,
             *protection.RULES,
-            *held.RULES,
-            *presence.RULES,
+            *holds.HELD_RULES,
+            *presence.PRESENCE_RULES,
             *quality.RULES,
             *spend.RULES,
-            *alerts.RULES,
-            *acks.RULES,
-            *decided.RULES,
-            *notice.RULES,
+            *presence.RULES,
+            *holds.RULES,
+            *holds.DECIDED_RULES,
+            *presence.NOTICE_RULES,
         ),
         key=lambda rule: int(rule.level),
     )
