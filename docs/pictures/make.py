@@ -15,9 +15,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from console.actions.outlook import Outlook  # noqa: E402
+from console.actions.availability import Outlook  # noqa: E402
 from console.app import MidwatchApp  # noqa: E402
-from console.facts.action import Blast, Measure  # noqa: E402
+from console.domain.action import Blast, Measure  # noqa: E402
 from console.settings.schema import Settings  # noqa: E402
 from tests.screens.support import make_app, settle, still  # noqa: E402
 from tests.support.prepared import prepared_action  # noqa: E402
