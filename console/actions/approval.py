@@ -8,18 +8,22 @@ from console.actions.fleet_view import subject_of
 from console.domain.action import ActionRefused, Guard, NotConfirmed, Together
 from console.domain.entry import EntryDraft
 from console.domain.text import visible
-from console.journal.identity import is_shared_login, same_person
+from console.journal.identity import is_shared_login, same_person, same_writer
 from console.journal.store_base import Question
+from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.domain.action import Confirmation, PreparedAction
-    from console.domain.entry import Entry, Json, Who
+    from console.domain.entry import Entry, Json, Who, Writer
     from console.journal.store_base import Journal
 
 APPROVAL_SECONDS = 600.0
 """How long an operation waits for its second person, and an approval counts."""
+
+CLOCK_SLACK_SECONDS = 60.0
+"""How far two hosts' clocks may stand apart before what one wrote counts as from the future."""
 
 SHORTEST_REASON = 3
 
@@ -89,6 +93,11 @@ def waiting(journal: Journal, op_id: str, now: float) -> Entry:
         raise _refused("that operation has gone ahead already")
     if now - asked.at > APPROVAL_SECONDS:
         raise _refused("it waited longer than ten minutes; it has to be asked for again")
+    if asked.at - now > CLOCK_SLACK_SECONDS:
+        raise _refused(
+            f"it was asked for {format_duration(round(asked.at - now))} ahead of this clock; one "
+            "of the two clocks is wrong: put it right, and ask again"
+        )
     return asked
 
 
@@ -113,6 +122,8 @@ def approve(journal: Journal, asked: Entry, me: Who, why: str, now: float) -> En
         raise _refused(f"{me.person} asked for it; the second person has another login")
     if is_shared_login(me):
         raise _refused(f"{me.person} is a login several people use; it proves no second person")
+    if against := same_writer(journal.writer(asked.seq), journal.writer()):
+        raise _refused(against)
     return journal.append(
         EntryDraft(
             kind="approval",
@@ -129,13 +140,18 @@ def approve(journal: Journal, asked: Entry, me: Who, why: str, now: float) -> En
 
 def approval_of(journal: Journal, asked: PreparedAction | Together, me: Who, now: float) -> str:
     """Return the account that approved exactly this, or this set; empty while nobody has."""
+    asked_by: Writer | None = None
     for entry in journal.entries(Question(op_id=asked.op_id, kinds=("approval",))):
+        if entry.details.get("step") == "asked":
+            asked_by = journal.writer(entry.seq)
         if (
             entry.details.get("step") == "given"
             and entry.details.get("digest") == asked.digest
-            and now - entry.at <= APPROVAL_SECONDS
+            # One from the future was written by a clock that was ahead: nobody knows how old it is.
+            and -CLOCK_SLACK_SECONDS <= now - entry.at <= APPROVAL_SECONDS
             and not same_person(entry.who, me)
             and not is_shared_login(entry.who)
+            and not same_writer(asked_by, journal.writer(entry.seq))
         ):
             return entry.who.person
     return ""

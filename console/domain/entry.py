@@ -59,6 +59,7 @@ class Who(Struct, frozen=True, kw_only=True):
     ``name`` is self-declared and ``name_source`` says where (``operator.name``, ``env:USER``);
     ``login_uid`` survives su and sudo, None is unset. ``ssh_connection`` is client address and
     port, server address and port; inside a long-lived tmux it may be that of an older login.
+    ``sudo_user`` and ``ssh_connection`` come from the environment: remarks, proof of nothing.
     """
 
     name: str
@@ -77,8 +78,30 @@ class Who(Struct, frozen=True, kw_only=True):
 
     @property
     def person(self) -> str:
-        """The operating-system account that logged in, the strongest claim there is."""
-        return self.login_user or self.sudo_user or self.os_user
+        """The account that the kernel knows: of the login where it remembers one, else of the uid.
+
+        Nothing the caller can set changes it; ``SUDO_USER`` is a variable like any other.
+        """
+        if self.login_uid is not None:
+            return self.login_user or f"uid {self.login_uid}"
+        return self.os_user
+
+    @property
+    def person_uid(self) -> int:
+        """The uid behind `person`."""
+        return self.uid if self.login_uid is None else self.login_uid
+
+
+class Writer(Struct, frozen=True, kw_only=True):
+    """Who a database server says wrote an entry: its role, and from where it connected.
+
+    ``personal`` is a role of one person: a member of the server's role ``midwatch_people``. No
+    client can state these itself.
+    """
+
+    role: str
+    address: str
+    personal: bool
 
 
 class EntryDraft(Struct, frozen=True, kw_only=True):

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.domain.entry import Who
+from console.domain.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from console.domain.entry import Writer
 
 _UNSET = 4_294_967_295  # (uid_t)-1: the kernel's word for "nobody logged in", as in containers
 _FIRST_PERSON_UID = 1000
@@ -55,16 +58,35 @@ def is_shared_login(who: Who) -> bool:
     Accounts of the system (uid below 1000) and the usual names of shared logins count as shared;
     a second person cannot be told from the first on such an account.
     """
-    if who.person in _SHARED_NAMES:
-        return True
-    if who.person != who.os_user:
-        return False
-    return who.uid < _FIRST_PERSON_UID
+    return who.person in _SHARED_NAMES or who.person_uid < _FIRST_PERSON_UID
 
 
 def same_person(one: Who, other: Who) -> bool:
-    """Return whether two entries may come from one person: the same account, whatever the name."""
+    """Return whether two entries may come from one person: the same account, whatever the name.
+
+    On one host the number counts as well: two names of one uid are one account.
+    """
+    if one.host == other.host and one.person_uid == other.person_uid:
+        return True
     return one.person == other.person
+
+
+def same_writer(asked: Writer | None, given: Writer | None) -> str:
+    """Return why what a database server knows of two writers proves no second person, or nothing.
+
+    Where roles are personal, both have to be, and two different ones; None is what no server says.
+    """
+    if asked is None or given is None or not (asked.personal or given.personal):
+        return ""
+    for each in (asked, given):
+        if not each.personal:
+            return (
+                f"the database role {visible(each.role, 60)} is no person's (not a member of "
+                "midwatch_people), so it proves no second person"
+            )
+    if asked.role == given.role:
+        return f"both came as the database role {visible(given.role, 60)}"
+    return ""
 
 
 def _kernel_number(path: Path) -> int | None:

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from console.domain.entry import Entry, EntryDraft, JournalHead, Lease, Segment, Verification
+    from console.domain.entry import (
+        Entry,
+        EntryDraft,
+        JournalHead,
+        Lease,
+        Segment,
+        Verification,
+        Writer,
+    )
     from console.journal.chain import Row, Tail
     from console.journal.store_base import Store
     from console.settings.secret_references import SecretValue
@@ -188,6 +196,10 @@ class ChainedJournal:
         """Return the last entry's place and hash, as `verify` will judge them."""
         row = self._thread.run(lambda store: store.last())
         return None if row is None else head_of(row)
+
+    def writer(self, seq: int | None = None) -> Writer | None:
+        """Return whom the store itself saw write ``seq``, or who this session is."""
+        return self._thread.run(lambda store: store.writer(seq))
 
     def verify(self, anchors: Sequence[JournalHead] = ()) -> Verification:
         """Read the whole chain; a store that cannot be read on breaks it where that happens."""

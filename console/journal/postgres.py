@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec.structs import replace
 
+from console.domain.entry import Writer
 from console.domain.text import visible
 from console.http.endpoint import shown
 from console.journal import store_base as sql
@@ -192,6 +193,62 @@ ENABLED_TRIGGERS = (
     "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D' AND tgrelid IN "
     "('midwatch_entry'::regclass, 'midwatch_archived'::regclass)"
 )
+# A table of its own: the entry's text is the writer's word, this is the server's. The function
+# runs with the owner's rights (session_user stays the caller), so no writer can insert here.
+WITNESS = (
+    """
+    CREATE TABLE midwatch_witness (
+        id text COLLATE "C" PRIMARY KEY,
+        role text NOT NULL,
+        address text NOT NULL,
+        personal boolean NOT NULL,
+        at timestamptz NOT NULL
+    )
+    """,
+    """
+    CREATE FUNCTION midwatch_is_personal(named name) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM pg_catalog.pg_auth_members AS link
+        JOIN pg_catalog.pg_roles AS team ON team.oid = link.roleid
+        JOIN pg_catalog.pg_roles AS one ON one.oid = link.member
+        WHERE team.rolname = 'midwatch_people' AND one.rolname = named)
+    $$
+    """,
+    """
+    CREATE FUNCTION midwatch_note_writer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path FROM CURRENT AS $$
+    BEGIN
+        INSERT INTO midwatch_witness VALUES (
+            NEW.id, session_user, coalesce(host(inet_client_addr()), 'local'),
+            midwatch_is_personal(session_user), clock_timestamp())
+        ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER midwatch_entry_written AFTER INSERT ON midwatch_entry
+    FOR EACH ROW EXECUTE FUNCTION midwatch_note_writer()
+    """,
+    """
+    CREATE TRIGGER midwatch_witness_stays BEFORE UPDATE OR DELETE ON midwatch_witness
+    FOR EACH ROW EXECUTE FUNCTION midwatch_stays()
+    """,
+    """
+    CREATE TRIGGER midwatch_witness_not_emptied BEFORE TRUNCATE ON midwatch_witness
+    FOR EACH STATEMENT EXECUTE FUNCTION midwatch_stays()
+    """,
+)
+WITNESSED = "SELECT to_regclass('midwatch_witness')"
+MINE = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'midwatch_entry'::regclass"
+MAY_READ_WITNESS = "SELECT has_table_privilege('midwatch_witness', 'SELECT')"
+WRITER = (
+    "SELECT role, address, personal FROM midwatch_witness "
+    "WHERE id = (SELECT id FROM midwatch_entry WHERE seq = ?)"
+)
+ME = (
+    "SELECT session_user, coalesce(host(inet_client_addr()), 'local'), "
+    "midwatch_is_personal(session_user)"
+)
 # One chain a table: its number makes the key, so that journals in other schemas do not wait.
 LOCK = (
     "SELECT pg_advisory_xact_lock("
@@ -281,6 +338,15 @@ class PostgresStore:
                 f"the journal {self.place} has format {version}, this midwatch writes up to "
                 f"{SCHEMA_VERSION}; nothing was written: update midwatch on this host"
             )
+        if not self._read_only and self._one(WITNESSED) is None and self._one(MINE):
+            self._make_witness()
+
+    def _make_witness(self) -> None:
+        """Let the server note who writes, in a journal that was made before it did."""
+        with self._transaction(MAKING_LOCK):
+            if self._one(WITNESSED) is None:
+                for statement in WITNESS:
+                    self._base.execute(statement)
 
     def _make(self) -> None:
         if self._read_only:
@@ -289,7 +355,7 @@ class PostgresStore:
             # Another console may have made them while this one waited for the lock, and only a
             # look into the catalogue itself sees that: to_regclass may answer from a cache.
             if self._one(MADE) == 0:
-                for statement in STATEMENTS:
+                for statement in (*STATEMENTS, *WITNESS):
                     self._base.execute(statement)
 
     def write(
@@ -440,16 +506,48 @@ class PostgresStore:
 
         def go() -> list[str]:
             present = {str(name) for (name,) in self._execute(ENABLED_TRIGGERS)}
-            missing = ", ".join(sorted(TRIGGERS - present))
+            witness = set() if self._one(WITNESSED) is None else {"midwatch_entry_written"}
+            missing = ", ".join(sorted((TRIGGERS | witness) - present))
             return [f"triggers that guard the journal are gone: {missing}"] if missing else []
 
         return self._again_if_lost(go)
 
     def remarks(self) -> list[str]:
-        """Return that the server does not flush to disk, where it does not."""
-        if self._again_if_lost(lambda: self._one("SHOW fsync")) == "on":
-            return []
-        return ["the server runs with fsync off, so a crash of its host can lose entries"]
+        """Return what the server does not do: flush to disk, or note who writes."""
+
+        def go() -> list[str]:
+            found = []
+            if self._one("SHOW fsync") != "on":
+                found.append(
+                    "the server runs with fsync off, so a crash of its host can lose entries"
+                )
+            if self._one(WITNESSED) is None:
+                found.append(
+                    "the server does not note who writes, so a second person rests on the word of "
+                    "each console; the tables' owner runs midwatch journal init once"
+                )
+            elif not self._one(MAY_READ_WITNESS):
+                found.append(
+                    "this role may not read whom the server saw write; the tables' owner says: "
+                    "GRANT SELECT ON midwatch_witness"
+                )
+            return found
+
+        return self._again_if_lost(go)
+
+    def writer(self, seq: int | None) -> Writer | None:
+        """Return the role and address the server saw; None where it notes none."""
+
+        def go() -> Writer | None:
+            if self._one(WITNESSED) is None or not self._one(MAY_READ_WITNESS):
+                return None
+            found = self._execute(ME) if seq is None else self._execute(WRITER, (seq,))
+            if not found:
+                return None
+            role, address, personal = found[0]
+            return Writer(role=str(role), address=str(address), personal=personal is True)
+
+        return self._again_if_lost(go)
 
     def close(self) -> None:
         """Close the connection."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from console.domain.entry import Lease, Segment
+    from console.domain.entry import Lease, Segment, Writer
     from console.journal.chain import Row, Tail
     from console.journal.store_base import Question
 
@@ -348,6 +348,10 @@ class SqliteStore:
         """Give back."""
         with self._told(), self._exclusive():
             self._base.execute(sql.DROP_LEASE, (name, holder))
+
+    def writer(self, seq: int | None) -> Writer | None:
+        """Return None: a file knows nobody."""
+        return None
 
     def complaints(self) -> list[str]:
         """Return damaged pages and triggers that somebody took away."""

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from console.domain.entry import Entry, EntryDraft, EntryKind, JournalHead, Verification
+    from console.domain.entry import (
+        Entry,
+        EntryDraft,
+        EntryKind,
+        JournalHead,
+        Verification,
+        Writer,
+    )
     from console.journal.chain import BrokenEntryError, Tail
 
 KEEP_SECONDS = 183 * 86400.0
@@ -89,6 +96,12 @@ class Journal(Protocol):
 
     def head(self) -> JournalHead | None:
         """Return the last entry's place and hash, None for an empty journal."""
+
+    def writer(self, seq: int | None = None) -> Writer | None:
+        """Return whom the store itself saw write entry ``seq`` (None: this session).
+
+        None where the store keeps no such thing, as a file does.
+        """
 
     def verify(self, anchors: Sequence[JournalHead] = ()) -> Verification:
         """Read the whole chain, name the first broken entry, and compare with the anchors."""
@@ -173,6 +186,9 @@ class Store(Protocol):
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""
+
+    def writer(self, seq: int | None) -> Writer | None:
+        """Return whom the store saw write ``seq``, or who this session is; None: not kept."""
 
     def complaints(self) -> list[str]:
         """Return what breaks the store itself: damaged pages, guards taken away."""

@@ -8,11 +8,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec.structs import replace
 
-from console.journal import Question, gather_who, open_journal
+from console.actions.approval import approval_of, approve
+from console.domain.action import ActionRefused
+from console.domain.entry import EntryDraft, Who, Writer
+from console.journal import Question, gather_who, new_ulid, open_journal
 from tests.actions.support import write_config
 from tests.actions.world import World, config_toml, world
 from tests.journal.postgres_server import postgres_server
@@ -20,6 +25,7 @@ from tests.journal.postgres_server import postgres_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from console.domain.action import PreparedAction
     from console.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +83,13 @@ def journal(journal_url: str) -> Iterator[Journal]:
     made.close()
 
 
-def as_account(uid: int, config: Path, *command: str) -> subprocess.Popen[str]:
+def _who_of(uid: int) -> Who:
+    return replace(gather_who("anybody", "test", {}), os_user=f"uid {uid}", uid=uid)
+
+
+def as_account(
+    uid: int, config: Path, *command: str, claims: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             sys.executable,
@@ -93,7 +105,7 @@ def as_account(uid: int, config: Path, *command: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(config.parent)},
+        env={"PATH": os.environ["PATH"], "HOME": str(config.parent), **(claims or {})},
     )
 
 
@@ -121,6 +133,13 @@ def test_only_another_account_of_the_machine_is_a_second_person(
         assert code == 7, err
         assert f"uid {ANA} asked for it; the second person has another login" in err
 
+        claims = {"SUDO_USER": "joel", "SUDO_UID": "4000", "USER": "joel", "LOGNAME": "joel"}
+        claimed = as_account(ANA, config, "approve", asked.op_id, "--yes", claims=claims)
+        code, _, err = finished(claimed)
+        assert code == 7, err
+        assert f"uid {ANA} asked for it; the second person has another login" in err
+        assert service.changes == []
+
         root = [sys.executable, "-m", "console", "approve", asked.op_id, "--yes"]
         done = subprocess.run(
             [*root, "--config", str(config)], capture_output=True, text=True, check=False
@@ -147,3 +166,58 @@ def test_only_another_account_of_the_machine_is_a_second_person(
     finally:
         asks.kill()
         asks.wait(10)
+
+
+def test_where_each_person_has_a_role_the_server_proves_the_second_one(
+    journal_url: str, journal: Journal
+) -> None:
+    """Whoever holds a password can claim to be anybody; the server says which role came."""
+    import psycopg
+
+    people = (
+        "CREATE ROLE midwatch_people",
+        "CREATE ROLE ana LOGIN PASSWORD 'a' IN ROLE midwatch_people",
+        "CREATE ROLE joel LOGIN PASSWORD 'j' IN ROLE midwatch_people",
+    )
+    rights = (
+        "GRANT SELECT, INSERT ON midwatch_entry TO midwatch_people",
+        "GRANT SELECT ON midwatch_archived, midwatch_format, midwatch_witness TO midwatch_people",
+        "GRANT SELECT, INSERT, UPDATE ON midwatch_lease TO midwatch_people",
+    )
+    with psycopg.connect(
+        journal_url.replace("midwatch_owner@", "postgres@"), autocommit=True
+    ) as base:
+        for statement in (*people, *rights):
+            base.execute(statement)
+
+    def as_role(role: str, uid: int) -> Journal:
+        url = journal_url.replace("midwatch_owner@", f"{role}:{role[0]}@")
+        return open_journal(url, who=_who_of(uid))
+
+    assert journal.writer() == Writer(role="midwatch_owner", address="127.0.0.1", personal=False)
+    asking, forging, second = as_role("ana", ANA), as_role("ana", BEN), as_role("joel", BEN)
+    try:
+        draft = EntryDraft(
+            kind="approval",
+            at=time.time(),
+            action="reset",
+            target="fraud-scorer",
+            op_id=new_ulid(time.time()),
+            details={"step": "asked", "digest": "d"},
+        )
+        asked = asking.append(draft)
+        assert asking.writer(asked.seq) == Writer(role="ana", address="127.0.0.1", personal=True)
+        with pytest.raises(ActionRefused, match="both came as the database role ana"):
+            approve(forging, asked, _who_of(BEN), "approved", time.time())
+        # Past the program, straight into the table: the entry says uid 61002, the server says ana.
+        forging.append(replace(draft, details={"step": "given", "digest": "d"}))
+        wanted = cast("PreparedAction", SimpleNamespace(op_id=asked.op_id, digest="d"))
+        assert approval_of(asking, wanted, _who_of(ANA), time.time()) == ""
+        approve(second, asked, _who_of(BEN), "approved", time.time())
+        assert approval_of(asking, wanted, _who_of(ANA), time.time()) == f"uid {BEN}"
+        refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
+        with psycopg.connect(journal_url.replace("midwatch_owner@", "ana:a@")) as base, refused:
+            base.execute("INSERT INTO midwatch_witness VALUES ('99', 'joel', '', true, now())")
+    finally:
+        for each in (asking, forging, second):
+            each.close()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from console.domain.entry import Writer
 from console.domain.version import VERSION
 from console.journal import declared_name, gather_who, is_shared_login, same_person
+from console.journal.identity import same_writer
 from console.journal.opening import config_digest_of
 from console.settings.schema import OperatorSettings, Settings
 from tests.journal.records import WHO
@@ -48,10 +50,31 @@ def test_what_the_environment_says_is_taken_as_it_is() -> None:
 def test_a_person_is_the_account_that_logged_in() -> None:
     assert WHO.person == "ana"
     via_sudo = replace(WHO, os_user="root", uid=0, sudo_user="ben")
-    assert via_sudo.person == "ben"
+    assert via_sudo.person == "root"
     assert replace(via_sudo, login_user="cem", login_uid=1003).person == "cem"
+    assert replace(via_sudo, login_user=None, login_uid=4711).person == "uid 4711"
     assert same_person(WHO, replace(WHO, name="somebody else", host="ops-2"))
     assert not same_person(WHO, via_sudo)
+    assert same_person(WHO, replace(WHO, os_user="ana-too")), "two names of one uid on one host"
+
+
+def test_what_the_environment_says_changes_no_person() -> None:
+    claims = {"SUDO_USER": "joel", "SUDO_UID": "4000", "USER": "joel", "LOGNAME": "joel"}
+    me = gather_who("ana", "operator.name", {})
+    claimed = gather_who("ana", "operator.name", claims | {"SSH_CONNECTION": "1 2 3 4"})
+    assert (claimed.person, claimed.person_uid) == (me.person, me.person_uid)
+    assert same_person(me, claimed)
+    assert is_shared_login(me) == is_shared_login(claimed)
+
+
+def test_personal_roles_of_a_server_have_to_differ() -> None:
+    ana = Writer(role="ana", address="10.0.0.1", personal=True)
+    team = Writer(role="midwatch_writer", address="10.0.0.1", personal=False)
+    assert same_writer(ana, replace(ana, role="joel")) == ""
+    assert "both came as the database role ana" in same_writer(ana, ana)
+    assert "midwatch_writer is no person's" in same_writer(ana, team)
+    assert "midwatch_writer is no person's" in same_writer(team, ana)
+    assert same_writer(team, team) == same_writer(None, ana) == ""
 
 
 def test_accounts_several_people_use_are_shared_logins() -> None:
@@ -59,8 +82,11 @@ def test_accounts_several_people_use_are_shared_logins() -> None:
     assert is_shared_login(replace(WHO, os_user="ubuntu"))
     assert is_shared_login(replace(WHO, os_user="root", uid=0))
     assert is_shared_login(replace(WHO, os_user="svc-ml", uid=412))
-    assert not is_shared_login(replace(WHO, os_user="root", uid=0, sudo_user="ben"))
-    assert is_shared_login(replace(WHO, os_user="root", uid=0, sudo_user="ubuntu"))
+    assert is_shared_login(replace(WHO, os_user="root", uid=0, sudo_user="ben"))
+    assert is_shared_login(replace(WHO, os_user="deploy", sudo_user="ben"))
+    assert not is_shared_login(
+        replace(WHO, os_user="root", uid=0, login_user="cem", login_uid=1003)
+    )
 
 
 def test_the_declared_name_says_where_it_was_declared() -> None:
