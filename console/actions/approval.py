@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.actions.fleet_view import subject_of
-from console.domain.action import ActionRefused, Guard, NotConfirmed, Together
+from console.domain.action import CLOCK_SLACK_SECONDS, ActionRefused, Guard, NotConfirmed, Together
 from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.journal.identity import is_shared_login, same_person, same_writer
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 APPROVAL_SECONDS = 600.0
 """How long an operation waits for its second person, and an approval counts."""
-
-CLOCK_SLACK_SECONDS = 60.0
-"""How far two hosts' clocks may stand apart before what one wrote counts as from the future."""
 
 SHORTEST_REASON = 3
 

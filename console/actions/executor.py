@@ -14,13 +14,14 @@ from console.actions.overrides import named_overrides, overrides_in_force
 from console.actions.prepare import ActionEnvironment, prepare
 from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
 from console.actions.recovery import settle_target
-from console.actions.target_state import LEASE_SECONDS, holder_name, lease_name
+from console.actions.target_state import LEASE_SECONDS, lease_name
 from console.actions.verbs import VERBS
 from console.controls.template import changed_since
 from console.domain.action import ActionRefused, Guard, NotConfirmed, Outcome
 from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.journal.chain import JournalError, TargetTouchedError
+from console.journal.leases import holder_name, shown_holder
 from console.journal.store_base import Question
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class ActionExecutor:
 
         Raises `ActionRefused` where nothing can act, and ``JournalError``.
         """
-        await settle_target(self.bench, request.target)
+        if self.bench.settings.writes != "never":
+            await settle_target(self.bench, request.target)
         return await prepare(
             self.bench, request, snapshot, steps=steps, lenient=lenient, at_once=at_once
         )
@@ -148,7 +150,9 @@ class ActionExecutor:
 
         holder = await asyncio.to_thread(take)
         if holder != me:
-            raise ActionRefused.forbidden("busy", f"{holder} is acting on it now; look again")
+            raise ActionRefused.forbidden(
+                "busy", f"{shown_holder(holder)} is acting on it now; look again"
+            )
 
         async def keep() -> None:
             while True:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from console.actions.overrides import overrides_in_force
 from console.domain.text import visible
+from console.journal.leases import shown_holder
 from console.journal.store_base import Question
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from console.domain.action import Override
-    from console.domain.entry import Entry, Who
+    from console.domain.entry import Entry
     from console.journal.store_base import Journal
 
 RECENT_SECONDS = 600.0
@@ -72,7 +73,7 @@ def lease_name(target: str) -> str:
 def holder_of(journal: Journal, name: str, now: float) -> str:
     """Return who holds a lease, empty when nobody does; looking is in nobody's way."""
     lease = journal.lease(name, now)
-    return "" if lease is None else lease.holder
+    return "" if lease is None else shown_holder(lease.holder)
 
 
 def locked_by(entries: tuple[Entry, ...]) -> Entry | None:
@@ -86,11 +87,6 @@ def locked_by(entries: tuple[Entry, ...]) -> Entry | None:
         elif entry.kind in _SETTLING:
             open_ops.pop(entry.op_id, None)
     return next(reversed(open_ops.values()), None) if open_ops else None
-
-
-def holder_name(who: Who, op_id: str) -> str:
-    """Return this process as a holder of leases: who, where, which operation."""
-    return f"{visible(who.name, 64)}@{who.host}:{who.pid} {op_id}"
 
 
 def _told(entry: Entry, now: float) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from console.actions.ack_renewal import Holding
 from console.actions.overrides import lost_of, lost_overrides, overrides_in_force
 from console.actions.recovery import settle_all
-from console.actions.target_state import KEEPER_LEASE, holder_name
+from console.actions.target_state import KEEPER_LEASE
 from console.actions.undo import note_gone, prepare_end, still_held
 from console.domain.action import ActionRefused, Confirmation
 from console.domain.text import visible
 from console.journal.anchor import publish_anchor
 from console.journal.chain import JournalError
+from console.journal.leases import holder_name, shown_holder
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class Keeper:
         holder = await self._take_lease()
         mine = holder == self._me
         if not mine and not self._standing_by:
-            self.tell(f"standing by: {holder} keeps this journal")
+            self.tell(f"standing by: {shown_holder(holder)} keeps this journal")
         self._standing_by = not mine
         return mine
 

@@ -78,12 +78,26 @@ def refusal(spec: ActionSpec, mode: Mode, context: ActionContext) -> str | None:
     return spec.disabled(context)
 
 
-__all__ = ["ARMED_SECONDS", "WRITES", "WRITES_BY_VERB", "mode_of_command", "require"]
+__all__ = [
+    "ARMED_SECONDS",
+    "WRITES",
+    "WRITES_BY_VERB",
+    "mode_of_command",
+    "require",
+    "require_writable",
+]
 
 
 def mode_of_command(settings: Settings) -> Mode_action:
     """Return what a headless command may do: its own confirmation stands for arming."""
     return "read_only" if settings.writes == "never" else "armed"
+
+
+def require_writable(what: str, mode: Mode_action) -> None:
+    """Raise `WritesNotAllowed` unless this session may write; ``what`` changes, in a few words."""
+    if mode == "read_only":
+        sentence = f"{what} changes the record and this session is read-only"
+        raise WritesNotAllowed((Guard("read_only", "forbid", sentence),))
 
 
 def require(verb: str, mode: Mode_action) -> None:

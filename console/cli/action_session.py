@@ -21,11 +21,11 @@ from console.actions.prepare import ActionEnvironment
 from console.actions.preview import preview_lines, preview_text, request_lines
 from console.actions.write_gate import mode_of_command
 from console.cli.bootstrap import prepare
-from console.cli.command_line import CommandError, UsageError, flags
+from console.cli.command_line import NOT_ALLOWED, CommandError, UsageError, flags
 from console.controls.registry import ControlRegistry
 from console.domain.action import ActionRefused, Confirmation, WritesNotAllowed
 from console.domain.text import visible
-from console.journal import JournalError, open_configured
+from console.journal import JournalError, JournalReadOnlyError, open_configured
 from console.settings.durations import DurationError, parse_duration
 from console.settings.schema import SHIFT_END
 
@@ -44,7 +44,6 @@ UNVERIFIED = 4
 PARTIAL = 5
 SUPERSEDED = 6
 REFUSED = 7
-NOT_ALLOWED = 8
 
 CODES = {
     "applied": DONE,
@@ -184,6 +183,8 @@ def run_async(work: Awaitable[int]) -> int:
     except ActionRefused as fault:
         lines = "\n  ".join(visible(guard.sentence, 600) for guard in fault.guards)
         raise CommandError(f"refused, nothing was sent:\n  {lines}", REFUSED) from fault
+    except JournalReadOnlyError as fault:
+        raise CommandError(fault.sentence, NOT_ALLOWED) from fault
     except JournalError as fault:
         raise CommandError(
             f"nothing was sent, because the journal cannot be used: {fault.sentence}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.approval import approve, waiting
 from console.actions.decision_log import decision_waiting
+from console.actions.write_gate import require_writable
 from console.cli.action_session import DONE, NOTHING_CHANGED, has_terminal, opened, run_async
 from console.cli.command_line import Parser, UsageError, add_shared
 from console.domain.text import visible
@@ -33,6 +34,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 async def _approve(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     async with opened(shared) as session:
+        require_writable("Approve", session.actor.mode)
         bench = session.bench
         op_id = chosen.op.strip().upper()
         asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id, bench.clock())

@@ -1,4 +1,4 @@
-"""``midwatch trip|half-open|reset|fallback|human|restore|rollback|threshold``."""
+"""``midwatch`` with a verb of `console.actions.verbs`: one action from the shell."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from console.actions.write_gate import mode_of_command, require_writable
 from console.cli import command_line as exits
 from console.cli.bootstrap import prepare
 from console.cli.command_line import (
@@ -21,9 +22,17 @@ from console.cli.command_line import (
     flags,
     parse_moment,
 )
+from console.domain.action import WritesNotAllowed
 from console.domain.entry import ENTRY_KINDS, Entry, Who
 from console.domain.text import visible
-from console.journal import KEEP_SECONDS, BrokenEntryError, JournalError, Question, open_configured
+from console.journal import (
+    KEEP_SECONDS,
+    BrokenEntryError,
+    JournalError,
+    JournalReadOnlyError,
+    Question,
+    open_configured,
+)
 from console.journal.anchor import AnchorPlace, anchor_place, anchors_at, bearer, publish_anchor
 from console.journal.chain import iso
 from console.journal.export import verify_files
@@ -133,6 +142,7 @@ def verification_lines(judged: Verification) -> Iterator[str]:
 
 
 _VERBS = ("list", "show", "verify", "export", "prune", "anchor", "init")
+_WRITING = frozenset({"prune", "anchor", "init"})
 _LISTED = 50
 
 
@@ -147,7 +157,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         close = nearest(unknown[0], ENTRY_KINDS) or f"kinds: {', '.join(ENTRY_KINDS)}"
         raise UsageError(f"there is no entry of kind {visible(unknown[0], 60)}; {close}")
     try:
+        if chosen.verb in _WRITING:
+            settings = prepare(flags(shared), needs_source=False).loaded.settings
+            require_writable(f"midwatch journal {chosen.verb}", mode_of_command(settings))
         return _VERB[chosen.verb](shared, chosen)
+    except (WritesNotAllowed, JournalReadOnlyError) as fault:
+        raise CommandError(str(fault), exits.NOT_ALLOWED) from fault
     except JournalError as fault:
         raise CommandError(fault.sentence) from fault
 

@@ -14,7 +14,7 @@ from console.actions.overrides import note_ended_by_service, overrides_in_force
 from console.actions.recovery import note_truth
 from console.actions.target_state import KEEPER_LEASE, holder_of, lease_name
 from console.actions.undo import prepare_end, prepare_renew, prepare_undo
-from console.actions.write_gate import require
+from console.actions.write_gate import require, require_writable
 from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
@@ -92,7 +92,8 @@ async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
         bench = session.bench
         now = bench.clock()
         found = await asyncio.to_thread(overrides_in_force, bench.journal)
-        found = await note_ended_by_service(bench, found)
+        if session.actor.mode != "read_only":
+            found = await note_ended_by_service(bench, found)
         keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, now)
         if as_json:
             made = {
@@ -123,6 +124,8 @@ def line(override: Override, now: float, *, keeper_lives: bool) -> str:
     if override.lost:
         sure += f" LOST: now {override.lost}"
     drill = " drill" if override.drill else ""
+    if (ahead := override.ahead_seconds(now)) > 0:
+        sure += f" BEGINS IN THE FUTURE: the clock that wrote it was {_whole(ahead)} ahead"
     return visible(
         f"{override.op_id}  {override.verb:<9} {override.target:<22} {override.wanted:<14} "
         f'{override.by:<10} {when} → {override.ends_in}{sure}{drill}  "{override.reason}"',
@@ -157,6 +160,7 @@ def document(override: Override, now: float, *, keeper_lives: bool) -> dict[str,
         "incident": override.incident or None,
         "began_at": iso(override.began_at),
         "ends_at": None if override.ends_at is None else iso(override.ends_at),
+        "ahead_seconds": round(override.ahead_seconds(now), 1) or None,
         "left_seconds": None if left is None else round(left, 1),
         "state": override.state(now, keeper_lives=keeper_lives),
         "ends_in": override.ends_in,
@@ -211,6 +215,7 @@ async def _resolve(shared: argparse.Namespace, chosen: argparse.Namespace, reaso
         raise UsageError(f"--as {visible(chosen.truth, 40)}: it is applied, or not")
     kind: OutcomeKind = "applied" if chosen.truth == "applied" else "failed"
     async with opened(shared) as session:
+        require_writable("Resolve", session.actor.mode)
         bench = session.bench
         intent, settled = await asyncio.to_thread(_operation, bench, chosen.op)
         sentence = f"{bench.who.name} says it was {chosen.truth.replace('not', 'not applied')}"

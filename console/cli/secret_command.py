@@ -45,6 +45,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         case "set":
             if not chosen.reference:
                 raise UsageError("name where to put it: midwatch secret set keyring:service/user")
+            if load(flags(shared), os.environ).settings.writes == "never":
+                raise CommandError(
+                    "midwatch secret set changes what this configuration reads, and it says "
+                    'writes = "never"; store the secret with another configuration',
+                    exits.NOT_ALLOWED,
+                )
             return _set(chosen.reference)
         case "test":
             references = [chosen.reference] if chosen.reference else _declared(shared)

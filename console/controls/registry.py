@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from console.controls.declaration import Declared, declared
 from console.controls.http_call import Caller, plaintext_problem
 from console.controls.protocol import Control, ControlError, Driver
 from console.controls.target_discovery import TargetFinder, whereabouts
+from console.domain.action import Guard, WritesNotAllowed
 from console.domain.control import (
     CheckedControl,
     ControlState,
@@ -204,8 +205,26 @@ def fixed_vars(declared: ControlSettings) -> dict[str, object]:
     }
 
 
+class _SendsNothing:
+    """A control of a session that may change nothing: it reads and prepares, and has no send."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._control, name)
+
+    async def send(self, change: PreparedChange, now: float) -> SendResult:
+        """Refuse."""
+        sentence = f"{change.control} was built without a way to send: this session is read-only"
+        raise WritesNotAllowed((Guard("read_only", "forbid", sentence),))
+
+
 class ControlRegistry(Mapping[str, "Control"]):
-    """Every declared control by name, and the alert sources that can be told of holds."""
+    """Every declared control by name, and the alert sources that can be told of holds.
+
+    With ``writes = "never"`` none of them can send.
+    """
 
     def __init__(self, settings: Settings, resolver: SecretLookup | None) -> None:
         self._settings = settings
@@ -214,7 +233,9 @@ class ControlRegistry(Mapping[str, "Control"]):
 
     def __getitem__(self, name: str) -> Control:
         if name not in self._made:
-            self._made[name] = self._alert_source(name) or self._declared(name)
+            made = self._alert_source(name) or self._declared(name)
+            barred = self._settings.writes == "never"
+            self._made[name] = cast("Control", _SendsNothing(made)) if barred else made
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:

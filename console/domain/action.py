@@ -249,6 +249,9 @@ class NotConfirmed(ActionRefused):
     """The confirmation does not reach what the class of the change asks for."""
 
 
+CLOCK_SLACK_SECONDS = 60.0
+"""How far two hosts' clocks may stand apart before what one wrote counts as from the future."""
+
 WARN_SECONDS = 300.0
 """How long before its end an override begins to say so."""
 
@@ -290,6 +293,11 @@ class Override:
     def left_seconds(self, now: float) -> float | None:
         """Return the seconds until it ends, negative when overdue, None without an end."""
         return None if self.ends_at is None else self.ends_at - now
+
+    def ahead_seconds(self, now: float) -> float:
+        """Return how far its beginning lies ahead of ``now``; 0 for less than two clocks differ."""
+        ahead = self.began_at - now
+        return ahead if ahead > CLOCK_SLACK_SECONDS else 0.0
 
     def enforcer(self, *, keeper_lives: bool | None = None) -> Enforcer:
         """Return who ends it as things are now.

@@ -42,6 +42,7 @@ EntryKind = Literal[
     "handover_accepted",
     "drill",
     "resolved",
+    "lease_broken",
 ]
 ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
 

@@ -16,6 +16,7 @@ from console.domain.entry import NO_RECORD, BrokenEntry, Record, RecordPage
 from console.domain.text import visible
 from console.incidents.state import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
 from console.journal import BrokenEntryError, JournalError, Question
+from console.journal.leases import shown_holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -110,7 +111,7 @@ class Follower:
             place=journal.place,
             sentence="",
             read_at=now,
-            keeper="" if lease is None else lease.holder,
+            keeper="" if lease is None else shown_holder(lease.holder),
             keeper_until=None if lease is None else lease.expires_at,
         )
 

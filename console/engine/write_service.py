@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as structs_replace
+
 from console.actions.ack_renewal import Holding
 from console.actions.approval import APPROVAL_SECONDS, approval_of, ask_for
 from console.actions.availability import Outlook, outlooks
@@ -150,10 +152,13 @@ class Acting:
 
     async def adopt(self, settings: Settings) -> None:
         """Put reloaded settings in force; what was armed stays so unless writing is barred now."""
+        barred = (settings.writes == "never") != (self._settings.writes == "never")
         before, self._settings = self._controls, settings
         self._controls = ControlRegistry(settings, self._resolver)
         self._arming = Arming(settings.writes, self._arming.until)
         await before.aclose()
+        if barred:  # it is opened again as it may be used now
+            await self._close_journal()
 
     async def prepare(
         self, request: ActionRequest, snapshot: Snapshot | None, together: int = 1
@@ -297,6 +302,9 @@ class Acting:
     async def close(self) -> None:
         """Let go of controls and journal."""
         await self._controls.aclose()
+        await self._close_journal()
+
+    async def _close_journal(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             await asyncio.to_thread(journal.close)
@@ -305,8 +313,15 @@ class Acting:
         async with self._opening:
             if self._journal is None:
                 try:
+                    # Which journal stays as at the start, whether it may be written does not.
+                    as_now = structs_replace(
+                        self._loaded,
+                        settings=structs_replace(
+                            self._loaded.settings, writes=self._settings.writes
+                        ),
+                    )
                     self._journal = await asyncio.to_thread(
-                        open_configured, self._loaded, self._resolver, self._environ
+                        open_configured, as_now, self._resolver, self._environ
                     )
                 except JournalError as fault:
                     self._problem = f"the journal cannot be used: {fault.sentence}"

@@ -37,6 +37,16 @@ class JournalBusyError(JournalError):
     """Somebody else held the journal for longer than one waits; trying again is right."""
 
 
+class JournalReadOnlyError(JournalError):
+    """This session may look at the record and change nothing of it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"the journal {place} cannot be written by this session; nothing was written: it only "
+            'reads (writes = "never" in the configuration, --read-only, or a command that looks)'
+        )
+
+
 class JournalUncertainError(JournalError):
     """The connection broke while the entry was being written: it may or may not stand there."""
 

@@ -15,11 +15,13 @@ from console.journal.chain import (
     Author,
     BrokenEntryError,
     JournalError,
+    JournalReadOnlyError,
     JournalUncertainError,
     compose,
     head_of,
 )
 from console.journal.export import ChainReader, line_of
+from console.journal.leases import is_dead
 from console.journal.store_base import KEEP_SECONDS, Pruned, Question
 from console.settings.secret_references import redact
 
@@ -107,7 +109,9 @@ class ChainedJournal:
         secrets: Callable[[], Iterable[SecretValue]],
         archives: Path,
         segment_seconds: float = SEGMENT_SECONDS,
+        read_only: bool = False,
     ) -> None:
+        self._read_only = read_only
         self._thread = thread
         self._author = author
         self._secrets = secrets
@@ -132,6 +136,7 @@ class ChainedJournal:
         self, drafts: Sequence[EntryDraft], *, untouched_since: int | None = None
     ) -> tuple[Entry, ...]:
         """Write all of them or none, in order."""
+        self._check_writable()
         targets = dict.fromkeys(draft.target for draft in drafts)
         untouched = (
             [] if untouched_since is None else [(target, untouched_since) for target in targets]
@@ -140,6 +145,11 @@ class ChainedJournal:
         self._thread.run(lambda store: store.write(composer, untouched))
         # What the journal adds by itself (a new segment) is not what the caller asked for.
         return tuple(row.entry() for row in composer.rows[-1 : -len(drafts) - 1 : -1][::-1])
+
+    def _check_writable(self) -> None:
+        """Stop every way to write at the one place they all pass; raise `JournalReadOnlyError`."""
+        if self._read_only:
+            raise JournalReadOnlyError(self.place)
 
     def _composer(self, drafts: Sequence[EntryDraft]) -> _Composer:
         return _Composer(drafts, self._author, self._wash(), self._segment_seconds)
@@ -245,6 +255,7 @@ class ChainedJournal:
         self, now: float, *, keep_seconds: float = KEEP_SECONDS, directory: Path | None = None
     ) -> Pruned:
         """Archive what is older than ``keep_seconds``, segment by segment from the oldest on."""
+        self._check_writable()
         return archive.prune(
             self,
             now,
@@ -265,15 +276,29 @@ class ChainedJournal:
         self._thread.run(lambda store: store.remove(segment, composer))
 
     def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
-        """Take or renew a lease; return the one in force."""
-        return self._thread.run(lambda store: store.take_lease(name, holder, ttl_seconds, now))
+        """Take or renew a lease; return the one in force. A dead holder's is free at once."""
+        self._check_writable()
+
+        def take(store: Store) -> Lease:
+            lease = store.take_lease(name, holder, ttl_seconds, now)
+            if lease.holder != holder and is_dead(lease.holder):
+                store.drop_lease(name, lease.holder)
+                lease = store.take_lease(name, holder, ttl_seconds, now)
+            return lease
+
+        return self._thread.run(take)
 
     def lease(self, name: str, now: float) -> Lease | None:
         """Return the lease in force, without taking it."""
         return self._thread.run(lambda store: store.lease(name, now))
 
+    def leases(self, now: float) -> tuple[Lease, ...]:
+        """Return every lease that was not given back, in force or not."""
+        return tuple(self._thread.run(lambda store: store.leases(now)))
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give a lease back."""
+        self._check_writable()
         self._thread.run(lambda store: store.drop_lease(name, holder))
 
     def close(self) -> None:

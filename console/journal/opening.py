@@ -42,6 +42,7 @@ def open_journal(
     password: SecretValue | None = None,
     secrets: Callable[[], Iterable[SecretValue]] = _no_secrets,
     read_only: bool = False,
+    empty_if_absent: bool = False,
     state_directory: Path | None = None,
     segment_seconds: float = SEGMENT_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
@@ -49,16 +50,17 @@ def open_journal(
 ) -> Journal:
     """Open the journal at ``sqlite:///PATH`` or ``postgresql://…``; raise `JournalError`.
 
-    A file that is not there is made unless ``read_only``. ``secrets`` gives every secret value
-    known so far; none of them is ever written. A write waits ``wait_seconds`` for other writers,
-    and a caller ``limit_seconds`` for a store that hangs. Archives go beside a file, and to
-    ``state_directory`` (or the working directory) for a database.
+    A file that is not there is made unless ``read_only``; ``empty_if_absent`` then reads an empty
+    record. What is open ``read_only`` refuses every write with `JournalReadOnlyError`. ``secrets``
+    gives every secret value known so far; none of them is ever written. A write waits
+    ``wait_seconds`` for other writers, and a caller ``limit_seconds`` for a store that hangs.
+    Archives go beside a file, and to ``state_directory`` (or the working directory) for a database.
     """
     author = Author(who=who, environment=environment, version=version, config_digest=config_digest)
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///")).expanduser()
         open_store, archives = (
-            _sqlite(path, read_only, wait_seconds),
+            _sqlite(path, read_only, empty_if_absent, wait_seconds),
             path.parent / "journal-archive",
         )
     elif url.startswith(("postgresql://", "postgres://")):
@@ -75,6 +77,7 @@ def open_journal(
         secrets=secrets,
         archives=archives,
         segment_seconds=segment_seconds,
+        read_only=read_only,
     )
 
 
@@ -87,7 +90,9 @@ def open_configured(
 ) -> Journal:
     """Open the journal that the configuration names, for its operator; raise `JournalError`.
 
-    Blocks until the database's password is there, at most a few seconds.
+    With ``writes = "never"`` it is open read-only whatever a caller meant to do with it, and a
+    file that is not there reads as an empty record. Blocks until the database's password is there,
+    at most a few seconds.
     """
     declared = loaded.settings.journal
     try:
@@ -95,6 +100,7 @@ def open_configured(
     except SecretError as error:
         raise JournalError(f"the journal's password: {error}") from error
     name, name_source = declared_name(loaded.settings, environ)
+    barred = loaded.settings.writes == "never"
     state = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return open_journal(
         declared.url,
@@ -103,7 +109,8 @@ def open_configured(
         config_digest=config_digest_of(loaded.path),
         password=password,
         secrets=resolver.known,
-        read_only=read_only,
+        read_only=read_only or barred,
+        empty_if_absent=barred and not read_only,
         state_directory=state / "midwatch",
     )
 
@@ -117,11 +124,18 @@ def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, 
     return operator_name(settings, environ), declared if known else "login"
 
 
-def _sqlite(path: Path, read_only: bool, wait_seconds: float) -> Callable[[], Store]:
+def _sqlite(
+    path: Path, read_only: bool, empty_if_absent: bool, wait_seconds: float
+) -> Callable[[], Store]:
     def opened() -> Store:
         from console.journal.sqlite import SqliteStore
 
-        return SqliteStore(path, read_only=read_only, wait_seconds=wait_seconds)
+        return SqliteStore(
+            path,
+            read_only=read_only,
+            empty_if_absent=empty_if_absent,
+            wait_seconds=wait_seconds,
+        )
 
     return opened
 

@@ -19,6 +19,7 @@ from console.journal.chain import (
     TargetTouchedError,
     tail_of,
 )
+from console.journal.leases import in_force
 from console.journal.store_base import touched
 
 if TYPE_CHECKING:
@@ -478,7 +479,7 @@ class PostgresStore:
         def go() -> Lease:
             with self._transaction(LOCK):
                 now = self._clock()
-                self._execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
+                self._execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
                 found = self._execute(sql.LEASE, (name,))[0]
             return sql.lease_of(found)
 
@@ -491,9 +492,20 @@ class PostgresStore:
             found = self._execute(sql.LEASE, (name,))
             if not found:
                 return None
-            lease = sql.lease_of(found[0])
-            left_seconds = lease.expires_at - self._clock()
-            return replace(lease, expires_at=now + left_seconds) if left_seconds > 0 else None
+            lease, server_now = sql.lease_of(found[0]), self._clock()
+            if not in_force(lease, server_now):
+                return None
+            return replace(lease, expires_at=now + lease.expires_at - server_now)
+
+        return self._again_if_lost(go)
+
+    def leases(self, now: float) -> list[Lease]:
+        """Return every lease that was not given back, ends told on the caller's clock."""
+
+        def go() -> list[Lease]:
+            ahead_seconds = now - self._clock()
+            found = map(sql.lease_of, self._execute(sql.LEASES))
+            return [replace(each, expires_at=each.expires_at + ahead_seconds) for each in found]
 
         return self._again_if_lost(go)
 

@@ -18,6 +18,7 @@ from console.journal.chain import (
     TargetTouchedError,
     tail_of,
 )
+from console.journal.leases import in_force
 from console.journal.store_base import touched
 from console.settings.problems import readable_by_others, writable_by_others
 
@@ -168,26 +169,39 @@ class SqliteStore:
 
     kind: Literal["sqlite"] = "sqlite"
 
-    def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 5.0) -> None:
-        """Open the file, and make it if it is not there and may be; raise `JournalError`."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        empty_if_absent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> None:
+        """Open the file, and make it if it is not there and may be; raise `JournalError`.
+
+        ``empty_if_absent`` reads a file that is not there as a record in which nothing stands.
+        """
         self._path = path
         self._wait_seconds = wait_seconds
         self._identity: tuple[int, int] | None = None
         self.place = visible(str(path), 300)
-        if read_only:
-            if not path.exists():
-                raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
-        else:
+        if not read_only:
             _make_private_file(path, self.place)
+        absent = read_only and _is_empty(path)
+        if absent and not empty_if_absent:
+            raise JournalError(f"there is no journal at {self.place} yet; nothing was written")
         # A reader too must be able to undo what a crashed writer left half done.
         mode = "rw" if not read_only or os.access(path, os.W_OK) else "ro"
-        uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        uri = ":memory:" if absent else f"file:{quote(str(path.absolute()))}?mode={mode}"
         with self._told():
             self._base = sqlite3.connect(
                 uri, uri=True, timeout=wait_seconds, isolation_level=None, cached_statements=64
             )
         try:
             with self._told():
+                if absent:
+                    for statement in statements():
+                        self._base.execute(statement)
                 self._prepare(read_only)
         except JournalError:
             self._base.close()
@@ -333,7 +347,7 @@ class SqliteStore:
     def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
         """Take or renew; ``now`` is this host's clock, and every holder stands on this host."""
         with self._told(), self._exclusive():
-            self._base.execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now))
+            self._base.execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
             found = self._base.execute(sql.LEASE, (name,)).fetchone()
         return sql.lease_of(found)
 
@@ -342,7 +356,12 @@ class SqliteStore:
         with self._told():
             found = self._base.execute(sql.LEASE, (name,)).fetchone()
         lease = None if found is None else sql.lease_of(found)
-        return lease if lease is not None and lease.expires_at > now else None
+        return lease if in_force(lease, now) else None
+
+    def leases(self, now: float) -> list[Lease]:
+        """Return every lease that was not given back."""
+        with self._told():
+            return [sql.lease_of(each) for each in self._base.execute(sql.LEASES).fetchall()]
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""
@@ -409,6 +428,15 @@ class SqliteStore:
         except OSError:
             return (0, 0)
         return (status.st_dev, status.st_ino)
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # opening it says why
 
 
 def _make_private_file(path: Path, place: str) -> None:

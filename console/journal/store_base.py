@@ -9,6 +9,7 @@ from msgspec import Struct
 from console.domain.entry import Lease, Segment
 from console.domain.text import visible
 from console.journal.chain import Row, TargetTouchedError, iso, seconds
+from console.journal.leases import LONGEST_LEASE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -126,6 +127,9 @@ class Journal(Protocol):
         ``expires_at`` is on the clock of ``now``, whatever the store's own clock says.
         """
 
+    def leases(self, now: float) -> tuple[Lease, ...]:
+        """Return every lease that was not given back, in force or not, ends on ``now``'s clock."""
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give a lease back; one of another holder is left alone."""
 
@@ -184,6 +188,9 @@ class Store(Protocol):
     def lease(self, name: str, now: float) -> Lease | None:
         """Return the lease in force, its end on the clock of ``now``."""
 
+    def leases(self, now: float) -> list[Lease]:
+        """Return every lease that was not given back."""
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""
 
@@ -237,7 +244,12 @@ TAKE_LEASE = (
     "fence = midwatch_lease.fence "
     "+ CASE WHEN midwatch_lease.holder = excluded.holder THEN 0 ELSE 1 END, "
     "holder = excluded.holder, expires_at = excluded.expires_at "
-    "WHERE midwatch_lease.holder = excluded.holder OR midwatch_lease.expires_at <= ?"
+    "WHERE midwatch_lease.holder = excluded.holder OR midwatch_lease.expires_at <= ? "
+    # No lease is that long: a clock that was ahead wrote it, and nobody knows how old it is.
+    f"OR midwatch_lease.expires_at > ? + {LONGEST_LEASE_SECONDS}"
+)
+LEASES = (
+    "SELECT name, holder, expires_at, fence FROM midwatch_lease WHERE expires_at > 0 ORDER BY name"
 )
 DROP_LEASE = "UPDATE midwatch_lease SET expires_at = 0 WHERE name = ? AND holder = ?"
 
