@@ -1,4 +1,6 @@
-"""The console: one app, its screens, and a clean way in and out."""
+"""The Textual app: installs the screens, the themes and the engine's messages, and restores the
+terminal on the way out.
+"""
 
 from __future__ import annotations
 

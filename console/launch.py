@@ -1,4 +1,4 @@
-"""The entry point: decides between the console and the command line, and imports nothing heavy."""
+"""Entry point: decides between the console and the command line; imports nothing heavy."""
 
 from __future__ import annotations
 

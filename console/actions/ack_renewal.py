@@ -1,4 +1,4 @@
-"""Keeping holds on incidents: silences are renewed while one lasts, and what is over is let go."""
+"""Renews the silences behind acknowledgements while they last, and releases those that are over."""
 
 from __future__ import annotations
 

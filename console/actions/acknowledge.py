@@ -1,4 +1,4 @@
-"""What a wish about an incident stands on: the incident, its care, and who is meant."""
+"""Resolves which incident is meant and prepares taking, prolonging and releasing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation at an alert source leaves in the journal about its incident."""
+"""Writes an action's intent, outcome and details as journal drafts, and reads them back."""
 
 from __future__ import annotations
 

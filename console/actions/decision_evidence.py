@@ -1,4 +1,4 @@
-"""What is frozen into a decision: readings, findings, dependencies."""
+"""Collects the evidence frozen into a decision and the objections to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions read back from the journal: their approvals, their outcomes, who may still approve."""
+"""Reads decisions back from the journal with approvals, outcomes and who may still approve."""
 
 from __future__ import annotations
 

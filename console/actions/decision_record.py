@@ -1,4 +1,4 @@
-"""When a decision is looked at again, as people write it."""
+"""Prepares, checks and records retraining decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending a decision on: registry tags and alias, an annotation, the start of the retraining.
+"""Sends a decision on: registry tags and alias, an annotation, the start of a retraining.
 
 Each is a change like any other: written down, sent once, judged by reading back. It is planned
 with the decision and approved with it, and goes out only once the decision stands.

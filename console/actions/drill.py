@@ -1,4 +1,4 @@
-"""A drill: an action and its way back on purpose, with what was observed written down."""
+"""Runs an action and its way back on purpose and records what was observed."""
 
 from __future__ import annotations
 

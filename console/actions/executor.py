@@ -1,4 +1,4 @@
-"""The pipeline: written down, sent once, judged by reading the world back."""
+"""Carries an action out: intent into the journal, one send, outcome judged by reading back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from console.actions import write_gate as gate_of_writes
+from console.actions import write_gate
 from console.actions.action_record import consequences, intent_of, outcome_of
 from console.actions.approval import APPROVAL_SECONDS, approval_of, check_confirmation
 from console.actions.overrides import named_overrides, overrides_in_force
@@ -102,7 +102,7 @@ class ActionExecutor:
         Raises `WritesNotAllowed`, `NotConfirmed`, `ActionRefused`, and ``JournalError`` before
         anything is sent; once something may have been sent there is always an Outcome.
         """
-        gate_of_writes.require(_gate_name(prepared.request), self.mode)
+        write_gate.require(_gate_name(prepared.request), self.mode)
         check_confirmation(prepared, confirmation)
         if self.bench.clock() - prepared.prepared_at > LONGEST_SHOWN_SECONDS:
             sentence = "nothing was sent: it was shown too long ago; look again"

@@ -1,4 +1,4 @@
-"""What is known of the fleet at the moment of an action: last seen, and declared."""
+"""Read-only view of the last Snapshot and the settings, and targets found by the typed name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What speaks against a change, each objection with its reason; pure."""
+"""Checks a change against its guards and returns objections with reasons; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done about an incident, each verb to what the record would say of it."""
+"""One function an incident verb: what the record would say of it, and how it is undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing something about an incident: weighed, sent to its alert source if one is told, written."""
+"""Carries an incident verb out: checked, told to its alert source where there is one, recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which key does what: the registry's keys with the operator's own on top."""
+"""Maps keys to actions, with the operator's own keys on top, and words after ``:`` to actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write docs/keys.md from the registry: ``python -m console.actions.keys_doc``."""
+"""Writes docs/keys.md from the registry: ``python -m console.actions.keys_doc``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which calls a change is made of, and which lead back to a safe state or to the one seen."""
+"""Reads and checks the world for a requested action and plans its calls and ways back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do about an incident, as keys, commands and help; all of it changes the record."""
+"""Actions that change the record alone, on incidents and handovers: keys, commands, help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists that a command opens: looked at, never changed."""
+"""Lists every action once; keys, footer, help, palette, commands and docs are made from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.record_actions import CARE_WRITES, HANDOVER, LOOKS, ROW_PLACES
 from console.actions.spec import ActionContext, ActionSpec, Place
-from console.actions.verbs import WRITES
+from console.actions.write_actions import WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

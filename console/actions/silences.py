@@ -1,4 +1,4 @@
-"""Telling alert sources who has an incident: which of them can be told, and what exactly."""
+"""Prepares silences at alert sources for a person who takes an incident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done: the shape of one action and the moment it is asked about."""
+"""The shape of an action in the registry and of the moment it is asked about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keeper's other duty: the journal's head goes to a witness outside, again and again."""
+"""Ends overrides when they are due and anchors the journal, for ``midwatch keep``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending, renewing and undoing: the ways out of a state held by hand, through the same pipeline."""
+"""Ends, renews and undoes overrides, through the same executor as any action."""
 
 from __future__ import annotations
 

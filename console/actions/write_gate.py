@@ -1,4 +1,4 @@
-"""The one gate before every action that changes the world."""
+"""Decides whether this session may change the world; every action passes here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from console.actions.verbs import WRITES, WRITES_BY_VERB
-from console.domain.action import Guard, WritesNotAllowed
+from console.actions.write_actions import WRITES, WRITES_BY_VERB
 
 if TYPE_CHECKING:
     from console.actions.spec import ActionContext, ActionSpec, Mode
@@ -97,6 +96,9 @@ def require_writable(what: str, mode: Mode_action) -> None:
     """Raise `WritesNotAllowed` unless this session may write; ``what`` changes, in a few words."""
     if mode == "read_only":
         sentence = f"{what} changes the record and this session is read-only"
+        # Loaded here: keys ask this module before the first frame, and dataclasses take time.
+        from console.domain.action import Guard, WritesNotAllowed
+
         raise WritesNotAllowed((Guard("read_only", "forbid", sentence),))
 
 
@@ -104,4 +106,7 @@ def require(verb: str, mode: Mode_action) -> None:
     """Raise `WritesNotAllowed` unless ``verb`` may change the world in this mode."""
     reason = allowed(WRITES_BY_VERB[verb], mode)
     if reason is not None:
+        # Loaded here: keys ask this module before the first frame, and dataclasses take time.
+        from console.domain.action import Guard, WritesNotAllowed
+
         raise WritesNotAllowed((Guard("read_only", "forbid", reason),))

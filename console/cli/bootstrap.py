@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.command_line import CommandError
 from console.domain.text import visible
 from console.settings.load import Flags, Loaded, load
@@ -101,8 +101,7 @@ class Prepared(Struct, frozen=True):
 
     def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
-        from console.engine.alert_feed import reader_factory
-        from console.engine.change_feed import registry_factory, teller_factory
+        from console.engine.outside_feeds import reader_factory, registry_factory, teller_factory
         from console.engine.service import Engine
         from console.sources.factory import plain_factory
 
@@ -147,7 +146,7 @@ def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True)
     for warning in loaded.warnings:
         sys.stderr.write(f"midwatch: {warning}\n")
     if needs_source and not loaded.settings.sources:
-        raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+        raise CommandError(NOTHING_TO_READ, command_line.BAD_CONFIG)
     secrets = [each.reference for each in list_references(loaded.settings)]
     resolver = SecretResolver(secrets, os.environ)
     keep_out_of_log(resolver.known)

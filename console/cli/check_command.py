@@ -1,4 +1,4 @@
-"""Can each control that decisions are sent on to do what a decision asks of it?"""
+"""``midwatch check``: is the configuration sound, and does everything it names answer?"""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from console.actions.verbs import SENDS
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import keep_out_of_log
 from console.cli.command_line import Parser, add_shared, flags
 from console.controls.declaration import declared, presets
 from console.controls.protocol import ControlError
 from console.domain.text import visible
-from console.engine.change_feed import registry_factory
+from console.engine.outside_feeds import registry_factory
 from console.http.resilience import WireError
 from console.incidents.annotations import build_annotations
 from console.incidents.feeds import UNREAD_KINDS, AlertsUnreadable, build_reader
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from console.controls.protocol import Control
-    from console.engine.change_feed import MakeRegistry
+    from console.engine.outside_feeds import MakeRegistry
     from console.engine.polling import Reader
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.incidents.annotations import ToldChanges
     from console.incidents.feeds import AlertAnswer
     from console.settings.endpoint_tables import RegistrySettings
@@ -220,7 +220,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     for line in _unread(loaded.settings):
         print(line)
     _print_origins(loaded)
-    return exits.OK if all(finding.well for finding in findings) else exits.FAILED
+    return command_line.OK if all(finding.well for finding in findings) else command_line.FAILED
 
 
 def _where(loaded: Loaded) -> str:

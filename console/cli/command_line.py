@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from console.domain.text import visible
-from console.settings import durations as moments
+from console.settings import durations
 from console.settings.load import Flags
 from console.settings.problems import nearest
 
@@ -133,7 +133,7 @@ def flags(shared: argparse.Namespace, console: argparse.Namespace | None = None)
 def parse_moment(text: str, flag: str, now: float) -> float:
     """Return the moment that a flag names, in Unix seconds; raises `UsageError`."""
     try:
-        return moments.parse_moment(text, now)
+        return durations.parse_moment(text, now)
     except ValueError as fault:
         raise UsageError(f"{flag}: {fault}") from fault
 

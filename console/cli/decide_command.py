@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from console.actions import decision_record as review_dates
+from console.actions import decision_record
 from console.actions.decision_log import decisions_in
 from console.actions.decision_record import (
     DecisionWish,
@@ -16,7 +16,7 @@ from console.actions.decision_record import (
     write_decision,
 )
 from console.actions.decision_sinks import prepare_with_sends
-from console.cli import decisions_command as sending
+from console.cli import decisions_command
 from console.cli.action_session import (
     DONE,
     NOTHING_CHANGED,
@@ -87,7 +87,7 @@ def parser() -> Parser:
     made.add_argument(
         "--option", metavar="TEXT", action="append", default=[], help="considered (repeatable)"
     )
-    sending.add_flags(made)
+    decisions_command.add_flags(made)
     made.add_argument("--no-send", action="store_true", help="send it nowhere, only write it down")
     made.add_argument("--dry-run", action="store_true", help="show what would be written; no more")
     made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
@@ -100,7 +100,7 @@ def parser() -> Parser:
 def parse_review_by(text: str, now: float) -> float:
     """Return a review date as Unix seconds; raises `UsageError`."""
     try:
-        return review_dates.parse_review_by(text, now)
+        return decision_record.parse_review_by(text, now)
     except ValueError as fault:
         raise UsageError(f"--review-by {fault}") from fault
 
@@ -139,7 +139,7 @@ def _kind(text: str) -> str:
 
 
 async def _decide(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
-    sinks = () if chosen.no_send else sending.sinks_of(chosen)
+    sinks = () if chosen.no_send else decisions_command.sinks_of(chosen)
     if chosen.no_send and chosen.send is not None:
         raise UsageError("--send and --no-send exclude each other")
     async with opened(shared) as session:
@@ -213,13 +213,15 @@ async def _write(session: Session, prepared: PreparedDecision, chosen: argparse.
     if not chosen.json:
         print(f"{kind}: {visible(sentence, 600)}", flush=True)
     if kind == "applied":
-        done = await sending.send_each(session, prepared.sends, yes=chosen.yes)
-        code = sending.code_after_writing(done)
+        done = await decisions_command.send_each(session, prepared.sends, yes=chosen.yes)
+        code = decisions_command.code_after_writing(done)
     if chosen.json:
-        made = _document(prepared, kind, sentence, sending.sent_document(done) if done else None)
+        made = _document(
+            prepared, kind, sentence, decisions_command.sent_document(done) if done else None
+        )
         print(json.dumps(made, indent=2))
     else:
-        print(sending.sent_lines(done), end="")
+        print(decisions_command.sent_lines(done), end="")
     _tell_what_follows(prepared, kind, shared=bench.journal.shared)
     return code
 
@@ -256,6 +258,8 @@ def _document(
             {"id": each.id, "level": each.level, "text": each.sentence} for each in prepared.guards
         ],
         "command": does_it(decision) or None,
-        "sends": [sending.planned(each) for each in prepared.sends] if sent is None else sent,
+        "sends": [decisions_command.planned(each) for each in prepared.sends]
+        if sent is None
+        else sent,
         "outcome": None if kind is None else {"kind": kind, "text": sentence},
     }

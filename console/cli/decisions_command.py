@@ -1,4 +1,4 @@
-"""A decision sent on from the shell: each place shown, asked about, sent and read back."""
+"""``midwatch decisions``: what was decided, what is due, what came of it; sends decisions on."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def parser() -> Parser:
 
 
 async def _list(shared: argparse.Namespace, chosen: argparse.Namespace, model: str | None) -> int:
-    from console.evaluation.decision_reviews import overdue_findings
+    from console.evaluation.rules.holds import overdue_findings
 
     async with opened(shared) as session:
         now = session.bench.clock()

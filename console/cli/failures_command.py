@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.action_session import opened, run_async, told
 from console.cli.bootstrap import NOTHING_TO_READ, refuse_existing, write_whole
 from console.cli.command_line import (
@@ -70,7 +70,7 @@ async def _failures(
 ) -> int:
     async with opened(shared) as session:
         if not session.prepared.loaded.settings.sources:
-            raise CommandError(NOTHING_TO_READ, exits.BAD_CONFIG)
+            raise CommandError(NOTHING_TO_READ, command_line.BAD_CONFIG)
         document = await _document(
             session.prepared, session.bench.journal, chosen.model, start, end
         )
@@ -83,7 +83,7 @@ async def _failures(
         sys.stdout.write(text)
     else:
         write_whole(Path(chosen.output), text.encode(), force=chosen.force)
-    return exits.OK
+    return command_line.OK
 
 
 async def _document(

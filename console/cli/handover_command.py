@@ -1,4 +1,4 @@
-"""A text in the operator's own editor: an argument list, no shell, a private file."""
+"""``midwatch handover``: write, list, edit and accept what a shift leaves to the next."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from console.cli.action_session import (
     told,
 )
 from console.cli.command_line import Parser, UsageError, add_shared, parse_moment
-from console.cli.command_table import COMMANDS
+from console.cli.main import COMMANDS
 from console.domain.incident import CareWish
 from console.domain.text import visible
 from console.settings.durations import DurationError, parse_duration

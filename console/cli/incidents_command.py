@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import NOTHING_TO_READ, prepare
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
 from console.domain.text import visible
@@ -60,7 +60,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     settings = prepared.loaded.settings
     if not chosen.held and not settings.sources and not alert_settings(settings):
         more = "A place for alerts alone is enough here: [[alerts]], see docs/incidents.md."
-        raise CommandError(f"{NOTHING_TO_READ} {more}", exits.BAD_CONFIG)
+        raise CommandError(f"{NOTHING_TO_READ} {more}", command_line.BAD_CONFIG)
     if chosen.held and (chosen.plain or words):
         raise UsageError("--held is a table of all that is held, or a document with --json")
     if words:
@@ -80,7 +80,7 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     from console.reports.plain import incidents_exit_code
 
     if chosen.held:
-        return exits.OK if snapshot.record.trusted else exits.UNKNOWN
+        return command_line.OK if snapshot.record.trusted else command_line.UNKNOWN
     return incidents_exit_code(snapshot)
 
 
@@ -99,7 +99,7 @@ async def _show(engine: Engine, name: str, chosen: argparse.Namespace) -> int:
     if isinstance(view, Refused):
         raise CommandError(f"{view.sentences[0]}; list them with midwatch incidents")
     sys.stdout.write(_shown(view, chosen))
-    return exits.OK
+    return command_line.OK
 
 
 def _named(snapshot: Snapshot, name: str) -> str:
@@ -120,7 +120,7 @@ def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:
 
 def _written(snapshot: Snapshot, chosen: argparse.Namespace) -> str:
     if chosen.held:
-        from console.reports.incident_document import held_document, held_table
+        from console.reports.holds import held_document, held_table
         from console.reports.status import as_json
 
         return f"{as_json(held_document(snapshot))}\n" if chosen.json else held_table(snapshot)

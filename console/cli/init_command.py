@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
 from console.domain.text import visible
 from console.settings.load import Flags, load
@@ -43,13 +43,13 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     text = configuration(settings.sources, models, asyncio.run(_jobs(settings.sources)))
     if target is None:
         sys.stdout.write(text)
-        return exits.OK
+        return command_line.OK
     _write(target, text, force=chosen.force)
     sys.stderr.write(
         f"{visible(str(target))} written, models: {len(models)}; "
         f"next: midwatch --config {visible(str(target))} check\n"
     )
-    return exits.OK
+    return command_line.OK
 
 
 async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:

@@ -1,4 +1,4 @@
-"""Entries of the journal as lines for people and as documents for scripts."""
+"""``midwatch journal``: list, show, verify, export, prune and anchor the record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from console.actions.write_gate import mode_of_command, require_writable
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import prepare
 from console.cli.command_line import (
     CommandError,
@@ -162,7 +162,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
             require_writable(f"midwatch journal {chosen.verb}", mode_of_command(settings))
         return _VERB[chosen.verb](shared, chosen)
     except (WritesNotAllowed, JournalReadOnlyError) as fault:
-        raise CommandError(str(fault), exits.NOT_ALLOWED) from fault
+        raise CommandError(str(fault), command_line.NOT_ALLOWED) from fault
     except JournalError as fault:
         raise CommandError(fault.sentence) from fault
 
@@ -223,7 +223,7 @@ def _list(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
         _say(f"no entry matches in {place}")
     if broken:
         raise CommandError(broken[0].sentence)
-    return exits.OK
+    return command_line.OK
 
 
 def _show(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
@@ -236,11 +236,11 @@ def _show(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     if chosen.json:
         entries = [document_of(entry) for entry in found]
         _print_json({"schema": "midwatch.journal/1", "entries": entries})
-        return exits.OK
+        return command_line.OK
     for index, entry in enumerate(found):
         print("" if index == 0 else "\n", end="")
         print("\n".join(entry_lines(entry)))
-    return exits.OK
+    return command_line.OK
 
 
 def _find(journal: Journal, what: str) -> tuple[Entry, ...]:
@@ -262,7 +262,7 @@ def _verify(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
         _print_json({"schema": "midwatch.journal.verification/1", **document_of(judged)})
     else:
         print("\n".join(verification_lines(judged)))
-    return exits.OK if judged.ok else exits.FAILED
+    return command_line.OK if judged.ok else command_line.FAILED
 
 
 def _anchors(prepared: Prepared, chosen: argparse.Namespace) -> tuple[JournalHead, ...]:
@@ -294,7 +294,7 @@ def _export(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
             for line in lines:
                 sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
-            return exits.OK
+            return command_line.OK
         path = Path(chosen.output)
         count = 0
         try:
@@ -309,7 +309,7 @@ def _export(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
                 f"{visible(str(path), 200)} cannot be written: {visible(error.strerror or '')}"
             ) from error
     _say(f"{count} entries in {visible(str(path), 200)}")
-    return exits.OK
+    return command_line.OK
 
 
 def _prune(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
@@ -325,7 +325,7 @@ def _prune(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
         done = journal.prune(time.time(), keep_seconds=keep_seconds, directory=directory)
     if chosen.json:
         _print_json({"schema": "midwatch.journal.pruned/1", **document_of(done)})
-        return exits.OK
+        return command_line.OK
     for segment in done.archived:
         print(
             f"segment {segment.number}, entries {segment.first_seq} to {segment.last_seq}: "
@@ -333,7 +333,7 @@ def _prune(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
         )
     for sentence in done.kept:
         print(sentence)
-    return exits.OK
+    return command_line.OK
 
 
 def _anchor(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
@@ -350,13 +350,13 @@ def _anchor(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
         raise CommandError(f"nothing was anchored: {judged.sentence}")
     publish_anchor(place.where, judged.head, auth=place.auth, resolver=prepared.resolver)
     print(f"entry {judged.head.seq} {judged.head.hash} anchored")
-    return exits.OK
+    return command_line.OK
 
 
 def _init(shared: argparse.Namespace, _chosen: argparse.Namespace) -> int:
     with _Opened(shared, read_only=False) as journal:
         print(f"the journal {journal.place} is ready")
-    return exits.OK
+    return command_line.OK
 
 
 class _Opened:

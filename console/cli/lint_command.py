@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared
 from console.domain.signals import SIGNALS, ReadingState
 from console.domain.text import visible
@@ -40,10 +40,10 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         if not names:
             print("it answers, but not with metrics; most services give them under /metrics")
         print("add: model_requests_total{model, outcome}; docs/profiles.md lists what else counts")
-        return exits.FAILED
+        return command_line.FAILED
     for profile in known:
         _report(profile, names)
-    return exits.OK
+    return command_line.OK
 
 
 def _report(profile: Profile, names: frozenset[str]) -> None:

@@ -30,7 +30,7 @@ from console.cli.action_session import (
     ttl_of,
 )
 from console.cli.command_line import Parser, UsageError, add_shared
-from console.cli.command_table import COMMANDS
+from console.cli.main import COMMANDS
 from console.domain.action import ActionRefused, Outcome
 from console.domain.incident import CareWish
 from console.domain.text import visible

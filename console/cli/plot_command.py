@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import Prepared, prepare
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags, row_of
 from console.domain.signals import SIGNALS
@@ -62,7 +62,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
             f"{visible(hint) or 'its source keeps nothing that old'}"
         )
     sys.stdout.write(text)
-    return exits.OK
+    return command_line.OK
 
 
 async def _fetch(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.actions.decision_log import decisions_in
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.action_session import opened, run_async, told
 from console.cli.bootstrap import refuse_existing, write_whole
 from console.cli.command_line import CommandError, Parser, add_shared
 from console.domain.text import visible
 from console.engine.client import Refused
-from console.engine.postmortem_facts import incident_series
+from console.engine.report_facts import incident_series
 from console.journal import Question
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def _postmortem(shared: argparse.Namespace, chosen: argparse.Namespace) ->
         sys.stdout.write(text)
     else:
         write_whole(Path(chosen.output), text.encode(), force=chosen.force)
-    return exits.OK
+    return command_line.OK
 
 
 async def _document(

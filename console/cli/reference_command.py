@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import prepare, refuse_existing, write_whole
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
 from console.domain.text import visible
@@ -53,10 +53,10 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         )
     if target is None:
         sys.stdout.write(content.decode())
-        return exits.OK
+        return command_line.OK
     write_whole(target, content, force=chosen.force)
     _tell(target, chosen.model, content, n)
-    return exits.OK
+    return command_line.OK
 
 
 def _range(text: str) -> float:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
 from console.domain.text import visible
 from console.settings.load import load
@@ -49,7 +49,7 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
                 raise CommandError(
                     "midwatch secret set changes what this configuration reads, and it says "
                     'writes = "never"; store the secret with another configuration',
-                    exits.NOT_ALLOWED,
+                    command_line.NOT_ALLOWED,
                 )
             return _set(chosen.reference)
         case "test":
@@ -65,7 +65,7 @@ def _set(reference: str) -> int:
         print(set_secret(reference, value, os.environ))
     except SecretError as fault:
         raise CommandError(str(fault)) from fault
-    return exits.OK
+    return command_line.OK
 
 
 def _ask(reference: str) -> str:
@@ -81,13 +81,13 @@ def _ask(reference: str) -> str:
 def _test(references: Sequence[str]) -> int:
     if not references:
         print("no secret is referred to")
-        return exits.OK
+        return command_line.OK
     failed = False
     for reference in dict.fromkeys(references):
         found = test_secret(reference, os.environ)
         failed = failed or not found.ok
         print(f"{'ok    ' if found.ok else 'FAILED'} {visible(found.sentence)}")
-    return exits.FAILED if failed else exits.OK
+    return command_line.FAILED if failed else command_line.OK
 
 
 def _list(shared: argparse.Namespace) -> int:
@@ -96,7 +96,7 @@ def _list(shared: argparse.Namespace) -> int:
         print(f"{each.key_path} = {shown_reference(each.reference)}")
     if not listed:
         print("no secret is referred to")
-    return exits.OK
+    return command_line.OK
 
 
 def _declared(shared: argparse.Namespace) -> list[str]:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from console.cli import command_line as exits
+from console.cli import command_line
 from console.cli.bootstrap import prepare
 from console.cli.command_line import Parser, add_shared, flags, row_of
 
@@ -110,7 +110,7 @@ async def _watch(
     await engine.run(publish)
     if lost:
         raise lost[0]
-    return exits.OK
+    return command_line.OK
 
 
 async def _reload(engine: Engine) -> None:

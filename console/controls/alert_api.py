@@ -1,4 +1,4 @@
-"""Asking one alert source over API v2: which member answers, and below which path it stands."""
+"""Asks one alert source over API v2, and marks and finds the silences it holds for people."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from console.settings.endpoint_tables import ControlTimeouts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.settings.endpoint_tables import AlertSettings
 
 MOST_BYTES: Final = 16 * 1024 * 1024

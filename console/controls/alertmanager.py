@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from console.domain.control import JsonValue
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.settings.endpoint_tables import AlertSettings
 
 ACCEPTED: Final = (200, 201, 202)

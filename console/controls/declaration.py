@@ -1,4 +1,6 @@
-"""JMESPath compiled once at start; what an answer makes of it is never allowed to raise."""
+"""A control as declared by a shipped preset, a preset file or the settings; JMESPath compiled
+once.
+"""
 
 import re
 import tomllib

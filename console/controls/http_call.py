@@ -1,4 +1,4 @@
-"""One HTTP request to one target: no redirects, fixed host, size limit, and what certainly left."""
+"""Sends one HTTP request to one target: no redirects, fixed host, size limit."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from console.controls.target_discovery import Place
 from console.domain.text import visible
 from console.http import Endpoint, WireError
-from console.http.credentials import Credentials, SecretLookup, tls_context
-from console.http.endpoint import origin, shown
+from console.http.endpoint import Credentials, SecretLookup, origin, shown, tls_context
 from console.settings.endpoint_tables import ControlSettings, ControlTimeouts
 from console.settings.secret_references import redact
 

@@ -1,4 +1,4 @@
-"""What every driver offers; the journal, the confirmation and the judging live above it."""
+"""What every driver offers: read a state, change it, compare and set."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A control that cannot be used: it stays visible, says why, and refuses."""
+"""Builds the declared controls when first needed; one that cannot be used says why and refuses."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from console.domain.control import (
 from console.domain.text import visible
 
 if TYPE_CHECKING:
-    from console.controls.local import LocalStore
-    from console.http.credentials import SecretLookup
+    from console.controls.control import LocalStore
+    from console.http.endpoint import SecretLookup
     from console.settings.endpoint_tables import AlertSettings, ControlSettings
     from console.settings.schema import Settings
 
@@ -157,7 +157,7 @@ def _exec(made: Declared) -> Driver:
 
 
 def _local(made: Declared, store: LocalStore | None) -> Driver:
-    from console.controls.local import LocalDriver, MemoryStore
+    from console.controls.control import LocalDriver, MemoryStore
 
     return LocalDriver(made, MemoryStore() if store is None else store)
 

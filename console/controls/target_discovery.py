@@ -1,4 +1,4 @@
-"""Where a control's targets are: listed, behind a name in DNS, or found by a query."""
+"""Finds a control's targets: listed, behind a DNS name, or by a query."""
 
 import asyncio
 import socket

@@ -1,4 +1,5 @@
-"""Filling variables into requests: structure by structure, so that no value can leave its place.
+"""Fills variables into requests without letting a value leave its place; plans the calls of a
+change.
 
 ``${name}`` takes a variable that must be there; ``${name?}`` leaves the entry out when it is not;
 ``${name:text}`` makes a text of it where a JSON body would else keep its type.

@@ -1,4 +1,4 @@
-"""The time axis of the past: coarse long ago, fine of late."""
+"""Draws what one model lived through before the start, coarse long ago and fine of late."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from console.demo.drift_gauge import (
-    BINS,
-    WINDOW_MINUTES,
-    feature_shares,
-    psi,
-    reference,
-    score_shares,
-)
 from console.demo.requests import (
     Situation,
     error_probability,
@@ -21,18 +13,25 @@ from console.demo.requests import (
     queue_wait_seconds,
     serve,
 )
-from console.demo.series_layout import Block, Floats
-from console.demo.server_metrics import triton_summary
+from console.demo.server_metrics import Block, Floats, triton_summary
 from console.demo.service import (
     REJECTED_INPUT_RATIO,
     Causes,
     Service,
+    Simulation,
     arrival_rate,
     time_costs,
     vllm_gauges,
 )
-from console.demo.service_breaker import REVIEW_SHARES
-from console.demo.simulation import Simulation
+from console.demo.service_breaker import (
+    BINS,
+    REVIEW_SHARES,
+    WINDOW_MINUTES,
+    feature_shares,
+    psi,
+    reference,
+    score_shares,
+)
 
 Counts = NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""Frozen score distributions of two of the demo's models, as their owners would have taken them."""
+"""Writes the demo fleet's configuration and its drift references."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from console.demo.catalogue import DEPENDENCIES
-from console.demo.drift_gauge import reference
 from console.demo.midwatch_series import SCORE_EDGES
 from console.demo.scenario import ModelSpec
+from console.demo.service_breaker import reference
 from console.settings.drift_reference import reference_json
 
 REFERENCED = ("fraud-scorer", "churn-ranker")

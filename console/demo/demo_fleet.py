@@ -1,4 +1,4 @@
-"""The fleet's history in three tiers, as a source's store or a backfill takes it."""
+"""Runs the embedded fleet: real HTTP on loopback, one background thread, history included."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from typing import TextIO
 
 import numpy as np
 
-from console.demo import control_endpoints as controls
+from console.demo import http_server as controls
 from console.demo.backfill import (
     COARSE_SECONDS,
     DRAWN_SPAN_SECONDS,
@@ -30,9 +30,8 @@ from console.demo.catalogue import CLONES_PER_SERVICE, base_models, models_for
 from console.demo.config import config_toml, path_of, reference_file
 from console.demo.http_server import LOOPBACK, Request, Response, open_listener
 from console.demo.scenario import ModelSpec, scenario_named
-from console.demo.series_layout import CONTENT_TYPE, Floats, Labels, Page
-from console.demo.service import Service
-from console.demo.simulation import Simulation
+from console.demo.server_metrics import CONTENT_TYPE, Floats, Labels, Page
+from console.demo.service import Service, Simulation
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Profile ``midwatch``: which series a model exports, with which labels and bucket edges."""
+"""Series of profile ``midwatch``: names, labels, buckets, and how requests become numbers."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from console.demo.requests import Batch, Calls
 from console.demo.scenario import Backend, ModelSpec
-from console.demo.series_layout import Block, Floats, Labels, Layout, sorted_labels
+from console.demo.server_metrics import Block, Floats, Labels, Layout, sorted_labels
 
 OUTCOMES: Final = ("success", "error", "refused", "rejected_input")
 USES: Final = ("useful", "retry", "failed", "fallback", "idle", "discarded")

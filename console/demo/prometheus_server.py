@@ -19,7 +19,7 @@ from console.demo.backfill import DAYS
 from console.demo.config import SOURCE_NAME
 from console.demo.demo_fleet import DemoError, DemoFleet, HistoryBlock
 from console.demo.http_server import LOOPBACK
-from console.demo.series_layout import Floats, Labels, series_text
+from console.demo.server_metrics import Floats, Labels, series_text
 
 SCRAPE_SECONDS = 5
 READY_SECONDS = 30.0

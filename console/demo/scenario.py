@@ -1,4 +1,4 @@
-"""What a simulated service is made of: models, backends, dependencies, breaker rules."""
+"""What a simulated service is made of, and the story of what happens to the fleet."""
 
 import math
 from dataclasses import dataclass, field

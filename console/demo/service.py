@@ -1,16 +1,14 @@
-"""One simulated model, second by second: who is let in, what answers, what the numbers become."""
+"""One simulated model second by second, and the world of all models with their story."""
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from console.demo import midwatch_series as midwatch_layout
-from console.demo import midwatch_series as midwatch_metrics
-from console.demo import server_metrics
-from console.demo.drift_gauge import BINS, DriftWindow, feature_shares
+from console.demo import midwatch_series, server_metrics
+from console.demo.catalogue import DEPENDENCIES
 from console.demo.requests import (
     Batch,
     Situation,
@@ -18,9 +16,26 @@ from console.demo.requests import (
     queue_wait_seconds,
     serve,
 )
-from console.demo.scenario import CLEAR, Backend, BreakerRules, DependencySpec, ModelSpec, Weather
-from console.demo.series_layout import Floats, Layout
-from console.demo.service_breaker import AUTOMATIC, REVIEW_SHARES, Breaker, ReviewQueue
+from console.demo.scenario import (
+    CLEAR,
+    Backend,
+    BreakerRules,
+    DependencySpec,
+    ModelSpec,
+    Scenario,
+    Story,
+    Weather,
+)
+from console.demo.server_metrics import Floats, Layout
+from console.demo.service_breaker import (
+    AUTOMATIC,
+    BINS,
+    REVIEW_SHARES,
+    Breaker,
+    DriftWindow,
+    ReviewQueue,
+    feature_shares,
+)
 
 REJECTED_INPUT_RATIO = 0.0004
 PRIMARY_ROUTE = "primary"
@@ -158,7 +173,7 @@ class Service:
             batch = self._work(now, seconds, backend, admitted, causes)
             errors = batch.errors
             success = batch.size - errors
-        elif self.route.target == midwatch_layout.HUMAN_ROUTE:
+        elif self.route.target == midwatch_series.HUMAN_ROUTE:
             success = self.review.arrive(now, wanted)
         refused = wanted - success - errors
         self.count_outcomes(success, errors, refused, rejected)
@@ -247,8 +262,8 @@ class Service:
         elif self.model.profile == "triton":
             server_metrics.record_triton(self.layout, self.values, batch)
         else:
-            midwatch_metrics.record(self.layout, self.values, self.model, backend, batch, to_review)
-            prices = midwatch_metrics.request_prices(backend, batch)
+            midwatch_series.record(self.layout, self.values, self.model, backend, batch, to_review)
+            prices = midwatch_series.request_prices(backend, batch)
             self.priced_usd = float(prices.sum()) / batch.size
 
     def count_outcomes(self, success: int, errors: int, refused: int, rejected: int) -> None:
@@ -323,7 +338,7 @@ class Service:
         ]
         values[slices["model_route"]] = [
             1.0 if target == self.route.target else 0.0
-            for target, _, _ in midwatch_layout.route_targets(self.model)
+            for target, _, _ in midwatch_series.route_targets(self.model)
         ]
         self._gauge("model_info", 1.0)
         self._gauge("model_confidence_threshold", self.threshold.value)
@@ -379,4 +394,79 @@ def _layout(model: ModelSpec) -> Layout:
         return server_metrics.vllm_layout(model)
     if model.profile == "triton":
         return server_metrics.triton_layout(model)
-    return midwatch_layout.layout_for(model)
+    return midwatch_series.layout_for(model)
+
+
+LONGEST_STEP_SECONDS = 5.0
+
+
+class Simulation:
+    """All services under one clock; ``now`` is Unix seconds, ``speed`` scales the story alone."""
+
+    def __init__(
+        self,
+        models: Sequence[ModelSpec],
+        *,
+        seed: int,
+        scenario: Scenario,
+        now: float,
+        speed: float = 1.0,
+    ) -> None:
+        if not (math.isfinite(speed) and speed > 0):
+            raise ValueError(f"speed must be a number above 0, not {speed}")
+        self.models = tuple(models)
+        self.seed = seed
+        self.story = Story(scenario)
+        self.speed = speed
+        self.dependencies = {spec.name: spec for spec in DEPENDENCIES}
+        self.restart(now)
+
+    def restart(self, now: float) -> None:
+        """Forget everything and begin at ``now``."""
+        self.started_at = now
+        self.now = now
+        self.services = tuple(
+            Service(model, self.dependencies, self.seed, now) for model in self.models
+        )
+        self._attempts_per_second = dict.fromkeys(self.dependencies, 0.0)
+
+    @property
+    def story_seconds(self) -> float:
+        """Where the story is."""
+        return (self.now - self.started_at) * self.speed
+
+    def step(self, now: float) -> None:
+        """Live through the time up to ``now``; of a longer pause only the last 5 s."""
+        seconds = min(now - self.now, LONGEST_STEP_SECONDS)
+        self.now = max(self.now, now)
+        if seconds <= 0:
+            return
+        story_seconds = self.story_seconds
+        weather = {name: self._weather(name, story_seconds) for name in self.dependencies}
+        attempts = dict.fromkeys(self.dependencies, 0)
+        for service in self.services:
+            service.step(now, seconds, self.causes(service.model, story_seconds, weather))
+            for name, count in service.attempts_last_step.items():
+                attempts[name] += count
+        for name, count in attempts.items():
+            before = self._attempts_per_second[name]
+            self._attempts_per_second[name] = before + 0.3 * (count / seconds - before)
+
+    def causes(self, model: ModelSpec, story_seconds: float, weather: dict[str, Weather]) -> Causes:
+        """Return what the world does to ``model`` at that point of the story."""
+        return Causes(
+            weather,
+            self.story.shift(model.name, model.resting_shift, story_seconds),
+            self.story.tokens_factor(model.name, story_seconds),
+        )
+
+    def _weather(self, dependency: str, story_seconds: float) -> Weather:
+        """Return the story's weather, made worse where callers ask for more than there is room."""
+        told = self.story.weather(dependency, story_seconds)
+        asked = self._attempts_per_second[dependency]
+        room = self.dependencies[dependency].capacity_per_second
+        if asked <= room:
+            return told
+        overload = 1.0 - room / asked
+        timeouts = 1.0 - (1.0 - told.timeout_ratio) * (1.0 - overload)
+        return Weather(timeouts, told.error_ratio, told.slowness)

@@ -1,4 +1,4 @@
-"""One change of the world from the wish to its outcome, as frozen facts."""
+"""One change of the world from request to outcome, overrides, and refusals, as frozen values."""
 
 from __future__ import annotations
 

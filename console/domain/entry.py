@@ -1,4 +1,4 @@
-"""One line of the record: what was done, to what, by whom, why, and what was seen."""
+"""One journal entry: what was done, to what, by whom, why; and the journal's state at a tick."""
 
 from __future__ import annotations
 

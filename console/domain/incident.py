@@ -1,4 +1,4 @@
-"""What people did about an incident: who holds it, until when, what was said, how it was closed."""
+"""An incident as a whole: who holds it, notes, earlier ones like it, its view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One measured value, or the honest reason why there is none."""
+"""Names of what is measured, and one measured value or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A column under construction: arrays of one entry a row, honest about what is missing."""
+"""Lays the answers of all sources out as columns over the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A handover as it was read becomes what is to be written."""
+"""What screens may ask of the engine; nothing here starts, reads or imports anything heavy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from console.actions.decision_record import DecisionWish, PreparedDecision
     from console.domain.action import ActionRequest, Confirmation, Mode, Outcome, PreparedAction
     from console.domain.decision import DecisionRecord
+    from console.domain.distribution import Distribution
     from console.domain.incident import CareWish, IncidentView
-    from console.domain.samples import Distribution, Series
+    from console.domain.samples import Series
     from console.domain.signals import ReadingState
     from console.domain.snapshot import Snapshot
     from console.handover.handover_document import HandoverDocument

@@ -1,4 +1,4 @@
-"""PSI over time, from one range question a bucket edge of the reference."""
+"""Reads how a model's scores are distributed now, and PSI over time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import numpy as np
 from console.domain.samples import Series
 from console.domain.text import visible
 from console.engine.answer_table import edges_of
-from console.evaluation.drift import MIN_ROWS_FOR_PSI, psi_by_row, shares_by_row
-from console.evaluation.score_distribution import alone, buckets_to_bins, of_model
+from console.evaluation.drift import (
+    MIN_ROWS_FOR_PSI,
+    alone,
+    buckets_to_bins,
+    of_model,
+    psi_by_row,
+    shares_by_row,
+)
 from console.metrics.profile import profiles
 from console.metrics.queries import WINDOW_SECONDS, one_model, since_start, under_edge
 from console.settings.drift_reference import MOST_BINS
@@ -22,7 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from console.domain.samples import Answer, Distribution, DriftReference
+    from console.domain.distribution import Distribution, DriftReference
+    from console.domain.samples import Answer
     from console.engine.answer_table import Board
     from console.engine.row_assignment import Seat
     from console.evaluation.score_drift import ScoreDrift

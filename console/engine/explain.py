@@ -1,4 +1,4 @@
-"""What would fill an empty reading: the metric or the setting, in one sentence."""
+"""Explains where a number comes from, or which metric or setting would fill an empty one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.domain.text import visible
 from console.engine.client import Explanation
 from console.engine.distributions import PSI
 from console.engine.ranges import BASES
-from console.evaluation.score_distribution import of_model, sentence
+from console.evaluation.drift import of_model, sentence
 from console.evaluation.score_drift import OTHER_EDGES, fault_of
 from console.metrics.profile import profiles
 from console.metrics.queries import SCORES

@@ -1,4 +1,4 @@
-"""What the last hour of ticks saw: one float32 ring a signal, within a fixed number of bytes."""
+"""Keeps the last hour of ticks, one float32 ring a signal, within a fixed number of bytes."""
 
 from __future__ import annotations
 

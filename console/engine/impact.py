@@ -1,4 +1,4 @@
-"""What an incident did to users and money, counted by the sources over its own span."""
+"""Counts what an incident did to users and money over its span."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the record tells of the incidents of the past, read now and then."""
+"""Assembles one incident as a whole from the engine's state, the journal and the sources."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from console.engine.impact import (
     hurt_events,
     measure_impact,
 )
-from console.incidents import condition as can
+from console.incidents import checklist as can
 from console.incidents.checklist import CloseFacts, ModelState, close_checks, update_due
 from console.incidents.clock import clock_of, hurt_spans
 from console.incidents.event_log import KEPT_SECONDS, IncidentLog, subjects_of
-from console.incidents.past_incidents import RECORDED_KINDS, recorded, recorded_incident
-from console.incidents.similar import Past, same_before
+from console.incidents.similar import RECORDED_KINDS, Past, recorded, recorded_incident, same_before
 from console.incidents.timeline import CHANGE_LEAD_SECONDS, SIGN_LEAD_SECONDS, timeline
 from console.journal import JournalError, Question
 from console.metrics.profile import profiles
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.engine.journal_tail import Records
     from console.engine.query_planner import Desk
-    from console.incidents.past_incidents import Recorded
+    from console.incidents.similar import Recorded
     from console.sources.base import Source
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Reading the journal on from where one stopped. Blocks; one thread at a time."""
+"""Reads the journal's new entries at every tick and folds them, in a thread of its own."""
 
 from __future__ import annotations
 

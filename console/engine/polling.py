@@ -1,4 +1,4 @@
-"""One place that is read whole, in its own rhythm: alerts of one server, changes of another."""
+"""Polls one source or one outside place: never twice at once, slower when it is slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sources say a model is made of: the labels of its information series, by model."""
+"""Runs discovery and plans which queries each source is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Derived signals over time: the same formulas as the fleet's, along one model's axis."""
+"""Answers range questions about one model: asked of the source or computed from the history."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.domain.distribution import DriftReference
     from console.domain.model import ModelRow
-    from console.domain.samples import DriftReference
     from console.engine.history import History
     from console.engine.query_planner import Desk
     from console.engine.row_assignment import Seat

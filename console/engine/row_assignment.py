@@ -1,4 +1,4 @@
-"""Which entry of an answer belongs to which row, worked out once and kept while nothing moves."""
+"""Assigns each row its source, profile and label value, and joins answers to rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people did about incidents, put to the incidents there are at one tick."""
+"""The one loop and the one clock: polls sources, evaluates, publishes Snapshots."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.domain.text import visible
-from console.engine.alert_feed import AlertDesk, rule_events
-from console.engine.change_feed import ChangeDesk, Registries
 from console.engine.client import ReloadOutcome
 from console.engine.distributions import PSI, distribution
 from console.engine.explain import explain
 from console.engine.history import History
 from console.engine.incident_view import IncidentViews
 from console.engine.journal_tail import Records
+from console.engine.outside_feeds import AlertDesk, ChangeDesk, Registries, rule_events
 from console.engine.polling import Poller
 from console.engine.query_planner import Desk
 from console.engine.ranges import BASES, Ranges
@@ -31,14 +30,14 @@ from console.sources.factory import made_or_broken, plain_factory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
     from console.domain.incident import Care, IncidentView
-    from console.domain.samples import Distribution, Series, SourceStatus
+    from console.domain.samples import Series, SourceStatus
     from console.domain.snapshot import Snapshot
-    from console.engine.alert_feed import MakeReader
-    from console.engine.change_feed import MakeRegistry, MakeTeller
     from console.engine.client import Explanation, Refused, SeriesSet
     from console.engine.journal_tail import ReadWitness
+    from console.engine.outside_feeds import MakeReader, MakeRegistry, MakeTeller
     from console.engine.row_assignment import Seat
     from console.evaluation.observations import Observed
     from console.handover.handover_document import ShiftFacts
@@ -275,14 +274,14 @@ class Engine:
 
     async def shift_facts(self, since: float) -> ShiftFacts:
         """Return what is known of the shift that began at ``since`` (Unix seconds)."""
-        from console.engine.shift_facts import shift_facts
+        from console.engine.report_facts import shift_facts
 
         environment = self.settings.environment
         return await shift_facts(self.latest, environment, self._records, self.incident_view, since)
 
     async def postmortem_facts(self, incident_id: str) -> PostmortemFacts | Refused:
         """Return what a postmortem is made from, or why nothing is known of the incident."""
-        from console.engine.postmortem_facts import postmortem_facts
+        from console.engine.report_facts import postmortem_facts
 
         return await postmortem_facts(self, self._records, incident_id, self._clock())
 

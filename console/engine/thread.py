@@ -1,4 +1,4 @@
-"""What screens may ask of handovers and postmortems, done in the engine's thread."""
+"""Runs the engine in a thread of its own, so that no poll holds up a key."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from console.actions.decision_record import DecisionWish, PreparedDecision
     from console.domain.action import ActionRequest, Confirmation, Outcome, PreparedAction
     from console.domain.decision import DecisionRecord
+    from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
     from console.domain.incident import CareWish, IncidentView
-    from console.domain.samples import Distribution
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
     from console.engine.write_service import Acting

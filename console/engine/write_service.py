@@ -1,4 +1,4 @@
-"""A console's own keeping of what is held, for as long as it runs."""
+"""The write side of a running console: journal, controls and the write gate."""
 
 from __future__ import annotations
 

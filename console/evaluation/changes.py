@@ -1,8 +1,9 @@
-"""What is different from the evaluation before, as sentences."""
+"""Compares two evaluations and returns what changed, as sentences and as rule transitions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,11 +12,12 @@ from console.domain.severity import Breaker, BreakerState, Severity
 from console.domain.snapshot import Change
 from console.domain.text import visible
 from console.evaluation.dependencies import CULPRIT_ERROR_RATIO
+from console.evaluation.lazy_views import FindingsView
 from console.evaluation.overrides import held_word
 from console.metrics.units import a_minute, clock, name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from console.domain.entry import Record
     from console.domain.samples import SourceStatus
     from console.domain.severity import Finding, Route
-    from console.domain.snapshot import Dependency
+    from console.domain.snapshot import Dependency, Snapshot
     from console.evaluation.evidence import Evidence
     from console.evaluation.observations import LabelledValue, Observed, Statics
     from console.evaluation.row_labels import Fold, Identity, RouteFacts
@@ -320,3 +322,56 @@ def written_changes(
         if 0.0 <= now - at <= KEPT_SECONDS and (at, subject, text) not in known:
             found.append(Change(at, subject, text, "written"))
     return found
+
+
+TOLD_TO: Final = Severity.S3
+MOST_MOVES: Final = 300
+"""Of one step, so many are told: when a whole fleet falls, nobody reads each row's fall."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMove:
+    """A rule of at least S3 that began to hold for a model, or (``ceased``) no longer does."""
+
+    model: str
+    finding: Finding
+    ceased: bool = False
+
+
+def rule_moves(now: Snapshot, before: Snapshot | None) -> tuple[RuleMove, ...]:
+    """Return at most 300 moves, those that began first; the first Snapshot has none that ceased."""
+    began = (RuleMove(model, finding) for model, finding in _new(now, before))
+    ended: Iterator[RuleMove] = iter(())
+    if before is not None:
+        ended = (RuleMove(model, finding, True) for model, finding in _new(before, now))
+    found: list[RuleMove] = []
+    for move in (*began, *ended):
+        if len(found) >= MOST_MOVES:
+            break
+        found.append(move)
+    return tuple(found)
+
+
+def _new(here: Snapshot, there: Snapshot | None) -> Iterator[tuple[str, Finding]]:
+    """Yield what holds here and not there."""
+    mine, theirs = here.findings, None if there is None else there.findings
+    if isinstance(mine, FindingsView):
+        rows = mine.rows_beyond(theirs if isinstance(theirs, FindingsView) else None, TOLD_TO)
+    else:
+        rows = list(mine)
+    for row in rows[:MOST_MOVES]:
+        model = here.rows[row].model
+        known = _rules(model, there)
+        for finding in mine.get(row, ()):
+            if finding.level <= TOLD_TO and finding.rule not in known:
+                yield model, finding
+
+
+def _rules(model: str, there: Snapshot | None) -> frozenset[str]:
+    if there is None:
+        return frozenset()
+    row = there.index.get(model)
+    findings: Mapping[int, tuple[Finding, ...]] = there.findings
+    if row is None or row not in findings:
+        return frozenset()
+    return frozenset(each.rule for each in findings[row] if each.level <= TOLD_TO)

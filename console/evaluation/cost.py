@@ -1,4 +1,4 @@
-"""What a month will cost: the days so far, weekday by weekday, and where they are heading.
+"""Forecasts a month's cost from the days so far and their weekdays.
 
 Arrays are days x rows in USD; day k is the one k days before today (UTC), NaN where nobody knows.
 """

@@ -1,4 +1,4 @@
-"""Breakers of all replicas, folded: a row and a dependency are shown by their worst replica."""
+"""Folds breakers of all replicas and finds which shared dependency explains the models' trouble."""
 
 from __future__ import annotations
 

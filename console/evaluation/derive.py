@@ -1,4 +1,4 @@
-"""The days' spend as it is asked of the sources, and what is made of it: pace and month's end."""
+"""Computes signals from signals: burn rates, error budget, review load, spend pace."""
 
 from __future__ import annotations
 

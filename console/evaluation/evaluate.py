@@ -1,4 +1,4 @@
-"""The first half of an evaluation: answers and memory become evidence."""
+"""Judges one tick: observed answers and memory in, ranked Snapshot out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from console.domain.snapshot import Snapshot
 from console.evaluation import changes
 from console.evaluation import dependencies as culprit
 from console.evaluation.changes import written_changes
-from console.evaluation.decision_reviews import NOTHING_DECIDED, UNREAD, DecidedFacts, overdue_rows
 from console.evaluation.dependencies import breaker_facts, shared_breakers, times_of
 from console.evaluation.derive import Asked, derive, spending
 from console.evaluation.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.evaluation.lazy_views import BreakerView, FindingsView, Raised
 from console.evaluation.memory import Folds, Memory, RowsBefore, Streaks, advance, at_once, follow
 from console.evaluation.observations import Statics, statics_of
-from console.evaluation.overrides import held_facts
+from console.evaluation.override_rows import held_facts
 from console.evaluation.row_labels import (
     acknowledged_rows,
     attempts,
@@ -35,6 +34,7 @@ from console.evaluation.row_labels import (
     route_facts,
     several_versions,
 )
+from console.evaluation.rules.holds import NOTHING_DECIDED, UNREAD, DecidedFacts, overdue_rows
 from console.evaluation.rules.presence import absent_too_briefly
 from console.evaluation.rules.rule_list import POSITION, RULES
 from console.evaluation.score_drift import ScoreDrift, measure, with_score_drift

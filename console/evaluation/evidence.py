@@ -1,4 +1,4 @@
-"""Three-valued judgement over all rows at once: yes, no, or not known.
+"""Arrays of everything a rule may look at, and three-valued logic over them: yes, no, unknown.
 
 A comparison with a missing value is neither yes nor no, and stays that way through ``&`` and
 ``|`` (Kleene's strong logic), so that an unknown can never turn into "fine" on its way.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from console.evaluation.dependencies import BreakerFacts, Judged
     from console.evaluation.derive import Asked, Derived
     from console.evaluation.observations import Statics
-    from console.evaluation.overrides import HeldFacts
+    from console.evaluation.override_rows import HeldFacts
     from console.evaluation.row_labels import Attempts, RouteFacts
 
     Mask = NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""Which models there are: what was seen, joined with what was declared."""
+"""Joins the models that sources report with the models that were declared; lineage of a version."""
 
 from __future__ import annotations
 

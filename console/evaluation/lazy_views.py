@@ -1,4 +1,4 @@
-"""Mappings that make their entries when somebody looks: most rows are never looked at."""
+"""Mappings that build their entries on first access, because most rows are never looked at."""
 
 from __future__ import annotations
 

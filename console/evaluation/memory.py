@@ -1,4 +1,4 @@
-"""What one evaluation leaves for the next: streaks, first sights, and how it was before."""
+"""State that one evaluation hands to the next: streaks, first sightings, previous levels."""
 
 from __future__ import annotations
 

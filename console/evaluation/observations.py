@@ -1,4 +1,4 @@
-"""The unchanging side of all rows as arrays, made once and kept while the rows stay the same."""
+"""Input of an evaluation: rows' static facts as arrays, and what the sources answered."""
 
 from __future__ import annotations
 

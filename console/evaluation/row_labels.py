@@ -1,4 +1,4 @@
-"""Facts of several series a model, folded to one entry a row; kept while nothing changes."""
+"""Folds series with labels to one entry a row: versions, routes, alerts that name the row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift that the console computes itself: a model's score histogram against its reference.
+"""Computes drift of score histograms against their references, for all rows at once.
 
 PSI = sum of (q - p) ln(q / p), with p from the frozen reference and
 q_i = (increase(b_i) - increase(b_(i-1))) / increase(all) of the histogram's buckets.

@@ -1,4 +1,4 @@
-"""Since when a shift ran, as commands and consoles take it."""
+"""Writes, lists and accepts handovers in the journal, and passes their holds on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Alertmanager's API v2 looks like, also as Grafana and Mimir serve it."""
+"""Types of Alertmanager's API v2, as Grafana and Mimir serve it too."""
 
 from __future__ import annotations
 

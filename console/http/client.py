@@ -1,4 +1,4 @@
-"""One request and its answer over httpx, every failure told as a ``WireError``."""
+"""The one HTTP client: deadlines, retries, failover, breaker, size limit, credentials."""
 
 import asyncio
 import os
@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.domain.text import visible
-from console.http.credentials import Credentials, SecretLookup, tls_context
-from console.http.endpoint import Endpoint, origin, shown
+from console.http.endpoint import Credentials, Endpoint, SecretLookup, origin, shown, tls_context
 from console.http.resilience import Breaker, Kind, WireError, blames_the_server, retry_pause_seconds
 from console.settings.secret_references import redact, redact_bytes
 

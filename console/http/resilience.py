@@ -1,4 +1,4 @@
-"""Why a request gave no answer, as one kind for code and one sentence for people."""
+"""HTTP errors with one kind and one sentence each, backoff, and a circuit breaker a server."""
 
 from collections.abc import Callable
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What is remembered of alerts from one answer to the next: how often they began, what is over."""
+"""Remembers alerts from answer to answer, and turns own S1 and S2 findings into alerts."""
 
 from __future__ import annotations
 

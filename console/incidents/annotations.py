@@ -1,4 +1,4 @@
-"""Deploys and configuration changes that Grafana's annotations tell of; only ever read."""
+"""Reads deploys and configuration changes from Grafana's annotations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from console.http.client import Wire
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.settings.endpoint_tables import ChangeSettings
 
 LOOK_BACK_SECONDS: Final = 86400.0

@@ -1,4 +1,4 @@
-"""When users were hurt, and when an incident was noticed, taken, mitigated and over; pure."""
+"""Computes when users were hurt and an incident was noticed, taken, mitigated and over; pure."""
 
 from __future__ import annotations
 

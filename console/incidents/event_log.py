@@ -1,4 +1,4 @@
-"""What happened to whom within the last day, noted as it happens: a pure memory, fed every tick.
+"""Keeps what happened to which row within the last day, fed every tick.
 
 Nothing is found out twice here: changes come from the Snapshot, rules from its findings. It notes
 what nobody else keeps, so that an incident that begins later still has its beginning.

@@ -1,4 +1,4 @@
-"""What every alert API has in common: labels, times, severities, and one bad entry of many."""
+"""Reads alerts from Alertmanager's API v2 and from the Prometheus API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from console.domain.alert import Labels
     from console.http.client import Wire
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.settings.schema import Settings
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Who is who and who needs whom, as far as grouping has to know it."""
+"""Groups alerts into incidents by shared cause, by model or by name; pure."""
 
 from __future__ import annotations
 

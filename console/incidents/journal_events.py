@@ -1,4 +1,4 @@
-"""What the journal tells, as events of a timeline; pure.
+"""Turns journal entries into events of a timeline; pure.
 
 The entries of one operation are one event: what was asked for, the state before and after, and
 what was seen of it.

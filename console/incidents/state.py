@@ -1,4 +1,4 @@
-"""What people did about incidents, folded from what the journal says; pure."""
+"""Folds acknowledgements, snoozes, notes and closings onto incidents; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timeline that writes itself: every witness's events in one order, none told twice; pure."""
+"""Merges the events of every witness into one ordered timeline without repeats; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The head's hash kept outside the journal: without that, a chain cannot prove its own end."""
+"""Writes the hash of the journal's newest entry to a witness outside, and checks a journal
+against it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Why the journal did not do it, in a sentence for the person who waits."""
+"""Turns drafts into linked entries: canonical bytes, SHA-256 hashes, sequence numbers, segments;
+and the journal's errors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is writing: the name the operator declared, and what the host knows by itself."""
+"""Returns who is writing: the operator's declared name and what the host knows of the login."""
 
 from __future__ import annotations
 

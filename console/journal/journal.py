@@ -1,4 +1,4 @@
-"""The one thread that owns the store: callers wait for it, and never touch the store themselves."""
+"""The journal over any store: one writer thread, append, read, verify, archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a URL to an open journal."""
+"""Opens the journal that a URL names, SQLite file or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.journal.chain import SEGMENT_SECONDS, Author, JournalError
 from console.journal.identity import gather_who
 from console.journal.journal import ChainedJournal, StoreThread
 from console.settings.load import operator_name
-from console.settings.secret_resolution import SecretError
+from console.settings.secrets import SecretError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

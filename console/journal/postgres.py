@@ -1,4 +1,6 @@
-"""What PostgreSQL's errors mean to somebody who waits for an action, one sentence each."""
+"""Keeps a team's journal in PostgreSQL: tables, append-only triggers, statements, errors in
+sentences.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from msgspec.structs import replace
 from console.domain.entry import Writer
 from console.domain.text import visible
 from console.http.endpoint import shown
-from console.journal import store_base as sql
+from console.journal import store_base
 from console.journal.chain import (
     NO_HASH,
     JournalBusyError,
@@ -372,7 +374,7 @@ class PostgresStore:
             rows = ()
             with self._transaction(LOCK):
                 for target, newest in untouched:
-                    found = self._rows(sql.NEWEST_ABOUT, (target, newest))
+                    found = self._rows(store_base.NEWEST_ABOUT, (target, newest))
                     if found:
                         raise touched(found[0])
                 rows = compose(self._tail(), self._clock())
@@ -396,7 +398,7 @@ class PostgresStore:
             if self._base.closed:
                 self._base = self._connect()
             with self._told():
-                stands = self._one(sql.BY_ID, (rows[-1].id,)) is not None
+                stands = self._one(store_base.BY_ID, (rows[-1].id,)) is not None
         except JournalError as second:
             said = fault.sentence.replace("nothing was written", "the write failed")
             raise JournalUncertainError(
@@ -424,39 +426,43 @@ class PostgresStore:
             return work()
 
     def _tail(self) -> Tail | None:
-        found = self._rows(sql.LAST)
+        found = self._rows(store_base.LAST)
         if not found:
             return None
-        return tail_of(found[0], str(self._one(sql.SEGMENT_BEGAN, (found[0].segment,))))
+        return tail_of(found[0], str(self._one(store_base.SEGMENT_BEGAN, (found[0].segment,))))
 
     def _clock(self) -> float:
         return float(str(self._one(CLOCK)))
 
     def _insert(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            self._execute(sql.INSERT, tuple(row))
+            self._execute(store_base.INSERT, tuple(row))
 
     def rows(self, question: Question, limit: int) -> list[Row]:
         """Return matching rows."""
-        statement, values = sql.select(question, limit)
+        statement, values = store_base.select(question, limit)
         return self._again_if_lost(lambda: self._rows(statement, values))
 
     def unsettled(self) -> list[Row]:
         """Return intents without an outcome."""
-        return self._again_if_lost(lambda: self._rows(sql.UNSETTLED))
+        return self._again_if_lost(lambda: self._rows(store_base.UNSETTLED))
 
     def last(self) -> Row | None:
         """Return the last row."""
-        found = self._again_if_lost(lambda: self._rows(sql.LAST))
+        found = self._again_if_lost(lambda: self._rows(store_base.LAST))
         return found[0] if found else None
 
     def segments(self) -> list[Segment]:
         """Return the segments that stand here."""
-        return self._again_if_lost(lambda: sql.segments_of(self._execute(sql.SEGMENTS)))
+        return self._again_if_lost(
+            lambda: store_base.segments_of(self._execute(store_base.SEGMENTS))
+        )
 
     def archived(self) -> list[Segment]:
         """Return the segments that went to archives."""
-        return self._again_if_lost(lambda: sql.segments_of(self._execute(sql.ARCHIVED)))
+        return self._again_if_lost(
+            lambda: store_base.segments_of(self._execute(store_base.ARCHIVED))
+        )
 
     def remove(
         self,
@@ -468,8 +474,8 @@ class PostgresStore:
         def go() -> None:
             with self._transaction(LOCK):
                 self._insert(compose(self._tail(), self._clock()))
-                self._execute(sql.NOTE_ARCHIVED, sql.archived_values(segment))
-                self._execute(sql.DROP_SEGMENT, (segment.number,))
+                self._execute(store_base.NOTE_ARCHIVED, store_base.archived_values(segment))
+                self._execute(store_base.DROP_SEGMENT, (segment.number,))
 
         self._again_if_lost(go)
 
@@ -479,9 +485,9 @@ class PostgresStore:
         def go() -> Lease:
             with self._transaction(LOCK):
                 now = self._clock()
-                self._execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
-                found = self._execute(sql.LEASE, (name,))[0]
-            return sql.lease_of(found)
+                self._execute(store_base.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
+                found = self._execute(store_base.LEASE, (name,))[0]
+            return store_base.lease_of(found)
 
         return self._again_if_lost(go)
 
@@ -489,10 +495,10 @@ class PostgresStore:
         """Return the lease in force by the server's clock, its end told on the caller's."""
 
         def go() -> Lease | None:
-            found = self._execute(sql.LEASE, (name,))
+            found = self._execute(store_base.LEASE, (name,))
             if not found:
                 return None
-            lease, server_now = sql.lease_of(found[0]), self._clock()
+            lease, server_now = store_base.lease_of(found[0]), self._clock()
             if not in_force(lease, server_now):
                 return None
             return replace(lease, expires_at=now + lease.expires_at - server_now)
@@ -504,14 +510,14 @@ class PostgresStore:
 
         def go() -> list[Lease]:
             ahead_seconds = now - self._clock()
-            found = map(sql.lease_of, self._execute(sql.LEASES))
+            found = map(store_base.lease_of, self._execute(store_base.LEASES))
             return [replace(each, expires_at=each.expires_at + ahead_seconds) for each in found]
 
         return self._again_if_lost(go)
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""
-        self._again_if_lost(lambda: self._execute(sql.DROP_LEASE, (name, holder)))
+        self._again_if_lost(lambda: self._execute(store_base.DROP_LEASE, (name, holder)))
 
     def complaints(self) -> list[str]:
         """Return guards that somebody took away."""
@@ -570,7 +576,7 @@ class PostgresStore:
         return found[0][0] if found else None
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
-        return sql.rows_of(self._execute(statement, values))
+        return store_base.rows_of(self._execute(statement, values))
 
     def _execute(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         # The shared statements write a value's place as ?, psycopg as %s; neither holds a %.

@@ -1,4 +1,6 @@
-"""What SQLite's errors mean to somebody who waits for an action, one sentence each."""
+"""Keeps a journal in one SQLite file: tables, append-only triggers, statements, errors in
+sentences.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from console.domain.text import visible
-from console.journal import store_base as sql
+from console.journal import store_base
 from console.journal.chain import (
     NO_HASH,
     JournalBusyError,
@@ -268,7 +270,7 @@ class SqliteStore:
                 for target, newest in untouched:
                     self._refuse_if_touched(target, newest)
                 rows = compose(self._tail(), None)
-                self._base.executemany(sql.INSERT, rows)
+                self._base.executemany(store_base.INSERT, rows)
         except JournalError as fault:
             if rows and not isinstance(fault, TargetTouchedError):
                 self._settle(rows, fault)
@@ -281,7 +283,7 @@ class SqliteStore:
         Only a fault at the very end of a commit leaves that open; the file itself knows.
         """
         try:
-            stands = self._base.execute(sql.BY_ID, (rows[-1].id,)).fetchone() is not None
+            stands = self._base.execute(store_base.BY_ID, (rows[-1].id,)).fetchone() is not None
         except sqlite3.Error as second:
             raise JournalUncertainError(
                 f"{fault.sentence.replace('nothing was written', 'the write failed')}; the file "
@@ -292,7 +294,7 @@ class SqliteStore:
             raise fault
 
     def _refuse_if_touched(self, target: str, newest: int) -> None:
-        found = sql.rows_of(self._base.execute(sql.NEWEST_ABOUT, (target, newest)))
+        found = store_base.rows_of(self._base.execute(store_base.NEWEST_ABOUT, (target, newest)))
         if found:
             raise touched(found[0])
 
@@ -300,23 +302,23 @@ class SqliteStore:
         row = self._last()
         if row is None:
             return None
-        began = self._base.execute(sql.SEGMENT_BEGAN, (row.segment,)).fetchone()[0]
+        began = self._base.execute(store_base.SEGMENT_BEGAN, (row.segment,)).fetchone()[0]
         return tail_of(row, str(began))
 
     def _last(self) -> Row | None:
-        found = sql.rows_of(self._base.execute(sql.LAST))
+        found = store_base.rows_of(self._base.execute(store_base.LAST))
         return found[0] if found else None
 
     def rows(self, question: Question, limit: int) -> list[Row]:
         """Return matching rows; the read lock is let go before this returns."""
-        statement, values = sql.select(question, limit)
+        statement, values = store_base.select(question, limit)
         with self._told():
-            return sql.rows_of(self._base.execute(statement, values).fetchall())
+            return store_base.rows_of(self._base.execute(statement, values).fetchall())
 
     def unsettled(self) -> list[Row]:
         """Return intents without an outcome."""
         with self._told():
-            return sql.rows_of(self._base.execute(sql.UNSETTLED).fetchall())
+            return store_base.rows_of(self._base.execute(store_base.UNSETTLED).fetchall())
 
     def last(self) -> Row | None:
         """Return the last row."""
@@ -326,12 +328,12 @@ class SqliteStore:
     def segments(self) -> list[Segment]:
         """Return the segments that stand here."""
         with self._told():
-            return sql.segments_of(self._base.execute(sql.SEGMENTS).fetchall())
+            return store_base.segments_of(self._base.execute(store_base.SEGMENTS).fetchall())
 
     def archived(self) -> list[Segment]:
         """Return the segments that went to archives."""
         with self._told():
-            return sql.segments_of(self._base.execute(sql.ARCHIVED).fetchall())
+            return store_base.segments_of(self._base.execute(store_base.ARCHIVED).fetchall())
 
     def remove(
         self,
@@ -340,33 +342,36 @@ class SqliteStore:
     ) -> None:
         """Note, append and drop in one transaction."""
         with self._told(), self._exclusive():
-            self._base.executemany(sql.INSERT, compose(self._tail(), None))
-            self._base.execute(sql.NOTE_ARCHIVED, sql.archived_values(segment))
-            self._base.execute(sql.DROP_SEGMENT, (segment.number,))
+            self._base.executemany(store_base.INSERT, compose(self._tail(), None))
+            self._base.execute(store_base.NOTE_ARCHIVED, store_base.archived_values(segment))
+            self._base.execute(store_base.DROP_SEGMENT, (segment.number,))
 
     def take_lease(self, name: str, holder: str, ttl_seconds: float, now: float) -> Lease:
         """Take or renew; ``now`` is this host's clock, and every holder stands on this host."""
         with self._told(), self._exclusive():
-            self._base.execute(sql.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
-            found = self._base.execute(sql.LEASE, (name,)).fetchone()
-        return sql.lease_of(found)
+            self._base.execute(store_base.TAKE_LEASE, (name, holder, now + ttl_seconds, now, now))
+            found = self._base.execute(store_base.LEASE, (name,)).fetchone()
+        return store_base.lease_of(found)
 
     def lease(self, name: str, now: float) -> Lease | None:
         """Return the lease in force by this host's clock."""
         with self._told():
-            found = self._base.execute(sql.LEASE, (name,)).fetchone()
-        lease = None if found is None else sql.lease_of(found)
+            found = self._base.execute(store_base.LEASE, (name,)).fetchone()
+        lease = None if found is None else store_base.lease_of(found)
         return lease if in_force(lease, now) else None
 
     def leases(self, now: float) -> list[Lease]:
         """Return every lease that was not given back."""
         with self._told():
-            return [sql.lease_of(each) for each in self._base.execute(sql.LEASES).fetchall()]
+            return [
+                store_base.lease_of(each)
+                for each in self._base.execute(store_base.LEASES).fetchall()
+            ]
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Give back."""
         with self._told(), self._exclusive():
-            self._base.execute(sql.DROP_LEASE, (name, holder))
+            self._base.execute(store_base.DROP_LEASE, (name, holder))
 
     def writer(self, seq: int | None) -> Writer | None:
         """Return None: a file knows nobody."""

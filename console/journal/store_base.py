@@ -1,4 +1,4 @@
-"""What the rest of the console asks of a journal, and what a journal asks of its store."""
+"""The protocols of journal and store, and the SQL statements both stores share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from console.domain.entry import (
-        Entry,
-        EntryDraft,
-        EntryKind,
-        JournalHead,
-        Verification,
-        Writer,
-    )
+    from console.domain.entry import Entry, EntryDraft, EntryKind, JournalHead, Verification, Writer
     from console.journal.chain import BrokenEntryError, Tail
 
 KEEP_SECONDS = 183 * 86400.0

@@ -1,4 +1,4 @@
-"""How much counters and gauges grew within a window, as Prometheus 2.42 works it out."""
+"""Evaluates expressions on stored samples with the results of Prometheus 2.42."""
 
 from __future__ import annotations
 
@@ -32,8 +32,15 @@ from console.metrics.expressions import (
     Sum,
 )
 from console.metrics.histogram import Labels, Latest, SampleStore, Window, bucket_layout, quantiles
-from console.metrics.labels import ExpressionError, Groupings, Keys, Matcher, Matching, conditions
-from console.metrics.scope import RECENT_SECONDS
+from console.metrics.labels import (
+    RECENT_SECONDS,
+    ExpressionError,
+    Groupings,
+    Keys,
+    Matcher,
+    Matching,
+    conditions,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The algebra of measurements: what profiles are written in, and how it becomes PromQL.
+"""Expressions of measurements: parsed from profiles, written as PromQL.
 
 Every node compiles to one instant vector with exactly the labels of the scope's ``by``, so that
 nodes combine without join clauses. The same nodes are evaluated on stored samples by
@@ -14,15 +14,19 @@ import msgspec
 from msgspec import Struct
 
 from console.metrics.labels import (
+    RECENT_SECONDS,
     ExpressionError,
     Matcher,
+    Scope,
     bucket_edge,
     checked_label,
     conditions,
+    duration,
+    filled,
     matchers_text,
+    number,
 )
-from console.metrics.scope import RECENT_SECONDS, Scope, duration, filled, number
-from console.metrics.scope import names as placeholders
+from console.metrics.labels import names as placeholders
 
 __all__ = ["Expression", "Scope", "duration", "number"]
 

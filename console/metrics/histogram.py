@@ -1,4 +1,6 @@
-"""What stored samples look like to the evaluation: the interface a store of scrapes offers."""
+"""Protocol of stored samples, and quantiles of classic histograms as Prometheus 2.42 computes
+them.
+"""
 
 from __future__ import annotations
 

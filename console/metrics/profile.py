@@ -1,4 +1,4 @@
-"""Profiles: what one kind of model server exports, as data files.
+"""Loads profiles: data files that say what one kind of model server exports.
 
 A profile names a signature metric by which a server is recognised, the labels that carry model
 and version, and one measurement a signal. Files stand in ``console/metrics/profiles``.

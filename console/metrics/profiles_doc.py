@@ -1,4 +1,4 @@
-"""The signal tables of docs/profiles.md, written from the profiles themselves.
+"""Writes the signal tables of docs/profiles.md from the profiles.
 
 ``python -m console.metrics.profiles_doc docs/profiles.md`` puts them between the markers.
 """

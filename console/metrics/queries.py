@@ -1,4 +1,4 @@
-"""One question to a source: what is asked, for whom, how often, and where the answer goes."""
+"""The shape of one query to a source, and queries for spans and score histograms."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from console.metrics.expressions import Gauge, Increase, Scope, is_answerable, method
-from console.metrics.labels import Matcher, bucket_edge, exactly, one_of
+from console.metrics.labels import Matcher, bucket_edge, duration, exactly, one_of
 from console.metrics.profile import window_seconds
-from console.metrics.scope import duration
 from console.metrics.variants import measurements
 
 if TYPE_CHECKING:

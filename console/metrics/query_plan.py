@@ -1,4 +1,4 @@
-"""Which questions a tick asks: their number follows profiles and thresholds, never the models."""
+"""Plans the queries of a tick; their number follows profiles and thresholds, not models."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from console.metrics.expressions import Raw, Scaled, is_answerable, is_windowed, method
-from console.metrics.labels import Matcher, exactly, matchers_text
+from console.metrics.labels import Matcher, duration, exactly, filled, matchers_text, number
+from console.metrics.labels import names as placeholders
 from console.metrics.profile import Profile, profiles, window_seconds
 from console.metrics.queries import SCORES, Cadence, Query, score_queries
-from console.metrics.scope import duration, filled, number
-from console.metrics.scope import names as placeholders
 from console.metrics.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,

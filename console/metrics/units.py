@@ -1,4 +1,4 @@
-"""Numbers as people read them at three in the morning: short, with the unit, never misleading."""
+"""Formats numbers, times and amounts as short text with units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements made from others: a rate's growth over its window, another quantile."""
+"""Rewrites a measurement for other windows, quantiles and moments."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from console.domain.signals import (
     SPENT_BY_NOW_COLUMNS,
 )
 from console.metrics.expressions import Either, Increase, OrZero, Quantile, Rate, Scaled, Sum
-from console.metrics.labels import ExpressionError
+from console.metrics.labels import ExpressionError, duration
 from console.metrics.profile import Definition
-from console.metrics.scope import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from console.domain.samples import Distribution, Series
+    from console.domain.distribution import Distribution
+    from console.domain.samples import Series
 
     Floats = NDArray[np.float64]
 

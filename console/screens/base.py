@@ -1,4 +1,4 @@
-"""What reaches the screens from elsewhere, each as one message."""
+"""Base class of full screens: keys from the registry, messages of the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaving while something that was sent is still on its way: asked about once, never barred."""
+"""Runs the registry's actions that concern the console as a whole; asks before leaving."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class Doing:
     def _palette(self) -> None:
         from textual.command import CommandPalette
 
-        from console.screens.palette import RegistryCommands
+        from console.screens.dialogs.read import RegistryCommands
 
         self._app.push_screen(CommandPalette(providers=[RegistryCommands]))
 

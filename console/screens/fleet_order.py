@@ -1,4 +1,4 @@
-"""How the fleet screen divides its lines and columns; pure arithmetic."""
+"""Orders, groups and filters the fleet's rows and divides the screen's lines and columns; pure."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ class HandoverScreen(ListScreen, inherit_bindings=False):
         label: str,
         does: Callable[[], None],
     ) -> None:
-        from widgets.confirm import Confirm
+        from widgets.textbox import Confirm
 
         session = self.session
         box = Confirm(

@@ -16,8 +16,7 @@ from console.screens.exports import PostmortemCame, saved, telling
 from console.screens.fleet_order import FOOTER_LINES
 from console.screens.panels.header import HeaderState, header_lines
 from console.screens.panels.incident_blocks import can_text, rule_line
-from console.screens.panels.incident_head import SMALL_FORCE_LINES, Face, head_lines
-from console.screens.panels.timeline import timeline_lines
+from console.screens.panels.timeline import SMALL_FORCE_LINES, Face, head_lines, timeline_lines
 from console.screens.spans import RunLine, fitted, twins
 from console.screens.tables.incidents import Listed, find_incident
 from widgets.lines import Lines, Run

@@ -1,4 +1,4 @@
-"""A screen that is one table with lines about the row under the cursor."""
+"""Base class of a screen that is one filtered table with lines about the row under the cursor."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from console.screens.base import (
     StripsArrived,
 )
 from console.screens.fleet_order import FOOTER_LINES, shown_panes
-from console.screens.panels.charts import Curves
+from console.screens.panels.curves import Curves
 from console.screens.panels.documents import Distribution
 from console.screens.panels.header import HeaderState, header_lines
 from console.screens.panels.model_facts import (

@@ -1,4 +1,4 @@
-"""What became of several operations sent together: one line for all, and each on its own row."""
+"""Keeps what this console has sent and what became of it, one line for several together."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from console.actions.registry import PANES
 from console.domain.text import visible
 from console.screens.operations import ActionLog
-from console.screens.panels.charts import DEFAULT_RANGE, RANGES, next_range
+from console.screens.panels.curves import DEFAULT_RANGE, RANGES, next_range
 from console.screens.spans import age_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Session(Struct, eq=False):
     @property
     def shift_zone(self) -> tzinfo | None:
         """The zone that shifts are told in, None is this machine's own."""
-        from console.domain.model import zone_named
+        from console.domain.shift import zone_named
 
         return zone_named(self._shift.zone) or self.zone
 

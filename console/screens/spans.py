@@ -1,4 +1,4 @@
-"""Numbers and ages as the few characters a tired eye takes in."""
+"""Styled pieces of a line, cut to a width; numbers and ages as short cell text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a key stands: its path as code walks it, as a person reads it, and its line in the file."""
+"""Converts raw TOML to the typed schema leaf by leaf and finds every fault in one pass."""
 
 import re
 import types

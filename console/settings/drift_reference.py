@@ -1,4 +1,4 @@
-"""Reference files: a frozen distribution of a model's scores, as JSON that a person can read."""
+"""Reads and writes reference files: a frozen distribution of a model's scores as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from console.domain.samples import DriftReference
+from console.domain.distribution import DriftReference
 from console.domain.text import visible
 from console.settings.problems import show
 

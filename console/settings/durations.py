@@ -1,4 +1,4 @@
-"""Durations as operators write them (``5s``, ``1h30m``) and as code holds them: seconds."""
+"""Parses durations (``5s``, ``1h30m``) and moments into seconds, and formats them."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The tables that say where numbers and alerts are read, and how one proves oneself there."""
+"""Configuration tables of sources, alert servers, credentials and controls."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What a configuration key means beyond its type: kind, bounds, and its sentence for the docs."""
+"""Metadata of a configuration key beyond its type: kind, bounds, sentence for the docs."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Placeholders in an operator's own PromQL: ``$window``, ``$match``, and ``$$`` for a dollar."""
+"""Parses one configuration value by its kind; a fault is returned, never raised."""
 
 import math
 import re
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from console.domain.model import clock_time, zone_named
-from console.domain.samples import DriftReference
+from console.domain.distribution import DriftReference
+from console.domain.shift import clock_time, zone_named
 from console.settings.durations import ALLOWED as ALLOWED_durations
 from console.settings.durations import DurationError, format_duration, parse_duration
 from console.settings.field_meta import Key

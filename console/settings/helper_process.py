@@ -1,4 +1,4 @@
-"""Running a helper program that must never reach the terminal, ask a question, or hang us."""
+"""Runs a helper program without terminal, without questions and within a time."""
 
 import os
 import selectors

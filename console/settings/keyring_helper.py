@@ -1,4 +1,4 @@
-"""The child that talks to the keyring: run by path, so that a prompt or a hang hits only itself.
+"""Helper process that talks to the keyring, so that a prompt or a hang hits only itself.
 
 Arguments: ``get SERVICE USER`` or ``set SERVICE USER`` (the value on standard input). Prints one
 JSON object: ``value`` and ``backend``, or ``problem`` and ``detail``.

@@ -1,4 +1,4 @@
-"""The layers over the file: environment variables, then flags, each leaving its name on a value."""
+"""Loads settings from file, environment and flags, with the origin of every value."""
 
 import os
 import re

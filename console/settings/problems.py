@@ -1,4 +1,6 @@
-"""Who else could change, or read, a file this program trusts."""
+"""Everything wrong with a configuration, each with what to do about it; checks of file
+permissions.
+"""
 
 import os
 import stat

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
-from console.domain.model import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
-from console.domain.samples import DriftReference
+from console.domain.distribution import DriftReference
+from console.domain.shift import DEFAULT_SHIFT_ENDS, next_shift_end, zone_named
 from console.settings.endpoint_tables import (
     AlertSettings,
     AuthSettings,

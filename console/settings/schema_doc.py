@@ -1,4 +1,4 @@
-"""The table of every configuration key for docs/configuration.md, made from the schema itself.
+"""Writes the table of every configuration key for docs/configuration.md.
 
 ``python -m console.settings.schema_doc`` prints it; ``--write`` puts it into the document.
 """

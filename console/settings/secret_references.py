@@ -1,4 +1,4 @@
-"""References to secrets: where a value is to be found, never the value itself."""
+"""References to secrets, a wrapper that never shows its value, and redaction by value."""
 
 import re
 from collections.abc import Iterable

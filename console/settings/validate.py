@@ -1,4 +1,4 @@
-"""What one value alone cannot show: keys that need or exclude each other, and wise warnings."""
+"""Checks keys against each other and warns of unwise settings."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

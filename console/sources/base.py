@@ -1,14 +1,19 @@
-"""How much history a number needs; the same for every source."""
+"""What every source of numbers offers to the engine, and how models are found from series
+labels.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from console.domain.samples import SeenModel
+from console.domain.text import visible
 
-    from console.domain.samples import Answer, SeenModel, Series, SourceStatus
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from console.domain.samples import Answer, Series, SourceStatus
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
 
@@ -80,3 +85,102 @@ class Source(Protocol):
     async def aclose(self) -> None:
         """Let go of connections and threads."""
         ...
+
+
+MAX_MODELS = 20_000
+
+REMEMBERED_SECONDS = 3600.0
+"""A model that is gone stays listed for so long: its silence is news, not a reason to hide it."""
+
+_MAX_NAME_CHARACTERS = 200
+
+
+def seen_models(
+    profile: Profile, source: str, series: Iterable[Mapping[str, str]]
+) -> tuple[SeenModel, ...]:
+    """Group signature series (their labels) by the profile's model label, sorted by name.
+
+    A series without a model name stands for its server: it is shown under the server's name.
+    """
+    versions: dict[str, set[str]] = {}
+    servers: dict[str, set[str]] = {}
+    for labels in series:
+        value = labels.get(profile.model_label, "")
+        found = versions.setdefault(value, set())
+        servers.setdefault(value, set()).add(labels.get(profile.server_label, ""))
+        if profile.version_label is not None:
+            version = profile.value_of(labels.get(profile.version_label, ""))
+            if version is not None:
+                found.add(visible(version, _MAX_NAME_CHARACTERS))
+    models = [
+        SeenModel(
+            model=_shown_name(profile, value, min(servers[value])),
+            series_value=value,
+            profile=profile.name,
+            source=source,
+            versions=tuple(sorted(found)),
+            server=visible(min(servers[value]), _MAX_NAME_CHARACTERS),
+        )
+        for value, found in versions.items()
+    ]
+    return _distinct(sorted(models, key=lambda seen: (seen.model, seen.series_value))[:MAX_MODELS])
+
+
+def _distinct(models: Iterable[SeenModel]) -> tuple[SeenModel, ...]:
+    """Number models whose names look the same once they are made visible and cut."""
+    counts: dict[str, int] = {}
+    distinct = []
+    for seen in models:
+        counts[seen.model] = count = counts.get(seen.model, 0) + 1
+        distinct.append(seen if count == 1 else replace(seen, model=f"{seen.model} ({count})"))
+    return tuple(distinct)
+
+
+def _shown_name(profile: Profile, value: str, server: str) -> str:
+    name = profile.value_of(value) or server or profile.title
+    return visible(name, _MAX_NAME_CHARACTERS)
+
+
+class RecentModels:
+    """The models a source listed within the last hour, in the order they are listed now."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[SeenModel, float]] = {}
+
+    def with_gone(self, models: Iterable[SeenModel], now: float) -> tuple[SeenModel, ...]:
+        """Return ``models`` and, after them, those that were among them within the last hour."""
+        present = {(seen.profile, seen.series_value): (seen, now) for seen in models}
+        gone = {
+            key: (seen, at)
+            for key, (seen, at) in self._seen.items()
+            if key not in present and now - at <= REMEMBERED_SECONDS
+        }
+        self._seen = present | gone
+        return tuple(seen for seen, _ in self._seen.values())
+
+
+def wanted_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """Return the names of all series that the profiles read."""
+    return frozenset[str]().union(
+        *(profile.signature for profile in profiles.values()),
+        *(
+            expression.metrics()
+            for profile in profiles.values()
+            for expression in (
+                *(signal.expression for signal in profile.signals.values()),
+                *(fact.expression for fact in profile.facts.values()),
+            )
+        ),
+    )
+
+
+def long_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """Return the names of the series that windows of days read: requests, bad ones, and cost."""
+    return frozenset[str]().union(
+        *(
+            profile.signals[name].expression.metrics()
+            for profile in profiles.values()
+            for name in ("requests_rate", "bad_rate", "error_ratio", "cost_rate")
+            if name in profile.signals
+        )
+    )

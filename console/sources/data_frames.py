@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from console.domain.text import visible
-from console.http.credentials import Credentials
-from console.http.endpoint import shown
+from console.http.endpoint import Credentials, shown
 from console.http.resilience import WireError
 from console.metrics.labels import Matcher
 from console.metrics.profile import models_promql
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from prometheus_api_client import PrometheusConnect
 
-    from console.http.credentials import SecretLookup
-    from console.http.endpoint import Endpoint
+    from console.http.endpoint import Endpoint, SecretLookup
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
 

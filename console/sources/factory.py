@@ -1,4 +1,4 @@
-"""Sources as the settings declare them."""
+"""Makes sources from settings; one that cannot be made is shown as down with its reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from console.domain.samples import Answer
-    from console.http.credentials import SecretLookup
+    from console.http.endpoint import SecretLookup
     from console.metrics.profile import Profile
     from console.metrics.queries import Query
     from console.settings.endpoint_tables import SourceSettings

@@ -1,4 +1,4 @@
-"""Which series tell how far back a windowed number can look, and how to ask for them."""
+"""Finds how far back a server's series of each model reach."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.text import visible
-from console.metrics.labels import Matcher, checked_label, conditions, one_of, selector
+from console.metrics.labels import Matcher, checked_label, conditions, duration, one_of, selector
 from console.metrics.profile import profiles
-from console.metrics.scope import duration
 from console.metrics.units import format_age
 from console.sources.base import COVERED_SHARE, SHORT_WINDOW_SECONDS
 

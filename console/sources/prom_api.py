@@ -1,4 +1,4 @@
-"""The Prometheus HTTP API's answers, decoded typed and in pieces.
+"""Decodes the Prometheus HTTP API's answers; clock skew; servers that leave 0/0 out.
 
 A C decoder holds the interpreter for as long as it runs. Twelve megabytes in one go stall every
 other thread for a fifth of a second, so series stay raw at first and are decoded some at a time.

@@ -11,8 +11,7 @@ import numpy as np
 from console.domain.samples import Answer, SeenModel, Series, SourceStatus
 from console.domain.text import visible
 from console.metrics.profile import discovery_promql, models_promql, profile_of_metric
-from console.sources.base import Discovery, SourceDown
-from console.sources.discovery import RecentModels, seen_models
+from console.sources.base import Discovery, RecentModels, SourceDown, seen_models
 from console.sources.history_depth import Reach, ReachUnknown
 from console.sources.prom_api import (
     ZERO_BY_ZERO,

@@ -1,4 +1,4 @@
-"""Rings of samples: many series that share their times, kept for a bounded span."""
+"""Keeps scraped samples in rings, three tiers, bounded in time and bytes."""
 
 from __future__ import annotations
 

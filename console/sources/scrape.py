@@ -1,4 +1,4 @@
-"""Windows fitted to how often a source reads and to how finely it keeps what it read."""
+"""The source that needs no server: reads ``/metrics`` itself and evaluates on its own samples."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from console.metrics.evaluate import Memory, evaluate
 from console.metrics.expressions import Increase, duration
 from console.metrics.labels import Matcher, conditions
 from console.metrics.units import format_age
-from console.sources.base import COVERED_SHARE, SHORT_WINDOW_SECONDS, Discovery, SourceDown
-from console.sources.discovery import REMEMBERED_SECONDS, long_metrics, seen_models, wanted_metrics
+from console.sources.base import (
+    COVERED_SHARE,
+    REMEMBERED_SECONDS,
+    SHORT_WINDOW_SECONDS,
+    Discovery,
+    SourceDown,
+    long_metrics,
+    seen_models,
+    wanted_metrics,
+)
 from console.sources.sample_store import LONG_STEP_SECONDS
 from console.sources.scrape_target import Target
 from console.sources.stored_samples import Samples

@@ -1,4 +1,4 @@
-"""One ``/metrics`` endpoint: fetched, parsed off the loop, and put on its shelf."""
+"""Fetches and parses one ``/metrics`` endpoint off the loop."""
 
 from __future__ import annotations
 

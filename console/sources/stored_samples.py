@@ -1,4 +1,4 @@
-"""The samples of all targets as the evaluation wants to see them."""
+"""The samples of all targets in the shape the evaluation reads."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from console.actions.keys_doc import document
 from console.actions.record_actions import ACCEPT, CARE_WRITES, WRITE
 from console.actions.registry import ACTIONS, BY_ID, GROUPS
 from console.actions.spec import ActionContext, ActionSpec, Danger
-from console.actions.verbs import VERBS, WRITES
+from console.actions.verbs import VERBS
+from console.actions.write_actions import WRITES
 from console.actions.write_gate import ARMED_SECONDS, Arming, allowed, refusal
-from console.cli.command_table import COMMANDS
+from console.cli.main import COMMANDS
 from console.domain.incident import CareVerb
 
 ROOT = Path(__file__).resolve().parents[2]

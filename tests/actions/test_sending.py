@@ -24,7 +24,7 @@ from console.actions.undo import prepare_undo
 from console.domain.action import ActionRefused, WritesNotAllowed
 from console.domain.decision import PlannedSend
 from console.domain.model import ModelRow
-from console.engine.change_feed import Registries
+from console.engine.outside_feeds import Registries
 from console.evaluation.inventory import lineage_of
 from console.settings.schema import ModelSettings, RegistrySettings, Settings
 from tests.actions.support import YES, actor, write_config

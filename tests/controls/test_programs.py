@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.controls.local import MemoryStore
+from console.controls.control import MemoryStore
 from console.controls.protocol import Control, ControlError
 from console.controls.registry import build_control, check_control
 from console.controls.template import reached

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from console.controls.registry import build_control
-from console.http import credentials
+from console.http import endpoint as credentials
 from console.settings.endpoint_tables import ControlSettings
 from tests.conftest import require_binary
 from tests.controls.acting import WHO

@@ -6,9 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from console.demo.catalogue import models_for
 from console.demo.scenario import Scenario
-from console.demo.series_layout import Labels
-from console.demo.service import Service
-from console.demo.simulation import Simulation
+from console.demo.server_metrics import Labels
+from console.demo.service import Service, Simulation
 
 NOW = 1_795_420_800.0  # a Monday, 08:00 UTC
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from console.demo import control_endpoints as controls
+from console.demo import http_server as controls
 from console.demo.http_server import Request, Response
+from console.demo.service import Simulation
 from console.demo.service_breaker import BreakerState
-from console.demo.simulation import Simulation
 from tests.demo.helpers import run, service_of, simulation, total, totals
 
 

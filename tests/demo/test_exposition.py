@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.demo.catalogue import models_for
-from console.demo.series_layout import Block, Layout, Page, sorted_labels
+from console.demo.server_metrics import Block, Layout, Page, sorted_labels
 from tests.demo.helpers import parse, run, service_of, simulation
 from tests.support.pace import pace_seconds
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console.demo.demo_fleet import DemoError, DemoFleet
-from console.demo.series_layout import Labels
+from console.demo.server_metrics import Labels
 from console.settings.load import Flags, load
 from tests.conftest import free_port
 from tests.demo.helpers import parse

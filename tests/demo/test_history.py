@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from console.demo.demo_fleet import DemoError, DemoFleet, History, HistoryBlock
-from console.demo.series_layout import Labels
-from console.demo.service import arrival_rate
-from console.demo.simulation import Simulation
+from console.demo.server_metrics import Labels
+from console.demo.service import Simulation, arrival_rate
 from tests.demo.helpers import NOW, run, service_of, simulation, total
 from tests.support.pace import pace_seconds
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.model import clock_time, next_shift_end, zone_named
+from console.domain.shift import clock_time, next_shift_end, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ENDS = ("06:00", "14:00", "22:00")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from console.domain.alert import Alert
 from console.domain.severity import Severity
-from console.engine.alert_feed import AlertDesk
+from console.engine.outside_feeds import AlertDesk
 from console.evaluation.observations import Observed
 from console.incidents.feeds import AlertAnswer, AlertReader, AlertsUnreadable
 from console.settings.schema import AlertSettings, Settings, SourceSettings

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from console.domain.entry import EntryDraft, Who
 from console.domain.severity import Severity
-from console.evaluation.decision_reviews import DECISION_OVERDUE
+from console.evaluation.rules.holds import DECISION_OVERDUE
 from console.journal import Journal, open_journal
 from tests.engine.keep_record import WHO
 from tests.engine.test_records import NOW, engine_on, url_of

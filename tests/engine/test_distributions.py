@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from console.domain.samples import Answer, DriftReference
+from console.domain.distribution import DriftReference
+from console.domain.samples import Answer
 from console.domain.signals import ReadingState
 from console.engine.answer_table import BucketTable, edges_of
 from console.engine.distributions import psi_over_time

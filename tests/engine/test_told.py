@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from console.domain.snapshot import Change
-from console.engine.change_feed import CADENCE_SECONDS, ChangeDesk
+from console.engine.outside_feeds import CADENCE_SECONDS, ChangeDesk
 from console.evaluation.observations import Observed
 from console.http.resilience import WireError
 from console.incidents.annotations import ToldChanges

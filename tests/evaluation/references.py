@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from console.domain.distribution import DriftReference
 from console.domain.model import ModelRow
-from console.domain.samples import DriftReference
 from console.evaluation.observations import Buckets
 
 TENTHS = tuple(round(step / 10, 1) for step in range(1, 11))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from console.domain.entry import Record
 from console.domain.model import ModelRow
 from console.domain.severity import Severity
-from console.evaluation.decision_reviews import DECISION_OVERDUE, overdue_findings
+from console.evaluation.rules.holds import DECISION_OVERDUE, overdue_findings
 from console.settings.schema import Settings
 from tests.evaluation.scenes import CALM, Watch, rules_of, text_of
 from tests.support.columns import Entry

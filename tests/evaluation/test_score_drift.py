@@ -9,17 +9,21 @@ from hypothesis import strategies as st
 
 from console.domain.signals import ReadingState
 from console.domain.snapshot import Snapshot
-from console.evaluation.drift import psi, psi_by_row, references_of, shares, shares_by_row
-from console.evaluation.evaluate import evaluate
-from console.evaluation.memory import Memory
-from console.evaluation.observations import BUCKETS, PREVIOUS_BUCKETS, Buckets, Observed
-from console.evaluation.score_distribution import (
+from console.evaluation.drift import (
     buckets_to_bins,
     centres,
     measures,
     of_model,
+    psi,
+    psi_by_row,
+    references_of,
     sentence,
+    shares,
+    shares_by_row,
 )
+from console.evaluation.evaluate import evaluate
+from console.evaluation.memory import Memory
+from console.evaluation.observations import BUCKETS, PREVIOUS_BUCKETS, Buckets, Observed
 from console.evaluation.score_drift import OTHER_EDGES, TORN, ScoreDrift, measure, window
 from console.settings.schema import Settings
 from tests.evaluation.references import FLAT, NOW, TENTHS, grown, reference, row

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.incidents.past_incidents import About, Alike, alike
+from console.incidents.similar import About, Alike, alike
 from tests.incidents.making import alert, grouped
 
 (STORE,) = grouped([alert("Slow", dependency="store"), alert("Errors", model="fraud")]).incidents

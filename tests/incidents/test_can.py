@@ -18,9 +18,17 @@ from console.domain.incident import (
     TimelineEvent,
 )
 from console.domain.severity import Severity
-from console.incidents.checklist import CloseFacts, ModelState, close_checks
+from console.incidents.checklist import (
+    CanFacts,
+    CloseFacts,
+    ModelState,
+    actions,
+    close_checks,
+    condition,
+    needs,
+    people,
+)
 from console.incidents.clock import HurtSpan
-from console.incidents.condition import CanFacts, actions, condition, needs, people
 from tests.support.overrides import fallback
 from tests.support.snapshots import SAMPLE_NOW
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from console.domain.alert import OWN_SOURCE, Incident
 from console.domain.severity import Finding, Severity
 from console.domain.snapshot import Dependency, Snapshot
-from console.engine.alert_feed import AlertDesk, OwnAlerts
+from console.engine.outside_feeds import AlertDesk, OwnAlerts
 from console.evaluation.rules.rule_list import RULES
 from console.incidents.alert_memory import FRESH_TEXTS, OwnFinding, Tracks, own_alerts
 from console.incidents.grouping import SourceTracks, group

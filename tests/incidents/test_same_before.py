@@ -11,8 +11,7 @@ from console.domain.decision import DecisionRecord
 from console.domain.incident import BLOCK_SECONDS, Earlier, SameBefore
 from console.domain.severity import Severity
 from console.incidents.event_log import impact_event
-from console.incidents.past_incidents import recorded
-from console.incidents.similar import MOST_TOLD, Past, same_before
+from console.incidents.similar import MOST_TOLD, Past, recorded, same_before
 from tests.incidents.making import NOW, alert, grouped
 from tests.reports.samples import decision
 from tests.support.overrides import entry

@@ -15,7 +15,7 @@ from console.domain.severity import Severity
 from console.domain.snapshot import Change
 from console.incidents.clock import clock_of, hurt_spans
 from console.incidents.event_log import HURT_WORDS, impact_event
-from console.incidents.past_incidents import recorded_incident
+from console.incidents.similar import recorded_incident
 from console.incidents.timeline import timeline
 from tests.support.overrides import entry
 

@@ -17,12 +17,12 @@ from console.metrics.labels import (
     bucket_edge,
     conditions,
     exactly,
+    filled,
     one_of,
     pattern_of,
     quoted,
     selector,
 )
-from console.metrics.scope import filled
 
 HOSTILE = (
     '"}',

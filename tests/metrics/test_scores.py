@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from console.domain.distribution import DriftReference
 from console.domain.model import ModelRow
-from console.domain.samples import DriftReference
 from console.metrics.profile import profiles
 from console.metrics.queries import MOST_NAMED, one_model, since_start, under_edge
 from console.metrics.query_plan import plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.domain.incident import IncidentClock, IncidentImpact
-from console.engine.postmortem_facts import AROUND_SECONDS, signal_of_rule, signals_of, span_of
+from console.engine.report_facts import AROUND_SECONDS, signal_of_rule, signals_of, span_of
 from console.reports.markdown import markdown
 from console.reports.plots import with_marks
 from console.reports.postmortem import postmortem

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from console.domain.samples import Distribution
-from console.evaluation.score_distribution import alone, of_reference
+from console.domain.distribution import Distribution
+from console.evaluation.drift import alone, of_reference
 from console.reports.plots import bin_labels, score_plot
 from tests.evaluation.references import FLAT, NOW, TENTHS, reference
 from themes.glyphs import to_ascii

@@ -10,7 +10,7 @@ from console.app import MidwatchApp
 from console.domain.decision import DECISION_KINDS, KIND_MEANS
 from console.domain.signals import SIGNALS
 from console.engine.client import Refused
-from console.screens.dialogs import decide_form as decidemore
+from console.screens.dialogs import decide_form
 from console.screens.dialogs.decide_box import DecideBox
 from console.screens.dialogs.decide_form import MORE, DecideForm, Field
 from tests.screens.deciding import deciding_app
@@ -309,7 +309,7 @@ async def test_the_incident_of_the_row_is_named_and_not_taken() -> None:
     form = DecideForm("fraud-scorer", "HOLD", here="4b1c9e07")
     form.turn()
     form.focus_on = "incident"
-    text = "\n".join("".join(run.text for run in line) for line in decidemore.page(form, 76))
+    text = "\n".join("".join(run.text for run in line) for line in decide_form.page(form, 76))
     assert "This row's is 4b1c9e07." in text
     assert form.wish(SAMPLE_NOW).incident == ""
 
@@ -321,7 +321,7 @@ def test_no_text_of_the_second_page_outgrows_it(text: str, field: Field) -> None
     form.turn()
     form.focus_on = field
     form.write(text)
-    lines = decidemore.page(form, 76)
+    lines = decide_form.page(form, 76)
     assert len(lines) <= 22
     for line in lines:
         plain = "".join(run.text for run in line)

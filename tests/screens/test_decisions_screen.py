@@ -12,7 +12,8 @@ from console.domain.entry import Record
 from console.domain.snapshot import Snapshot
 from console.screens.decisions import DecisionsScreen
 from console.screens.model import ModelScreen
-from console.screens.panels.charts import Curves, PaneFrame, pane_data
+from console.screens.panels.charts import PaneFrame, pane_data
+from console.screens.panels.curves import Curves
 from console.screens.row_view import RowView
 from console.screens.tables.decisions import by_due
 from tests.screens.support import make_app, part, picture, settle, still

@@ -62,7 +62,7 @@ def test_the_first_frame_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "light", done.stderr[-2000:]
 
 
-ALLOWED = ["console.domain.samples.DriftReference"]
+ALLOWED = ["console.domain.distribution.DriftReference"]
 """A Struct among the settings is a table of the file, which this is not."""
 
 DEFINED = """
@@ -86,6 +86,6 @@ def test_the_first_frame_waits_for_one_dataclass_of_ours() -> None:
         [sys.executable, "-c", DEFINED], cwd=ROOT, capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
-    assert done.stdout.strip() == "['console.domain.samples.DriftReference']", (
+    assert done.stdout.strip() == "['console.domain.distribution.DriftReference']", (
         done.stdout + done.stderr[-2000:]
     )

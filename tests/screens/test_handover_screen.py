@@ -28,9 +28,9 @@ from tests.support.overrides import entry
 from tests.support.snapshots import HOSTILE_NAMES, SAMPLE_NOW, sample_snapshot
 from tests.support.stub_engine import StubEngine
 from themes.glyphs import glyphs
-from widgets.confirm import Confirm
 from widgets.prompt import Prompt
 from widgets.text_width import cells_of
+from widgets.textbox import Confirm
 
 SIZES = [(80, 24), (120, 36), (160, 45)]
 

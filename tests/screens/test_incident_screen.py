@@ -22,8 +22,7 @@ from console.domain.incident import (
 )
 from console.domain.text import ConsoleOptions
 from console.engine.client import Refused
-from console.incidents.past_incidents import recorded
-from console.incidents.similar import Past, same_before
+from console.incidents.similar import Past, recorded, same_before
 from console.screens.base import SnapshotArrived
 from console.screens.incident import IncidentScreen
 from console.screens.panels.incident_blocks import (

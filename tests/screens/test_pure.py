@@ -19,14 +19,8 @@ from console.screens.fleet_order import (
     plan,
     shown_panes,
 )
-from console.screens.panels.charts import (
-    RANGES,
-    Curves,
-    PaneFrame,
-    next_range,
-    onto_grid,
-    pane_data,
-)
+from console.screens.panels.charts import PaneFrame, pane_data
+from console.screens.panels.curves import RANGES, Curves, next_range, onto_grid
 from console.screens.panels.footer import footer_line, key_text
 from console.screens.panels.header import HeaderState, header_lines, is_stale
 from console.screens.row_view import RowView

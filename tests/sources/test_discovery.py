@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.domain.samples import SeenModel
 from console.metrics.profile import profiles
-from console.sources.discovery import RecentModels, long_metrics, seen_models, wanted_metrics
+from console.sources.base import RecentModels, long_metrics, seen_models, wanted_metrics
 
 MIDWATCH = profiles()["midwatch"]
 

@@ -9,8 +9,9 @@ from console.actions.decision_record import DecisionWish, PreparedDecision
 from console.actions.write_gate import Arming
 from console.domain.action import ActionRequest, Confirmation, Outcome, PreparedAction
 from console.domain.decision import DecisionRecord
+from console.domain.distribution import Distribution
 from console.domain.incident import CareWish, IncidentView
-from console.domain.samples import Distribution, Series
+from console.domain.samples import Series
 from console.domain.signals import SIGNALS, ReadingState
 from console.domain.snapshot import Snapshot
 from console.engine.client import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState

@@ -15,12 +15,11 @@ from textual.widget import Widget
 
 from themes.palette import palette, textual_theme
 from widgets.chart import Chart, ChartData, Series, Threshold
-from widgets.confirm import Confirm
 from widgets.diff_renderer import FrugalApp
 from widgets.grid import Cell, Column, Grid
 from widgets.lines import Lines
 from widgets.prompt import Prompt
-from widgets.textbox import Textbox
+from widgets.textbox import Confirm, Textbox
 
 ROLES = ("s1", "s2", "s3", "s4")
 ODD = [

@@ -2,11 +2,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from widgets.confirm import Confirm
 from widgets.grid import Grid
 from widgets.lines import Lines, changed_cells
 from widgets.prompt import MAX_LENGTH, Prompt
-from widgets.textbox import Textbox, framed
+from widgets.textbox import Confirm, Textbox, framed
 
 
 class BoxApp(App[None]):

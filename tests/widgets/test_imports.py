@@ -12,7 +12,7 @@ def loaded_after(statement: str) -> set[str]:
 
 def test_no_widget_loads_what_the_first_frame_cannot_afford():
     loaded = loaded_after(
-        "import widgets.grid, widgets.chart, widgets.sparkline, widgets.confirm, widgets.textbox, "
+        "import widgets.grid, widgets.chart, widgets.canvas, widgets.textbox, widgets.textbox, "
         "widgets.prompt, widgets.diff_renderer, widgets.lines"
     )
     assert not loaded & set(HEAVY)

@@ -3,7 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.sparkline import spark
+from widgets.canvas import spark
 
 
 @given(st.lists(st.floats(allow_nan=True), max_size=80), st.integers(0, 40))

@@ -1,4 +1,4 @@
-"""Other systems call: a firing alert that names the model."""
+"""Rules on missing data and owners, on alerts of other systems, and on recent changes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _warning_text(evidence: Evidence, row: int) -> str:
     return _text(evidence, row, Severity.S2)
 
 
-RULES = (
+ALERT_RULES = (
     Rule(
         "alert_page",
         Severity.S1,

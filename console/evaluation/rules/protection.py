@@ -1,4 +1,4 @@
-"""Breakers, routes and retries: what stands between the model and harm."""
+"""Rules on breakers, routes and retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confidence, human review, drift, calibration and latency against what is normal."""
+"""Rules on confidence, human review, drift, calibration and latency against the usual."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from console.domain.severity import Severity
 from console.evaluation.evidence import Truth, above, at_least, certain
-from console.evaluation.rules.burn import burning
+from console.evaluation.rules.budgets import burning
 from console.evaluation.rules.rule import Rule
 from console.metrics.units import shown, span
 

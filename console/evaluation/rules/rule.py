@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""The shape of a rule: id, level, column, test, sentence."""
 
 from __future__ import annotations
 

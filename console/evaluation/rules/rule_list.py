@@ -1,20 +1,20 @@
-"""All rules, worst level first; within a level, the order in which they are told."""
+"""Lists all rules, worst level first."""
 
 from __future__ import annotations
 
-from console.evaluation.rules import burn, holds, presence, protection, quality, spend
+from console.evaluation.rules import budgets, holds, presence, protection, quality
 
 RULES = tuple(
     sorted(
         (
-            *burn.RULES,
+            *budgets.BURN_RULES,
             *protection.RULES,
             *holds.HELD_RULES,
             *presence.PRESENCE_RULES,
             *quality.RULES,
-            *spend.RULES,
-            *presence.RULES,
-            *holds.RULES,
+            *budgets.SPEND_RULES,
+            *presence.ALERT_RULES,
+            *holds.ACK_RULES,
             *holds.DECIDED_RULES,
             *presence.NOTICE_RULES,
         ),

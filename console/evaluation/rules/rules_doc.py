@@ -1,4 +1,4 @@
-"""The page that lists every rule, made from the registry: docs/rules.md."""
+"""Writes docs/rules.md from the rules."""
 
 from __future__ import annotations
 

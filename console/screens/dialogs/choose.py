@@ -1,4 +1,4 @@
-"""Fields to type into, as every box has them: which is next, and keys that edit; pure."""
+"""Boxes that offer one of a few things by one key, and fields to type into."""
 
 from __future__ import annotations
 

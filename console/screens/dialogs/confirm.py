@@ -1,4 +1,4 @@
-"""What a confirm box holds while it asks: answers, fields, and what its class still lacks; pure."""
+"""State and drawing of the confirm box: answers, fields, what its class still lacks."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from console.actions.approval import APPROVAL_SECONDS
 from console.domain.action import PreparedAction
 from console.engine.client import Refused
-from console.screens.dialogs import confirm as confirmface
+from console.screens.dialogs import confirm
 from console.screens.dialogs.confirm import ConfirmForm, Decision, Then
 from console.screens.dialogs.confirm_text import end_choices
 from console.screens.spans import twins
@@ -302,12 +302,12 @@ class ConfirmBox(ModalScreen[Decision | None]):
         inner, room = width - 4, max(3, self.size.height - FRAME)
         now = self.session.clock()
         if self.exact:
-            found = confirmface.exact(form, inner)
+            found = confirm.exact(form, inner)
             self._top = max(0, min(self._top, len(found) - room))
             lines, note = found[self._top : self._top + room], "up down scroll, d closes"
         else:
             writing = self.session.writing
-            lines = confirmface.question(
+            lines = confirm.question(
                 form,
                 inner,
                 room,
@@ -316,7 +316,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
                 shared=writing is not None and writing.shared_journal,
                 waits_seconds=self._waits_until - now,
             )
-            note = confirmface.note(form, now)
+            note = confirm.note(form, now)
             if len(lines) > room:
                 # Too much for this screen: what is asked and the keys stay.
                 lines = lines[-room:]
@@ -324,7 +324,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
         body.styles.width = width
         body.styles.height = len(lines) + FRAME
         rows = twins([[Run(" "), *line] for line in lines], glyphs)
-        title = twins([[Run(confirmface.head(form, width, glyphs))]], glyphs)[0][0].text
+        title = twins([[Run(confirm.head(form, width, glyphs))]], glyphs)[0][0].text
         body.show_lines(framed(title, rows, width, note, ascii_only=self._ascii))
 
 

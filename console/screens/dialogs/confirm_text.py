@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.actions.preview import preview_lines, request_lines
-from console.domain.model import NEAREST_SECONDS
+from console.domain.shift import NEAREST_SECONDS
 from console.domain.text import visible
 from console.screens.spans import age_text
 from console.settings.durations import format_duration

@@ -1,4 +1,4 @@
-"""The box of a decision drawn from its form: the kinds, the evidence, what stands against it."""
+"""The box of a retraining decision: drawing and keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.domain.text import visible
 from console.engine.client import Refused
 from console.metrics.units import format_signal
 from console.reports.decision_text import told
-from console.screens.dialogs import decide_form as decidemore
+from console.screens.dialogs import decide_form
 from console.screens.dialogs.choose import DrawnBox, edited
 from console.screens.dialogs.confirm_box import DEAD_SECONDS
 from console.screens.dialogs.confirm_text import field_line, guard_lines, labelled, refused_lines
@@ -488,7 +488,7 @@ class DecideBox(DrawnBox[PreparedDecision | None]):
         if form.more:
             return (
                 f"{title}: {form.kind}, more",
-                decidemore.page(form, width),
+                decide_form.page(form, width),
                 "Tab fields  Esc back",
             )
         bottom_line = note(form, now)

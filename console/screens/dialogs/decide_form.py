@@ -1,4 +1,4 @@
-"""What the box of a decision holds while it asks: the kind, its texts, what still stands against.
+"""State of the box of a retraining decision: kind, texts, objections, second page.
 
 Pure: nothing is drawn and nothing is asked here.
 """

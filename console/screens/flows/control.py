@@ -1,4 +1,4 @@
-"""What was typed after an acting command, in the words of the command line; pure."""
+"""From a key or typed words to a sent action: target, rung, box, result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the key D to a decision that stands, and to where it is sent on."""
+"""From the key D to a recorded decision and to where it is sent on."""
 
 from __future__ import annotations
 

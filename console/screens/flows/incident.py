@@ -1,4 +1,4 @@
-"""From a key to something done about an incident: what is asked first, and what became of it."""
+"""From a key to something done about an incident: questions, then the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was typed after a command about an incident, as a wish; pure."""
+"""Parses typed incident commands and asks the questions of incident keys."""
 
 from __future__ import annotations
 

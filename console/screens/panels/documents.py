@@ -1,4 +1,4 @@
-"""How often a signal had which value: a plot that is drawn aside and shown when it is done."""
+"""Draws a distribution aside, and a document as wrapped lines of a screen."""
 
 from __future__ import annotations
 

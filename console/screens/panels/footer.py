@@ -1,4 +1,4 @@
-"""The bottom line: the keys of this place, from the registry."""
+"""The bottom line of keys and the help text, both from the registry."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from console.screens.panels.charts import (
     ALL_PANE_SIGNALS,
     PANE_SIGNALS,
     POINTS,
-    Curves,
     PaneFrame,
     pane_data,
 )
+from console.screens.panels.curves import Curves
 from widgets.chart import Chart, ChartData
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is known of the sources, one block each: the first thing to doubt when numbers look odd."""
+"""The right-hand column: incidents, in force, dependencies, sources, changes; the sources box."""
 
 from __future__ import annotations
 

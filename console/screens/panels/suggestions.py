@@ -1,4 +1,4 @@
-"""The NEXT line: two or three keys that could help now, with why or why not; never run by itself.
+"""The NEXT line: two or three keys that could help now, with why or why not.
 
 What it says comes from the same guards that judge the action when it is asked for.
 """

@@ -1,4 +1,4 @@
-"""The columns of the fleet table, and which of them a width has room for."""
+"""Columns and rows of the fleet table, and which columns a width has room for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from console.screens.row_view import RowView
-from console.screens.tables import fleet_cells as cells
+from console.screens.tables import fleet_cells
 from themes.glyphs import to_ascii
 from widgets.grid import Cell, Column, Grid
 
@@ -55,112 +55,114 @@ class FleetColumn(Struct, frozen=True):
 
 
 COLUMNS: tuple[FleetColumn, ...] = (
-    FleetColumn("s", "S", 2, "left", cells.severity, meaning="severity: the worst rule that holds"),
-    FleetColumn("model", "MODEL", MODEL_MIN, "left", cells.model, meaning="the model's name"),
     FleetColumn(
-        "tier", "T", 1, "left", cells.tier, meaning="tier: 1 matters most", worst_first=False
+        "s", "S", 2, "left", fleet_cells.severity, meaning="severity: the worst rule that holds"
     ),
-    FleetColumn("rg", "RG", 2, "left", cells.region, meaning="region it serves in"),
+    FleetColumn("model", "MODEL", MODEL_MIN, "left", fleet_cells.model, meaning="the model's name"),
     FleetColumn(
-        "brk", "BRK", 4, "left", cells.breaker,
+        "tier", "T", 1, "left", fleet_cells.tier, meaning="tier: 1 matters most", worst_first=False
+    ),
+    FleetColumn("rg", "RG", 2, "left", fleet_cells.region, meaning="region it serves in"),
+    FleetColumn(
+        "brk", "BRK", 4, "left", fleet_cells.breaker,
         meaning="breaker: CLO passing, OPN refusing, HLF probing, F-OP refusing by hand, "
         "DIS unprotected, MET watching",
     ),
     FleetColumn(
-        "route", "ROUTE", 6, "left", cells.route,
+        "route", "ROUTE", 6, "left", fleet_cells.route,
         meaning="where traffic goes: prim, trim (L1), fb:NAME (L2, L3), human (L4), refuse (L5)",
     ),
     FleetColumn(
-        "burn", "BURN", 4, "right", cells.burn, ("burn_1h", "burn_5m"),
+        "burn", "BURN", 4, "right", fleet_cells.burn, ("burn_1h", "burn_5m"),
         meaning="how fast the error budget burns, over 1 h; 1x uses it up in 30 days",
     ),
     FleetColumn(
-        "left", "LEFT", 4, "right", cells.left, ("budget_left",), MEDIUM,
+        "left", "LEFT", 4, "right", fleet_cells.left, ("budget_left",), MEDIUM,
         meaning="error budget left over 30 days", worst_first=False,
     ),
     FleetColumn(
-        "bad", "BAD/m", 5, "right", cells.bad, ("bad_rate",), meaning="bad requests a minute"
+        "bad", "BAD/m", 5, "right", fleet_cells.bad, ("bad_rate",), meaning="bad requests a minute"
     ),
     FleetColumn(
-        "rps", "RPS", 4, "right", cells.rps, ("requests_rate",), MEDIUM, spare=True,
+        "rps", "RPS", 4, "right", fleet_cells.rps, ("requests_rate",), MEDIUM, spare=True,
         meaning="requests a second",
     ),
     FleetColumn(
-        "err", "ERR%", 4, "right", cells.errors, ("error_ratio",), 9999, spare=True,
+        "err", "ERR%", 4, "right", fleet_cells.errors, ("error_ratio",), 9999, spare=True,
         meaning="bad requests, percent",
     ),
     FleetColumn(
         "lat", "LAT/base",
-        cells.LATENCY_WIDTH, "right", cells.latency,
+        fleet_cells.LATENCY_WIDTH, "right", fleet_cells.latency,
         ("latency_p95", "ttft_p95", "latency_mean"),
         meaning="p95 latency now / normal; TT: time to first token, av: a mean",
     ),
     FleetColumn(
-        "p50", "P50", 5, "right", cells.percentile("latency_p50"), ("latency_p50",), 9999,
+        "p50", "P50", 5, "right", fleet_cells.percentile("latency_p50"), ("latency_p50",), 9999,
         spare=True, meaning="latency p50",
     ),
     FleetColumn(
-        "p95", "P95", 5, "right", cells.percentile("latency_p95"), ("latency_p95",), 9999,
+        "p95", "P95", 5, "right", fleet_cells.percentile("latency_p95"), ("latency_p95",), 9999,
         spare=True, meaning="latency p95",
     ),
     FleetColumn(
-        "p99", "P99", 5, "right", cells.percentile("latency_p99"), ("latency_p99",), 9999,
+        "p99", "P99", 5, "right", fleet_cells.percentile("latency_p99"), ("latency_p99",), 9999,
         spare=True, meaning="latency p99",
     ),
     FleetColumn(
-        "ttft", "TTFT", 5, "right", cells.percentile("ttft_p95"), ("ttft_p95",), 9999,
+        "ttft", "TTFT", 5, "right", fleet_cells.percentile("ttft_p95"), ("ttft_p95",), 9999,
         spare=True, meaning="time to first token p95",
     ),
     FleetColumn(
-        "tok", "TOK/s", 5, "right", cells.tokens, ("tokens_rate",), 9999, spare=True,
+        "tok", "TOK/s", 5, "right", fleet_cells.tokens, ("tokens_rate",), 9999, spare=True,
         meaning="output tokens a second",
     ),
     FleetColumn(
-        "queue", "QUEUE", 5, "right", cells.queue, ("queue_depth",), 9999, spare=True,
+        "queue", "QUEUE", 5, "right", fleet_cells.queue, ("queue_depth",), 9999, spare=True,
         meaning="requests accepted but not started",
     ),
     FleetColumn(
-        "kv", "KV%", 4, "right", cells.kv_cache, ("kv_cache",), 9999, spare=True,
+        "kv", "KV%", 4, "right", fleet_cells.kv_cache, ("kv_cache",), 9999, spare=True,
         meaning="used share of the KV cache",
     ),
     FleetColumn(
-        "sat", "SAT", 3, "right", cells.saturation, ("saturation", "kv_cache"), MEDIUM,
+        "sat", "SAT", 3, "right", fleet_cells.saturation, ("saturation", "kv_cache"), MEDIUM,
         meaning="busy share of capacity",
     ),
     FleetColumn(
-        "lowc", "LOWC%", 5, "right", cells.low_confidence, ("low_confidence_ratio",),
+        "lowc", "LOWC%", 5, "right", fleet_cells.low_confidence, ("low_confidence_ratio",),
         meaning="predictions under the confidence threshold, percent, now / normal",
     ),
     FleetColumn(
-        "review", "REVIEW", 8, "right", cells.review, ("review_depth",), MEDIUM,
+        "review", "REVIEW", 8, "right", fleet_cells.review, ("review_depth",), MEDIUM,
         meaning="waiting for a person, and the oldest's age",
     ),
     FleetColumn(
-        "drift", "DRIFT", 5, "right", cells.drift, ("drift_psi", "prediction_drift"),
+        "drift", "DRIFT", 5, "right", fleet_cells.drift, ("drift_psi", "prediction_drift"),
         meaning="drift PSI; no verdict under 200 samples",
     ),
     FleetColumn(
-        "att", "ATT", 3, "right", cells.attempts, ("attempts_per_request",), MEDIUM,
+        "att", "ATT", 3, "right", fleet_cells.attempts, ("attempts_per_request",), MEDIUM,
         meaning="attempts on dependencies per request; above 1.1 retries build up",
     ),
     FleetColumn(
-        "pace", "PACE", 4, "right", cells.pace, ("cost_pace",),
+        "pace", "PACE", 4, "right", fleet_cells.pace, ("cost_pace",),
         meaning="spent today / the budget's share due by now",
     ),
     FleetColumn(
-        "cost1k", "$/1k", 5, "right", cells.per_1k, ("cost_per_1k",), WIDE,
+        "cost1k", "$/1k", 5, "right", fleet_cells.per_1k, ("cost_per_1k",), WIDE,
         meaning="USD for 1,000 requests",
     ),
     FleetColumn(
-        "costh", "$/h", 5, "right", cells.per_hour, ("cost_per_hour",), 9999, spare=True,
+        "costh", "$/h", 5, "right", fleet_cells.per_hour, ("cost_per_hour",), 9999, spare=True,
         meaning="USD an hour",
     ),
     FleetColumn(
-        "who", "WHO", 4, "left", cells.who,
+        "who", "WHO", 4, "left", fleet_cells.who,
         meaning="who has its incident, -- for nobody; without one, who answers for it",
     ),
     FleetColumn(
-        "age", "AGE", 3, "right", cells.age,
+        "age", "AGE", 3, "right", fleet_cells.age,
         meaning="how long somebody has it (a9m), or how long it has been this bad",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stands in each cell of the fleet table."""
+"""Computes the text and role of each cell of the fleet table."""
 
 from __future__ import annotations
 

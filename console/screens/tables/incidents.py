@@ -1,4 +1,4 @@
-"""What is said of an incident in a word or two, alike in lists, headers and the side column."""
+"""Rows and words of incidents for lists, headers and the side column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries of the journal as rows of a table and as lines to read."""
+"""Rows and lines of journal entries."""
 
 from __future__ import annotations
 

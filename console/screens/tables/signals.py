@@ -17,14 +17,14 @@ from console.screens.spans import (
     when_text,
 )
 from themes.glyphs import to_ascii
+from widgets.canvas import spark
 from widgets.grid import Cell, Column
-from widgets.sparkline import spark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from console.domain.severity import Finding
-    from console.screens.panels.charts import Curves
+    from console.screens.panels.curves import Curves
     from console.screens.row_view import RowView
     from themes.glyphs import Glyphs
 
