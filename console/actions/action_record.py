@@ -286,6 +286,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Json]:
         "done": outcome.done,
         "total": outcome.total,
         "unknown_targets": list(outcome.unknown_targets),
+        **({} if outcome.watch_until is None else {"watch_until": outcome.watch_until}),
     }
 
 

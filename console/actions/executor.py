@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.actions import write_gate
@@ -13,7 +14,7 @@ from console.actions.approval import APPROVAL_SECONDS, approval_of, check_confir
 from console.actions.overrides import named_overrides, overrides_in_force
 from console.actions.prepare import ActionEnvironment, prepare
 from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
-from console.actions.recovery import settle_target
+from console.actions.recovery import WATCH_SECONDS, settle_target, watch_words
 from console.actions.target_state import LEASE_SECONDS, lease_name
 from console.actions.verbs import VERBS
 from console.controls.template import changed_since
@@ -206,6 +207,9 @@ class ActionExecutor:
         if prepared.already:
             calls = [call for each in prepared.changes for call in each.calls]
             states = tuple((call.target, call.seen.text) for call in calls)
+            # A state that flaps must not be called so from one read.
+            if changed := await self._changed_meanwhile(prepared):
+                return self._outcome(prepared, "superseded", f"nothing was sent: {changed}"), []
             sentence = f"already {prepared.wanted}; nothing was sent"
             return self._outcome(prepared, "no_op", sentence, after=states), []
         changed = await self._recheck(prepared)
@@ -220,19 +224,24 @@ class ActionExecutor:
         )
         for answer in answers:
             self._tell("sent", answer.sentence)
-        if preconditions_failed(answers):
-            told = "; ".join(answer.sentence for answer in answers)
-            sentence = f"nothing changed: it is no longer as it was seen ({told})"
-            return self._outcome(prepared, "superseded", sentence), answers
-        # What certainly changed nothing needs one look, not a wait.
-        once = all(answer.verdict == "rejected" for answer in answers)
+        # What should have changed nothing needs a short look, not a wait; but it is looked at: a
+        # proxy that repeats a request turns the change's own success into a 412.
+        brief = all(answer.verdict == "rejected" for answer in answers)
         seen = await asyncio.gather(
             *(
-                read_back(each, bench.controls[each.control], bench.clock, once=once)
+                read_back(each, bench.controls[each.control], bench.clock, brief=brief)
                 for each in prepared.changes
             )
         )
         return self._judged(prepared, intent, seen, answers), answers
+
+    async def _changed_meanwhile(self, prepared: PreparedAction) -> str:
+        """Return what differs from the preview in two more reads, or nothing."""
+        for _ in range(2):
+            await asyncio.sleep(min(each.verify.every_seconds for each in prepared.changes))
+            if changed := await self._recheck(prepared):
+                return changed
+        return ""
 
     async def _recheck(self, prepared: PreparedAction) -> str:
         """Return what changed since the preview as a sentence, or nothing."""
@@ -254,14 +263,22 @@ class ActionExecutor:
         answers: Sequence[SendResult],
     ) -> Outcome:
         verdict = judge(prepared.changes, seen, answers)
+        if preconditions_failed(answers) and verdict.kind in ("rejected", "diverged"):
+            told = "; ".join(answer.sentence for answer in answers)
+            now = ", ".join(dict.fromkeys(text for each in seen for text in each.states.values()))
+            sentence = f"nothing was changed by us: it is no longer as it was seen ({told}): {now}"
+            verdict = replace(verdict, kind="superseded", sentence=sentence)
         if prepared.request.purpose == "renew":
             verdict = judge_renewal(verdict, answers)
         ends_at = None if prepared.ttl_seconds is None else intent.at + prepared.ttl_seconds
         states = tuple(pair for each in seen for pair in each.states.items())
+        # What alert sources are told of an incident is there at once or not at all.
+        watch_until = intent.at + WATCH_SECONDS if verdict.may_come and not prepared.care else None
         return Outcome(
             op_id=prepared.op_id,
-            kind=verdict.kind,
-            sentence=verdict.sentence,
+            kind="failed" if verdict.late_only and watch_until is None else verdict.kind,
+            sentence=verdict.sentence + watch_words(watch_until),
+            watch_until=watch_until,
             done=verdict.done,
             total=verdict.total,
             after=states,
@@ -293,13 +310,11 @@ class ActionExecutor:
         try:
             await asyncio.to_thread(write)
         except JournalError as fault:
-            from dataclasses import replace
-
             sentence = (
                 f"{outcome.sentence}. This could not be written to the journal ({fault.sentence}); "
                 "the next start reads it back again"
             )
-            return replace(outcome, sentence=sentence)
+            return replace(outcome, sentence=sentence, recorded=False)
         return outcome
 
     def override(self, op: str) -> Override:

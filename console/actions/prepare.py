@@ -385,6 +385,16 @@ def _standing_guards(standing: TargetRecord) -> tuple[Guard, ...]:
                 f"midwatch resolve {entry.op_id} says what is true",
             )
         )
+    if standing.watched is not None:
+        entry = standing.watched
+        found.append(
+            Guard(
+                "may_come",
+                "warn",
+                f"{entry.action} by {entry.who.name} was taken and is not seen yet; it may still "
+                f"come, also after this (operation {entry.op_id})",
+            )
+        )
     return tuple(found)
 
 

@@ -44,13 +44,15 @@ async def read_back(
     control: Control,
     clock: Callable[[], float],
     *,
-    once: bool = False,
+    brief: bool = False,
 ) -> Seen:
     """Read until every target holds the wanted state ``stable_for`` reads in a row, or too late.
 
-    Times come from ``change.verify``, in seconds. With ``once`` a single read is all.
+    Times come from ``change.verify``, in seconds. With ``brief`` it ends as soon as every target
+    reads the same ``stable_for`` times in a row, whatever that is; one read is never enough.
     """
     plan = change.verify
+    stable_for = max(2, plan.stable_for)
     deadline = time.monotonic() + plan.within_seconds
     watched = {call.target: _Watched() for call in change.calls}
     while True:
@@ -58,10 +60,12 @@ async def read_back(
         for call in change.calls:
             _note(watched[call.target], state.of(call.target), change, call.target)
         settled = all(
-            each.reach in GOOD and each.in_a_row >= plan.stable_for for each in watched.values()
+            (each.reach in GOOD or (brief and each.reach != "unknown"))
+            and each.in_a_row >= stable_for
+            for each in watched.values()
         )
-        if settled or once or time.monotonic() + plan.every_seconds > deadline:
-            return _seen(watched, plan.stable_for if not once else 1)
+        if settled or time.monotonic() + plan.every_seconds > deadline:
+            return _seen(watched, stable_for)
         await asyncio.sleep(plan.every_seconds)
 
 
@@ -108,6 +112,13 @@ class Judgement:
     done: int
     total: int
     unknown: tuple[str, ...] = ()
+    may_come: bool = False
+    """Some target took the change, or may have, and reads as before: it may come true later."""
+
+    @property
+    def late_only(self) -> bool:
+        """Tell whether nothing but time speaks for it: every target can be read, none is so."""
+        return self.kind == "unverified" and self.may_come and not self.unknown
 
 
 def judge(
@@ -121,22 +132,56 @@ def judge(
     total = sum(len(each.reached) for each in seen)
     done = sum(how in GOOD for each in seen for how in each.reached.values())
     rejected, unknown = _not_there(seen, answers)
+    third, late = _third_and_late(changes, seen, answers)
     words, states = _words(changes), _states(seen)
     told = "; ".join(dict.fromkeys(each.sentence for each in answers if each and each.sentence))
     said = f"; {told}" if told else ""
     if total and done == total:
-        return Judgement("applied", f"{words}: {states}", done, total)
+        plain = {each.verdict for each in answers if each} <= {"accepted"}
+        return Judgement("applied", f"{words}: {states}{'' if plain else said}", done, total)
     if done:
         missing = f"; not known: {', '.join(unknown)}" if unknown else ""
         sentence = f"{words} on {done} of {total} targets: {states}{missing}{said}"
-        return Judgement("partial", sentence, done, total, unknown)
+        return Judgement("partial", sentence, done, total, unknown, bool(late))
+    if third:
+        names = ", ".join(f"{name} is {text}" for name, text in third.items())
+        missing = f"; not known: {', '.join(unknown)}" if unknown else ""
+        sentence = f"{words} led to another state: {names}{missing}{said}; look at it"
+        return Judgement("diverged", sentence, 0, total, unknown, bool(late))
     if unknown:
         why = "; ".join(dict.fromkeys(word for each in seen for word in each.errors.values()))
         sentence = f"{words} may have happened: it cannot be read back ({why}){said}; look at it"
         return Judgement("unverified", sentence, 0, total, unknown)
+    if late:
+        sentence = f"{words} was sent and is not so yet: {states}{said}"
+        return Judgement("unverified", sentence, 0, total, may_come=True)
     if rejected:
         return Judgement("rejected", f"{words} was refused{said}", 0, total)
     return Judgement("failed", f"{words} did not happen: {states}{said}", 0, total)
+
+
+def _third_and_late(
+    changes: Sequence[PreparedChange],
+    seen: Sequence[Seen],
+    answers: Sequence[SendResult | None],
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the targets in a state nobody asked for, and those that read as before after a yes.
+
+    ``None`` for an answer counts as one that may have been a yes.
+    """
+    third: dict[str, str] = {}
+    late: list[str] = []
+    for change, each, answer in zip(changes, seen, answers, strict=True):
+        said = {} if answer is None else {result.target: result for result in answer.results}
+        for call in change.calls:
+            if each.reached.get(call.target) != "not" or call.already:
+                continue
+            text = each.states.get(call.target, "?")
+            if call.seen.known and text != call.seen.text:
+                third[call.target] = text
+            elif call.target not in said or said[call.target].verdict != "rejected":
+                late.append(call.target)
+    return third, tuple(late)
 
 
 def _not_there(

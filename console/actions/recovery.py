@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.actions.action_record import consequences, ended_of, outcome_json, outcome_of
 from console.actions.overrides import overrides_in_force
 from console.actions.readback import judge, read_back
-from console.actions.target_state import LEASE_SECONDS, lease_name, locked_by
+from console.actions.target_state import LEASE_SECONDS, lease_name, locked_by, watched_of
 from console.domain.action import Outcome
 from console.domain.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
-from console.domain.entry import EntryDraft
+from console.domain.entry import EntryDraft, number_of
 from console.journal.leases import holder_name
 from console.journal.store_base import Question
+from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from console.actions.prepare import ActionEnvironment
+    from console.domain.action import OutcomeKind
     from console.domain.entry import Entry
+
+WATCH_SECONDS = 300.0
+"""How long a change that a service took may still come true: services that act asynchronously do
+so within seconds, queues within a minute or two."""
 
 RECOVERY_PLAN = VerifyPlan(every_seconds=0.5, within_seconds=5.0, stable_for=2)
 RESOLVED_KINDS = ("outcome", "resolved", "observed")
@@ -31,7 +39,8 @@ async def settle_target(bench: ActionEnvironment, target: str) -> tuple[Outcome,
     open_intents = await asyncio.to_thread(bench.journal.unsettled)
     mine = [entry for entry in open_intents if entry.target == target]
     locked = await asyncio.to_thread(_locked, bench, target)
-    if not mine and locked is None:
+    watched = [each for each in await _watched(bench) if each.target == target]
+    if not mine and locked is None and not watched:
         return ()
     me = holder_name(bench.who, "settling")
     name = lease_name(target)
@@ -47,6 +56,9 @@ async def settle_target(bench: ActionEnvironment, target: str) -> tuple[Outcome,
         if locked is not None:
             again = await _look_again(bench, locked)
             settled += [] if again is None else [again]
+        for outcome in watched:
+            if (came := await _come_true(bench, outcome)) is not None:
+                settled.append(came)
         return tuple(settled)
     finally:
         await asyncio.to_thread(bench.journal.drop_lease, name, me)
@@ -56,9 +68,54 @@ async def settle_all(bench: ActionEnvironment) -> tuple[Outcome, ...]:
     """Close everything that was cut off, on every target; raises ``JournalError``."""
     open_intents = await asyncio.to_thread(bench.journal.unsettled)
     found: list[Outcome] = []
-    for target in dict.fromkeys(entry.target for entry in open_intents):
+    watched = await _watched(bench)
+    for target in dict.fromkeys(entry.target for entry in (*open_intents, *watched)):
         found += await settle_target(bench, target)
     return tuple(found)
+
+
+async def _watched(bench: ActionEnvironment) -> tuple[Entry, ...]:
+    """Return the outcomes that may still come true and of which nothing was written since."""
+    # A day: whoever looks first after the end of the watch writes down how it ended.
+    since = bench.clock() - 86400.0
+    question = Question(kinds=("outcome", "resolved", "observed"), since=since)
+    return watched_of(await asyncio.to_thread(bench.journal.entries, question))
+
+
+async def _come_true(bench: ActionEnvironment, outcome: Entry) -> Outcome | None:
+    """Look once more at a change that a service took; write down that it came, or never did."""
+
+    def intent_of() -> Entry | None:
+        found = bench.journal.entries(Question(op_id=outcome.op_id, kinds=("intent",)))
+        return found[-1] if found else None
+
+    intent = await asyncio.to_thread(intent_of)
+    if intent is None:
+        return None
+    seen = await _observed(bench, intent, brief=True)
+    over = bench.clock() > (number_of(outcome.details.get("watch_until")) or 0.0)
+    if seen.kind == "applied":
+        said = replace(seen, sentence=f"it came true after all: {seen.sentence}", watch_until=None)
+        await asyncio.to_thread(note_truth, bench, intent, said, "observed", "came true later")
+        return said
+    if not over or seen.unknown_targets:
+        return None
+    kind: OutcomeKind = "failed" if seen.kind == "unverified" else seen.kind
+    waited = format_duration(WATCH_SECONDS)
+    sentence = f"it did not come true within {waited}: {seen.sentence}"
+    said = replace(seen, kind=kind, sentence=sentence, watch_until=None)
+    await asyncio.to_thread(note_truth, bench, intent, said, "observed", "never came true")
+    return said
+
+
+def watch_words(until: float | None) -> str:
+    """Return what is added to an outcome that may still come true; empty where it may not."""
+    if until is None:
+        return ""
+    at = datetime.fromtimestamp(until, UTC).strftime("%H:%M:%SZ")
+    return (
+        f"; it may still come: midwatch keep watches it until {at}, so does the next action on it"
+    )
 
 
 def _locked(bench: ActionEnvironment, target: str) -> Entry | None:
@@ -114,16 +171,22 @@ def note_truth(
             details=outcome_json(outcome),
         )
     ]
-    if not outcome.in_force:
+    overrides = overrides_in_force(bench.journal)
+    told = isinstance(intent.details.get("care"), dict)
+    begun = any(each.op_id == intent.op_id for each in overrides)
+    if outcome.kind == "applied" and not begun and not told:
+        # It was not so when its outcome was written: what follows from it follows now.
+        drafts += consequences(intent, outcome, overrides)
+    elif not outcome.in_force:
         drafts += [
             ended_of(each, "it had not taken hold", now, intent.op_id)
-            for each in overrides_in_force(bench.journal)
+            for each in overrides
             if each.op_id == intent.op_id
         ]
     bench.journal.append_all(drafts)
 
 
-async def _observed(bench: ActionEnvironment, intent: Entry) -> Outcome:
+async def _observed(bench: ActionEnvironment, intent: Entry, *, brief: bool = False) -> Outcome:
     """Judge an intent by what its controls say now."""
     changes = changes_of(intent)
     missing = [change.control for change in changes if change.control not in bench.controls]
@@ -144,13 +207,23 @@ async def _observed(bench: ActionEnvironment, intent: Entry) -> Outcome:
             unknown_targets=targets or (intent.target,),
         )
     seen = await asyncio.gather(
-        *(read_back(each, bench.controls[each.control], bench.clock) for each in changes)
+        *(
+            read_back(each, bench.controls[each.control], bench.clock, brief=brief)
+            for each in changes
+        )
     )
     verdict = judge(changes, seen, [None] * len(changes))
+    until = intent.at + WATCH_SECONDS
+    ahead = verdict.may_come and bench.clock() < until <= bench.clock() + 2 * WATCH_SECONDS
+    watch_until = until if ahead and not intent.details.get("care") else None
+    kind = verdict.kind
+    if verdict.late_only and watch_until is None:
+        kind = "failed"  # whatever was sent has had its time
     return Outcome(
         op_id=intent.op_id,
-        kind=verdict.kind,
-        sentence=f"it was cut off and read back: {verdict.sentence}",
+        kind=kind,
+        sentence=f"it was cut off and read back: {verdict.sentence}{watch_words(watch_until)}",
+        watch_until=watch_until,
         done=verdict.done,
         total=verdict.total,
         after=tuple(pair for each in seen for pair in each.states.items()),

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.actions.overrides import overrides_in_force
+from console.domain.entry import number_of
 from console.domain.text import visible
 from console.journal.leases import shown_holder
 from console.journal.store_base import Question
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from console.domain.action import Override
     from console.domain.entry import Entry
     from console.journal.store_base import Journal
@@ -29,7 +32,7 @@ class TargetRecord:
 
     ``seq`` is the newest entry of all, ``recent`` what was done to it in the last ten minutes,
     ``unsettled`` intents nobody closed, ``locked`` the outcome that still is not known,
-    ``busy`` who acts on it now.
+    ``busy`` who acts on it now, ``watched`` the outcome that may still come true.
     """
 
     seq: int
@@ -39,6 +42,7 @@ class TargetRecord:
     overrides: tuple[Override, ...]
     keeper_lives: bool
     busy: str
+    watched: Entry | None = None
 
     def others(self, now: float) -> tuple[str, ...]:
         """Return in words who did what to the target lately, the newest first."""
@@ -62,12 +66,34 @@ def standing_of(journal: Journal, target: str, now: float) -> TargetRecord:
         overrides=overrides_in_force(journal),
         keeper_lives=bool(holder_of(journal, KEEPER_LEASE, now)),
         busy=holder_of(journal, lease_name(target), now),
+        watched=next(
+            (each for each in reversed(watched_of(done)) if _until(each) > now),
+            None,
+        ),
     )
 
 
 def lease_name(target: str) -> str:
     """Return the name of the lease on one target."""
     return f"act {target}"
+
+
+def watched_of(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the outcomes that may still come true and of which nothing was written since.
+
+    ``entries`` are outcomes and what was observed and resolved, the oldest first.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind != "outcome":
+            found.pop(entry.op_id, None)
+        elif number_of(entry.details.get("watch_until")) is not None:
+            found[entry.op_id] = entry
+    return tuple(found.values())
+
+
+def _until(outcome: Entry) -> float:
+    return number_of(outcome.details.get("watch_until")) or 0.0
 
 
 def holder_of(journal: Journal, name: str, now: float) -> str:

@@ -9,7 +9,7 @@ from console.actions.action_record import ended_of, steps_of
 from console.actions.prepare import verb_of_steps
 from console.actions.verbs import VERBS, slot_of
 from console.controls.protocol import ControlError
-from console.domain.action import ActionRefused, ActionRequest
+from console.domain.action import MAY_HAVE_CHANGED, ActionRefused, ActionRequest
 from console.domain.control import same_value
 from console.domain.text import visible
 from console.journal.store_base import Question
@@ -109,14 +109,14 @@ def _done(journal: Journal, op: str) -> tuple[Entry, Entry]:
         raise ActionRefused.forbidden(
             "unknown_op", f"{visible(op, 60)} names no finished operation; midwatch journal list"
         )
-    if outcome.details.get("outcome") not in ("applied", "partial", "unverified"):
+    if outcome.details.get("outcome") not in MAY_HAVE_CHANGED:
         told = outcome.details.get("outcome")
         raise ActionRefused.forbidden("nothing_done", f"{wanted} was {told}: nothing to undo")
     later = journal.entries(
         Question(target=intent.target, kinds=("outcome",), after_seq=outcome.seq)
     )
     for entry in later:
-        changed = entry.details.get("outcome") in ("applied", "partial", "unverified")
+        changed = entry.details.get("outcome") in MAY_HAVE_CHANGED
         if changed and slot_of(entry.action) == slot_of(intent.action):
             raise ActionRefused.forbidden(
                 "changed_since",

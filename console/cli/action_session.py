@@ -53,11 +53,13 @@ CODES = {
     "unverified": UNVERIFIED,
     "partial": PARTIAL,
     "superseded": SUPERSEDED,
+    "diverged": PARTIAL,
 }
 
 EPILOG = (
     "Exit code: 0 applied or already so, 1 rejected or failed (nothing changed), 4 unverified (may "
-    "have changed: look), 5 partial, 6 superseded, 7 refused by a guard, 8 writes not allowed."
+    "have changed, or could not be written down: look), 5 partial or another state, 6 superseded, "
+    "7 refused by a guard, 8 writes not allowed."
 )
 LOOK_LIMIT_SECONDS = 15.0
 SECOND_LOOK_SECONDS = 5.0
@@ -221,7 +223,8 @@ async def look(session: Session, models: tuple[str, ...], *, instant: bool) -> S
 
 def code_of(outcome: Outcome) -> int:
     """Return the exit code that is promised for an outcome."""
-    return CODES[outcome.kind]
+    code = CODES[outcome.kind]
+    return UNVERIFIED if code == DONE and not outcome.recorded else code
 
 
 def has_terminal() -> bool:

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from console.domain.entry import ConfirmClass, Json
 
 OutcomeKind = Literal[
-    "applied", "no_op", "rejected", "failed", "unverified", "partial", "superseded"
+    "applied", "no_op", "rejected", "failed", "unverified", "partial", "superseded", "diverged"
 ]
+"""``diverged``: what was sent led to a state that is neither the one before nor the one wanted."""
+
+MAY_HAVE_CHANGED: tuple[OutcomeKind, ...] = ("applied", "partial", "unverified", "diverged")
+"""Outcomes after which the world may not be as it was before."""
 
 GuardLevel = Literal["warn", "refuse", "forbid"]
 """``warn`` is shown, ``refuse`` needs break-glass, ``forbid`` nothing overrules."""
@@ -210,7 +214,12 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change, judged by reading the world back; ``after`` are states by target."""
+    """What became of a change, judged by reading the world back; ``after`` are states by target.
+
+    ``watch_until`` (Unix seconds) is set where the service took the change and does not show it
+    yet: until then it may still come true. ``recorded`` is False where the journal could not take
+    the outcome.
+    """
 
     op_id: str
     kind: OutcomeKind
@@ -221,11 +230,18 @@ class Outcome:
     at: float = 0.0
     ends_at: float | None = None
     unknown_targets: tuple[str, ...] = ()
+    watch_until: float | None = None
+    recorded: bool = True
 
     @property
     def in_force(self) -> bool:
-        """Tell whether the change is, or may be, in force on some target."""
-        return self.kind in ("applied", "partial", "unverified")
+        """Tell whether the change is, or may be, in force on some target as far as was read.
+
+        What reads as before is not in force, though it may still come (``watch_until``).
+        """
+        if self.kind == "unverified":
+            return self.watch_until is None or bool(self.unknown_targets)
+        return self.kind in ("applied", "partial")
 
 
 class ActionRefused(Exception):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from console.domain.action import MAY_HAVE_CHANGED
 from console.domain.severity import BreakerState
 from console.domain.text import visible
 from console.screens.spans import Piece, age_text, clock_text, join_that_fit, piece
@@ -122,7 +123,7 @@ class Sent(Struct):
     def changed(self) -> bool:
         """Whether it is, or may be, in force, so that it can be undone."""
         taken_back = not self.cares or self.verb in CARE_UNDONE
-        return taken_back and self.kind in ("applied", "partial", "unverified")
+        return taken_back and self.kind in MAY_HAVE_CHANGED
 
     def old(self, now: float) -> bool:
         """Tell whether it was done longer ago than going back is offered for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ YES = Confirmation(yes=True, by_yes=True)
 GLASS = Confirmation(yes=True, by_yes=True, break_glass="nobody else is awake")
 
 
+def _uid_of(account: str) -> int:
+    """Return a number of its own for each account, as a host gives them."""
+    return 1001 + zlib.crc32(account.encode()) % 50_000
+
+
 @contextmanager
 def actor(
     config: Path,
@@ -41,7 +47,13 @@ def actor(
     references = [each.reference for each in list_references(settings)]
     resolver = SecretResolver(references, os.environ)
     resolver.start()
-    who = replace(gather_who(name, "test", {}), os_user=account, uid=1001, login_user=None)
+    who = replace(
+        gather_who(name, "test", {}),
+        os_user=account,
+        uid=_uid_of(account),
+        login_user=None,
+        login_uid=None,
+    )
     journal = open_journal(settings.journal.url, who=who, environment="test")
     try:
         yield ActionExecutor(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from console.actions.overrides import overrides_in_force
+from console.actions.recovery import WATCH_SECONDS
 from console.domain.action import ActionRefused
 from console.domain.entry import EntryDraft
 from console.journal import Question
@@ -86,14 +87,18 @@ async def test_killed_between_intent_and_outcome(
     assert len(service.changes) == 1
     with actor(config, name="ben") as now:
         (intent,) = now.bench.journal.unsettled()
-        still = await now.prepare(trip(), None)
-        assert {"busy"} <= {guard.id for guard in still.forbidden}, "it may still be acting"
-    with actor(config, name="ben", clock=lambda: time.time() + 30.0) as later:
+        at_once = await now.prepare(trip(), None)
+        assert not {"busy", "unsettled"} & {guard.id for guard in at_once.guards}, "it is dead"
+        told = {guard.id for guard in at_once.guards if guard.level == "warn"}
+        assert ("may_come" in told) == (not applied), "what it sent may still arrive"
+    with actor(config, name="ben", clock=lambda: time.time() + WATCH_SECONDS + 30.0) as later:
         await later.prepare(trip(), None)
         assert later.bench.journal.unsettled() == ()
         entries = later.bench.journal.entries(Question(op_id=intent.op_id))
-        outcome = next(each for each in entries if each.kind == "outcome")
-        assert outcome.details["outcome"] == ("applied" if applied else "failed")
+        kinds = [
+            each.details["outcome"] for each in entries if each.kind in ("outcome", "observed")
+        ]
+        assert kinds == (["applied"] if applied else ["unverified", "failed"])
         held = overrides_in_force(later.bench.journal)
         assert [each.op_id for each in held] == ([intent.op_id] if applied else [])
         if applied:

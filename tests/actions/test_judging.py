@@ -37,7 +37,7 @@ def test_the_outcome_says_no_more_than_was_read(targets: list[tuple[str, str]]) 
         TargetResult(f"t{number}", verdict, "said", True, 0.0)  # type: ignore[arg-type]
         for number, (_, verdict) in enumerate(targets)
     )
-    seen = Seen(reached, dict.fromkeys(reached, "?"))  # type: ignore[arg-type]
+    seen = Seen(reached, dict.fromkeys(reached, "CLOSED"))  # type: ignore[arg-type]
     found = judge([change(len(targets))], [seen], [SendResult(results)])
     good = sum(reach in GOOD for reach, _ in targets)
     open_ = [1 for reach, verdict in targets if reach == "unknown" and verdict != "rejected"]
@@ -45,8 +45,11 @@ def test_the_outcome_says_no_more_than_was_read(targets: list[tuple[str, str]]) 
     assert (found.kind == "partial") == (0 < good < len(targets))
     assert found.done == good
     assert bool(found.unknown) == bool(open_)
+    late = [1 for reach, verdict in targets if reach == "not" and verdict != "rejected"]
     if found.kind in ("rejected", "failed"):
         assert not good
         assert not open_, "nothing changed is said only where it is known"
+        assert not late, "nothing changed is not said of what a service took"
     if found.kind == "unverified":
-        assert open_
+        assert open_ or late
+    assert found.late_only == bool(late and not good and not open_)

@@ -11,6 +11,8 @@ import pytest
 
 from console.actions.overrides import overrides_in_force
 from console.actions.preview import preview_text, request_lines
+from console.actions.recovery import WATCH_SECONDS
+from console.actions.ttl_controller import Keeper
 from console.domain.action import (
     ActionRefused,
     ActionRequest,
@@ -73,13 +75,95 @@ async def test_a_server_error_that_applied_is_applied(
         assert outcome.kind == "applied"
 
 
-async def test_a_success_that_did_not_apply_is_failed(service: World, config: Path) -> None:
+async def test_a_success_that_is_not_seen_may_still_come_and_is_watched(
+    service: World, config: Path
+) -> None:
     service.applies = False
     with actor(config) as acting:
-        _, outcome = await do(acting, trip())
-        assert outcome.kind == "failed"
-        assert "did not happen" in outcome.sentence
+        prepared, outcome = await do(acting, trip(ttl_seconds=600.0))
+        assert outcome.kind == "unverified"
+        assert "was sent and is not so yet: now CLOSED" in outcome.sentence
+        assert "it may still come: midwatch keep watches it until" in outcome.sentence
+        assert not outcome.in_force
         assert not overrides_in_force(acting.bench.journal)
+        again = await acting.prepare(trip(), None)
+        assert [each.level for each in again.guards if each.id == "may_come"] == ["warn"]
+        assert not again.forbidden, "a way to act is not barred by what may come"
+        service.states["breaker"] = "FORCED_OPEN"  # as an asynchronous backend does it, later
+        keeper = Keeper(acting, lambda _: None)
+        await keeper.look()
+        (held,) = overrides_in_force(acting.bench.journal)
+        (intent,) = acting.bench.journal.entries(Question(kinds=("intent",)))
+        assert (held.op_id, held.certain) == (prepared.op_id, True)
+        assert held.ends_at == pytest.approx(intent.at + 600.0)
+        (seen,) = acting.bench.journal.entries(Question(kinds=("observed",)))
+        assert seen.details["outcome"] == "applied"
+        before = acting.bench.journal.head()
+        await keeper.look()
+        assert acting.bench.journal.head() == before, "said once"
+        assert len(service.changes) == 1
+
+
+async def test_what_never_comes_true_is_failed_in_the_end(service: World, config: Path) -> None:
+    service.applies = False
+    with actor(config) as acting:
+        await do(acting, trip())
+    with actor(config, clock=lambda: time.time() + WATCH_SECONDS + 60.0) as later:
+        await Keeper(later, lambda _: None).look()
+        (seen,) = later.bench.journal.entries(Question(kinds=("observed",)))
+        assert seen.details["outcome"] == "failed"
+        assert "did not come true within 5m" in str(seen.details["text"])
+        assert not overrides_in_force(later.bench.journal)
+
+
+async def test_a_third_state_is_an_outcome_of_its_own(service: World, config: Path) -> None:
+    service.applies = False
+    with actor(config) as acting:
+        prepared = await acting.prepare(trip(), None)
+        service.on_change = lambda: service.states.update(breaker="HALF_OPEN")
+        outcome = await acting.perform(prepared, YES)
+        assert outcome.kind == "diverged"
+        assert "led to another state" in outcome.sentence
+        assert "is HALF_OPEN" in outcome.sentence
+        assert not overrides_in_force(acting.bench.journal)
+
+
+@pytest.mark.parametrize(
+    ("applies", "kind"), [(True, "applied"), (False, "superseded")], ids=["applied", "not"]
+)
+async def test_a_412_is_read_back_like_every_other_answer(
+    service: World, config: Path, applies: bool, kind: str
+) -> None:
+    """A proxy that repeats a request makes a 412 of the change's own success."""
+    service.applies, service.status = applies, 412
+    with actor(config) as acting:
+        _, outcome = await do(acting, trip(ttl_seconds=600.0))
+        assert outcome.kind == kind
+        held = overrides_in_force(acting.bench.journal)
+        assert [each.certain for each in held] == ([True] if applies else [])
+        if applies:
+            assert "412" in outcome.sentence
+        else:
+            assert "nothing was changed by us" in outcome.sentence
+            assert "CLOSED" in outcome.sentence
+
+
+async def test_one_read_is_never_enough(service: World, config: Path) -> None:
+    """A read that flaps: after a refusal it proves nothing, and before it no `already so`."""
+    service.status, service.applies = 400, False
+    with actor(config) as acting:
+        prepared = await acting.prepare(trip(), None)
+        sent = service.reads + 1
+        service.flapping = lambda count: "FORCED_OPEN" if count == sent + 1 else "CLOSED"
+        outcome = await acting.perform(prepared, YES)
+        assert outcome.kind in ("rejected", "unverified")
+        service.flapping = lambda count: "FORCED_OPEN" if count % 2 else "CLOSED"
+        service.reads = 0
+        prepared = await acting.prepare(trip(), None)
+        assert prepared.already
+        outcome = await acting.perform(prepared, YES)
+        assert outcome.kind == "superseded"
+        assert len(service.changes) == 1
 
 
 async def test_an_answer_that_never_comes_is_settled_by_reading_back(

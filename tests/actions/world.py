@@ -22,7 +22,7 @@ class World:
 
     ``applies`` False ignores changes, ``status`` replaces the answer's status, ``body`` its body,
     ``hang_seconds`` waits once a change was applied, ``read_status`` fails reads, ``flapping``
-    gives reads of the breaker in turn, ``before_change`` and ``after_read`` are called.
+    gives reads of the breaker in turn, ``on_change`` and ``after_read`` are called.
     """
 
     url: str = ""
@@ -36,6 +36,7 @@ class World:
     read_status: int = 200
     flapping: Callable[[int], object] | None = None
     after_read: Callable[[int], None] | None = None
+    on_change: Callable[[], None] | None = None
     reads: int = 0
     changes: list[dict[str, object]] = field(default_factory=list)
     close: Callable[[], None] = lambda: None
@@ -64,6 +65,8 @@ class World:
                 self.states.pop(name, None)
             else:
                 self.states[name] = value
+        if self.on_change is not None:
+            self.on_change()
         if self.hang_seconds:
             time.sleep(self.hang_seconds)
         return self.status, self.body

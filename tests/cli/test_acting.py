@@ -51,11 +51,11 @@ def test_applied_is_0_and_already_so_is_0(
     assert len(service.changes) == 1
 
 
-def test_a_change_that_did_not_happen_is_1(
+def test_a_change_that_is_not_seen_yet_is_4(
     run: Run, service: World, acting: tuple[str, str]
 ) -> None:
     service.applies = False
-    assert run("trip", "fraud-scorer", *WHY, "--yes", *acting).code == 1
+    assert run("trip", "fraud-scorer", *WHY, "--yes", *acting).code == 4
     service.status = 409
     refused = run("trip", "fraud-scorer", *WHY, "--yes", *acting)
     assert (refused.code, refused.out.split(":")[0]) == (1, "rejected")

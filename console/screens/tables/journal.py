@@ -24,7 +24,7 @@ LABEL_WIDTH = 7
 _LONGEST = 4000
 _OUTCOME_ROLES = {
     "applied": "ok", "no_op": "dim", "rejected": "s3", "failed": "s2", "unverified": "s2",
-    "partial": "s2", "superseded": "s3",
+    "partial": "s2", "superseded": "s3", "diverged": "s2",
 }  # fmt: skip
 _WIDE = (
     Column("seq", "#", 6, "right"), Column("at", "WHEN", 12), Column("kind", "KIND", 16),
