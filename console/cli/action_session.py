@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from console.actions.action_record import blast_json
 from console.actions.approval import APPROVAL_SECONDS, SHORTEST_REASON, approval_of, ask_approval
 from console.actions.executor import ActionExecutor
-from console.actions.fleet_view import subject_of
+from console.actions.fleet_view import DEPENDENCY_PREFIX, subject_of
 from console.actions.prepare import ActionEnvironment
 from console.actions.preview import preview_lines, preview_text, request_lines
 from console.actions.write_gate import mode_of_command
@@ -27,6 +27,7 @@ from console.domain.action import ActionRefused, Confirmation, WritesNotAllowed
 from console.domain.text import visible
 from console.journal import JournalError, JournalReadOnlyError, open_configured
 from console.settings.durations import DurationError, parse_duration
+from console.settings.problems import nearest
 from console.settings.schema import SHIFT_END
 
 if TYPE_CHECKING:
@@ -56,12 +57,8 @@ CODES = {
     "diverged": PARTIAL,
 }
 
-EPILOG = (
-    "Exit code: 0 applied or already so, 1 rejected or failed (nothing changed), 4 unverified (may "
-    "have changed, or could not be written down: look), 5 partial or another state, 6 superseded, "
-    "7 refused by a guard, 8 writes not allowed."
-)
 LOOK_LIMIT_SECONDS = 15.0
+NAME_SECONDS = 3.0
 SECOND_LOOK_SECONDS = 5.0
 
 
@@ -80,7 +77,6 @@ class Session:
 
 def add_flags(parser: Parser) -> None:
     """Add the flags that every action command takes."""
-    parser.epilog = EPILOG
     parser.add_argument(
         "--reason",
         metavar="TEXT",
@@ -135,6 +131,27 @@ def reason_of(chosen: argparse.Namespace) -> str:
     if len(reason) < SHORTEST_REASON:
         raise UsageError("say why in at least three letters: --reason TEXT stands in the record")
     return str(reason)
+
+
+def target_faults(shared: argparse.Namespace, target: str) -> list[str]:
+    """Return the sentence that says why ``target`` names nothing, for a refusal of other faults.
+
+    Asks the sources for `NAME_SECONDS`; what is not known then is no fault.
+    """
+    prepared = prepare(flags(shared), needs_source=False, warns=False)
+    settings = prepared.loaded.settings
+    snapshot = asyncio.run(prepared.quick_look(NAME_SECONDS))
+    named = target.removeprefix(DEPENDENCY_PREFIX)
+    if named != target:
+        known, noun = list(settings.dependencies), "dependency"
+    else:
+        found = () if snapshot is None else snapshot.rows
+        known, noun = sorted({*settings.models, *(row.model for row in found)}), "model"
+    if named in known or not known:
+        return []
+    listed = ", ".join(visible(each, 60) for each in known[:8]) + (", …" if known[8:] else "")
+    close = nearest(named, known) or f"there are {listed}"
+    return [f"there is no {noun} {visible(named, 60)}; {close}"]
 
 
 @contextlib.asynccontextmanager

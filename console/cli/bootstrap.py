@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from console.domain.entry import JournalHead
+    from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
     from console.journal import Journal
     from console.settings.schema import Settings, SourceSettings
@@ -117,6 +118,23 @@ class Prepared(Struct, frozen=True):
             read_witness=self._read_witness,
         )
 
+    async def quick_look(self, limit_seconds: float) -> Snapshot | None:
+        """Return the fleet as far as it answers within the limit; None with nothing to ask."""
+        settings = self.loaded.settings
+        if not (settings.sources or settings.alerts):
+            return None
+        engine = self.engine()
+        try:
+            await engine.once(remembers=False, limit_seconds=limit_seconds)
+            # Who calls what is known after one judgement, and grouping needs it: judge once more.
+            return await engine.once(remembers=False, limit_seconds=0.0)
+        finally:
+            await engine.close()
+
+    def read_journal(self) -> Journal:
+        """Open the record for reading; raises ``JournalError``."""
+        return self._open_record(self.loaded.settings)
+
     def _open_record(self, settings: Settings) -> Journal:
         from console.journal import open_configured
 
@@ -130,10 +148,13 @@ class Prepared(Struct, frozen=True):
         return anchors_at(anchor_place(settings.journal.anchor), self.resolver)
 
 
-def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True) -> Prepared:
+def prepare(
+    flags: Flags, *, needs_source: bool = True, references: bool = True, warns: bool = True
+) -> Prepared:
     """Load settings and begin to fetch secrets.
 
     Without ``references`` drift references count as not declared: one is about to be written.
+    Without ``warns`` what is doubtful in the configuration is left to another command to print.
 
     Raises `SettingsError`, and `CommandError` where no source is declared but one is needed.
     """
@@ -143,7 +164,7 @@ def prepare(flags: Flags, *, needs_source: bool = True, references: bool = True)
         return load(flags, os.environ, references=references)
 
     loaded = load_again()
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if warns else ():
         sys.stderr.write(f"midwatch: {warning}\n")
     if needs_source and not loaded.settings.sources:
         raise CommandError(NOTHING_TO_READ, command_line.BAD_CONFIG)

@@ -196,12 +196,17 @@ class Finding:
         return f"{'ok    ' if self.well else 'FAILED'} {self.what}: {self.sentence}"
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch check", "Validate the configuration, then what it names.")
+    made.add_argument("--offline", action="store_true", help="ask nothing of the network")
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Check and print one line each; 0 all well, 1 something failed, 78 a faulty configuration."""
-    parser = Parser("midwatch check", "Validate the configuration, then what it names.")
-    parser.add_argument("--offline", action="store_true", help="ask nothing of the network")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
+    chosen = parser().parse_all(arguments)
     loaded = load(flags(shared), os.environ)
     print(Finding("configuration", True, _where(loaded)))
     for warning in loaded.warnings:

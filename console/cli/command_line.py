@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.domain.text import visible
 from console.settings import durations
@@ -12,9 +14,11 @@ from console.settings.load import Flags
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from console.domain.snapshot import Snapshot
+
+T = TypeVar("T")
 
 OK = 0
 FAILED = 1
@@ -43,29 +47,94 @@ class CommandError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that raises `UsageError` instead of ending the process."""
+    """An argparse parser that names every fault at once as a `UsageError`, and ends no process."""
 
     def __init__(self, prog: str, description: str = "", *, add_help: bool = True) -> None:
-        super().__init__(prog=prog, description=description, add_help=add_help, allow_abbrev=False)
+        super().__init__(
+            prog=prog,
+            description=description,
+            add_help=add_help,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.faults: list[str] = []
+
+    def format_help(self) -> str:
+        """Return the help, ended by the examples and exit codes of the command table."""
+        from console.cli.command_table import COMMANDS, epilog
+
+        name = self.prog.removeprefix("midwatch ")
+        if name in COMMANDS:
+            self.epilog = epilog(name)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message as a `UsageError`."""
-        raise UsageError(f"{visible(message)}\ntry: {self.prog} --help")
+        """Raise the message, with the faults met before it, as a `UsageError`."""
+        sentences = "\n  also: ".join(visible(each, 600) for each in (*self.faults, message))
+        raise UsageError(f"{sentences}\ntry: {self.prog} --help")
 
-    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Parse every argument; one that is not known is an error with the nearest flag."""
+    def parse_all(
+        self,
+        arguments: Sequence[str],
+        *checks: Callable[[argparse.Namespace], object],
+        also: Callable[[argparse.Namespace], Iterable[str]] | None = None,
+    ) -> argparse.Namespace:
+        """Parse every argument; one refusal names every fault.
+
+        Each of ``checks`` raises `UsageError` for what it does not take. ``also`` is asked only
+        where the command is refused anyway, for faults that are found more slowly.
+        """
+        self.faults.clear()
         found, rest = self.parse_known_args(list(arguments))
-        if rest:
-            self.error(self._unknown(rest[0]))
+        self.faults += [self._unknown(each) for each in rest if each.startswith("-")] or [
+            self._unknown(each) for each in rest[:1]
+        ]
+        for check in checks:
+            try:
+                check(found)
+            except UsageError as fault:
+                self.faults.append(str(fault))
+        if self.faults and also is not None:
+            self.faults += also(found)
+        if self.faults:
+            self.error(self.faults.pop())
         return found
+
+    def value(self, convert: Callable[[str], T], flag: str = "") -> Callable[[str], T | None]:
+        """Return a ``type=`` that keeps a wrong value as one of the faults and parses on.
+
+        ``convert`` raises ``ValueError`` with the sentence; ``flag`` is named before it.
+        """
+
+        def typed(text: str) -> T | None:
+            try:
+                return convert(text)
+            except ValueError as fault:
+                self.faults.append(f"{flag} {visible(text, 40)}: {fault}" if flag else str(fault))
+                return None
+
+        return typed
+
+    def actions(self) -> tuple[argparse.Action, ...]:
+        """Return every argument and flag, but ``--help``."""
+        return tuple(each for each in self._actions if each.dest != "help")
+
+    def option(self, word: str) -> argparse.Action | None:
+        """Return the flag that ``word`` is, with or without ``=value``; None for no flag."""
+        return self._option_string_actions.get(word.partition("=")[0])
 
     def _unknown(self, argument: str) -> str:
         if not argument.startswith("-"):
             return f"unexpected argument {argument!r}"
         flag = argument.partition("=")[0]
+        if flag in CONSOLE_FLAGS:
+            return f"{flag} is a flag of the console; {self.prog} has none"
         known = [name for name in self._option_string_actions if name.startswith("--")]
         close = nearest(flag, known)
         return f"there is no flag {flag}" + (f"; {close}" if close else "")
+
+
+CONSOLE_FLAGS = ("--write", "--read-only", "--theme", "--ascii", "--plain")
 
 
 def add_shared(parser: argparse.ArgumentParser) -> None:
@@ -130,12 +199,36 @@ def flags(shared: argparse.Namespace, console: argparse.Namespace | None = None)
     )
 
 
-def parse_moment(text: str, flag: str, now: float) -> float:
-    """Return the moment that a flag names, in Unix seconds; raises `UsageError`."""
-    try:
-        return durations.parse_moment(text, now)
-    except ValueError as fault:
-        raise UsageError(f"{flag}: {fault}") from fault
+def moment(text: str) -> float:
+    """Return a time as Unix seconds: ``12h`` ago, or a UTC time; raises ``ValueError``."""
+    return durations.parse_moment(text, time.time())
+
+
+def duration(
+    shortest_seconds: float = 0.0, longest_seconds: float = math.inf, bounds: str = ""
+) -> Callable[[str], float]:
+    """Return what reads a duration in seconds within bounds; ``bounds`` says them in words."""
+
+    def convert(text: str) -> float:
+        seconds = durations.parse_duration(text)
+        if not shortest_seconds <= seconds <= longest_seconds:
+            raise ValueError(bounds)
+        return seconds
+
+    return convert
+
+
+def one_of(words: Iterable[str], noun: str) -> Callable[[str], str]:
+    """Return what takes one of ``words`` and else names the closest, or all of them."""
+    known = tuple(words)
+
+    def convert(text: str) -> str:
+        if text in known:
+            return text
+        close = nearest(text, known) or f"there are {', '.join(known)}"
+        raise ValueError(f"there is no {noun} {visible(text, 60)}; {close}")
+
+    return convert
 
 
 _SHOWN_NAMES = 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from console.cli.action_session import (
     opened,
     reason_of,
     run_async,
+    target_faults,
     told,
     ttl_of,
 )
-from console.cli.command_line import Parser, UsageError, add_shared
-from console.cli.main import COMMANDS
+from console.cli.command_line import Parser, add_shared
+from console.cli.command_table import COMMANDS
 from console.domain.action import ActionRequest
 from console.domain.text import visible
 
@@ -35,7 +37,12 @@ def parser(verb: str) -> Parser:
     text = "a model, or dep:NAME" if VERBS[verb].for_dependency else "a model"
     made.add_argument("target", metavar=shown, help=text)
     if verb == "threshold":
-        made.add_argument("value", metavar="VALUE", help="from 0 to 1; less sure goes to people")
+        made.add_argument(
+            "value",
+            metavar="VALUE",
+            type=made.value(_threshold),
+            help="from 0 to 1; less sure goes to people",
+        )
     if verb == "fallback":
         made.add_argument("--to", metavar="NAME", help="which fallback (default: the first)")
     if verb == "rollback":
@@ -48,14 +55,16 @@ def parser(verb: str) -> Parser:
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do the verb that stands first in ``arguments``; return its exit code."""
     verb, *rest = arguments
-    chosen = parser(verb).parse_all(rest)
+    chosen = parser(verb).parse_all(
+        rest, reason_of, ttl_of, also=lambda made: target_faults(shared, made.target)
+    )
     request = ActionRequest(
         verb=verb,
         target=chosen.target,
         reason=reason_of(chosen),
         ttl_seconds=ttl_of(chosen),
         to=getattr(chosen, "to", None) or "",
-        value=_value(chosen) if verb == "threshold" else None,
+        value=getattr(chosen, "value", None),
         incident=chosen.incident,
     )
     if chosen.ttl is not None and not VERBS[verb].holds:
@@ -63,14 +72,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     return run_async(_act(shared, chosen, request))
 
 
-def _value(chosen: argparse.Namespace) -> float:
-    try:
-        value = float(chosen.value)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise UsageError(f"{visible(chosen.value, 40)} is no threshold; it is a number from 0 to 1")
-    return value
+def _threshold(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if 0.0 <= value <= 1.0:
+            return value
+    raise ValueError(f"{visible(text, 40)} is no threshold; it is a number from 0 to 1")
 
 
 async def _act(

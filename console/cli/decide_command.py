@@ -48,12 +48,6 @@ if TYPE_CHECKING:
     from console.domain.action import Outcome
 
 SCHEMA = "midwatch.decision/1"
-_EPILOG = (
-    "Exit code: 0 written, and sent where it was to be sent, 1 not written, 4 written but what was "
-    "sent cannot be read back, 5 written but waiting for its second person (tier 1, or --approver) "
-    "or not sent on, 6 superseded: somebody moved on meanwhile, 7 refused by a guard, "
-    "8 writes not allowed, 64 bad usage."
-)
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -65,7 +59,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch decide", f"Write a retraining decision: {', '.join(DECISION_KINDS)}.")
-    made.epilog = _EPILOG
     made.add_argument("model", metavar="MODEL", help="the model it is about")
     made.add_argument("decision", metavar="DECISION", help="what is decided")
     made.add_argument("--reason", metavar="TEXT", help="why; required, and stands in the record")

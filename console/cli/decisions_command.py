@@ -219,11 +219,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch decisions", "Retraining decisions: list, show, close, send on.")
-    made.epilog = (
-        "Exit code: 0 listed, closed or sent; closing: 1 not written, 6 superseded, 7 refused, "
-        "8 writes not allowed; sending: as every action; 64 bad usage."
+    made.add_argument(
+        "words",
+        nargs="*",
+        metavar="MODEL | show OP | close OP | send OP",
+        help="of one model; or one decision, by its id or the last letters of it",
     )
-    made.add_argument("words", nargs="*", metavar="MODEL | show ID | close ID | send ID")
     made.add_argument("--due", action="store_true", help="overdue, or due in the next 7 days")
     made.add_argument("--outcome", metavar="TEXT", help="close: what came of it")
     made.add_argument("--dry-run", action="store_true", help="say what would be done; no more")

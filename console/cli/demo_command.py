@@ -58,6 +58,11 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
         raise UsageError("the demo brings its own configuration; leave out --config and sources")
     if chosen.port and not chosen.serve:
         raise UsageError("--port goes with --serve")
+    if chosen.serve and chosen.real_prometheus:
+        raise UsageError(
+            "--serve starts the services alone, --real-prometheus stands between them and the "
+            "console; leave one out"
+        )
     if not (chosen.serve or chosen.plain):
         require_terminal("midwatch demo --plain")
     fleet = _fleet(chosen)

@@ -23,13 +23,12 @@ from console.cli.action_session import (
     reason_of,
     rehearse,
     run_async,
+    target_faults,
     told,
 )
-from console.cli.command_line import Parser, UsageError, add_shared
+from console.cli.command_line import Parser, add_shared, duration, one_of
 from console.domain.action import ActionRefused
 from console.domain.text import visible
-from console.settings.durations import DurationError, parse_duration
-from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -38,38 +37,39 @@ if TYPE_CHECKING:
 LONGEST_SECONDS = 240.0
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch drill", "An action and its way back on purpose, in the record.")
+    made.add_argument("model", metavar="MODEL", help="a model")
+    made.add_argument(
+        "what",
+        metavar="|".join(DRILLS),
+        type=made.value(one_of(DRILLS, "drill")),
+        help="what is tried",
+    )
+    made.add_argument("--to", metavar="NAME", default="", help="which fallback")
+    short = duration(0.0, LONGEST_SECONDS, "at most 4m: a drill is short")
+    for flag, usual, text in (
+        ("--hold", 5.0, "how long it is held (default 5s)"),
+        ("--settle", 60.0, "how long a breaker may take to close (default 60s)"),
+    ):
+        made.add_argument(
+            flag, metavar="TIME", type=made.value(short, flag), default=usual, help=text
+        )
+    add_flags(made)
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Drill; 0 passed, else the code of what went wrong."""
-    parser = Parser("midwatch drill", "An action and its way back on purpose, in the record.")
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("what", metavar="breaker|fallback|rollback")
-    parser.add_argument("--to", metavar="NAME", default="", help="which fallback")
-    parser.add_argument("--hold", metavar="TIME", default="5s", help="how long it is held")
-    parser.add_argument(
-        "--settle", metavar="TIME", default="60s", help="how long a breaker may take to close"
+    chosen = parser().parse_all(
+        arguments, reason_of, also=lambda made: target_faults(shared, made.model)
     )
-    add_flags(parser)
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    if chosen.what not in DRILLS:
-        close = nearest(chosen.what, DRILLS) or ", ".join(DRILLS)
-        raise UsageError(f"there is no drill {visible(chosen.what, 40)}; {close}")
     return run_async(_drill(shared, chosen, reason_of(chosen)))
 
 
-def _seconds(flag: str, text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except DurationError as fault:
-        raise UsageError(f"{flag} {visible(text, 40)}: {fault}") from fault
-    if seconds > LONGEST_SECONDS:
-        raise UsageError(f"{flag} is at most 4m: a drill is short")
-    return seconds
-
-
 async def _drill(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
-    hold_seconds = _seconds("--hold", chosen.hold)
-    settle_seconds = _seconds("--settle", chosen.settle)
     async with opened(shared) as session:
         request = drill_request(chosen.what, chosen.model, reason, chosen.to)
         if not chosen.dry_run:
@@ -94,8 +94,8 @@ async def _drill(shared: argparse.Namespace, chosen: argparse.Namespace, reason:
             session.actor,
             prepared,
             confirmation,
-            hold_seconds=hold_seconds,
-            settle_seconds=settle_seconds,
+            hold_seconds=chosen.hold,
+            settle_seconds=chosen.settle,
             tell=lambda sentence: told("drill", sentence),
         )
     word = "passed" if done.passed else "FAILED"

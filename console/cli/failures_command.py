@@ -16,7 +16,7 @@ from console.cli.command_line import (
     Parser,
     UsageError,
     add_shared,
-    parse_moment,
+    moment,
     row_of,
 )
 from console.domain.text import visible
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LIMIT_SECONDS = 60.0
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 300.0, 31 * 86400.0
+_USUAL_SECONDS = 86400.0
 _STEP_SECONDS = 15.0
 _MOST_POINTS = 2000
 
@@ -44,8 +45,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if chosen.output is not None:
         refuse_existing(Path(chosen.output), force=chosen.force)
     now = time.time()
-    end = now if chosen.until is None else parse_moment(chosen.until, "--until", now)
-    start = parse_moment(chosen.since, "--since", now)
+    end = now if chosen.until is None else chosen.until
+    start = now - _USUAL_SECONDS if chosen.since is None else chosen.since
     if not _SHORTEST_SECONDS <= end - start <= _LONGEST_SECONDS or end > now:
         raise UsageError("the span is from 5m to 31d long and lies in the past: --since, --until")
     return run_async(_failures(shared, chosen, start, end))
@@ -54,10 +55,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch failures", "Every spell in which one model failed.")
-    made.epilog = "Exit code: 0 written, 1 it could not be read, 64 bad usage, 78 no source."
-    made.add_argument("model", metavar="MODEL")
-    made.add_argument("--since", default="24h", metavar="T", help="24h (default), or a UTC time")
-    made.add_argument("--until", metavar="T", help="now by default")
+    made.add_argument("model", metavar="MODEL", help="a model")
+    for flag, text in (
+        ("--since", "24h ago (default), 7d, or a UTC time"),
+        ("--until", "now (default), or as --since"),
+    ):
+        made.add_argument(flag, metavar="TIME", type=made.value(moment, flag), help=text)
     made.add_argument("-o", "--output", metavar="FILE", help="write it there")
     made.add_argument("--force", action="store_true", help="replace FILE if it exists")
     made.add_argument("--json", action="store_true", help="a document, see docs/handover.md")

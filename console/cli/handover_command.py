@@ -110,10 +110,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch handover", "What this shift leaves to the next.")
-    made.epilog = (
-        "Exit code: 0 printed, written or accepted; 1 cancelled, or the journal cannot be used; "
-        "6 superseded, 7 refused, 8 writes not allowed; 64 bad usage."
-    )
     made.add_argument("--since", default=USUAL, metavar="T", help="12h (default), or a UTC time")
     made.add_argument("--to", default="", metavar="NAME", help="who comes next")
     made.add_argument("-o", "--output", metavar="FILE", help="write the document there")

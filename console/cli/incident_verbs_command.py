@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from console.actions.incident_executor import PreparedCare, perform_care, prepare_care, require_care
 from console.cli.action_session import (
     DONE,
-    EPILOG,
     NOTHING_CHANGED,
     code_of,
     has_terminal,
@@ -19,11 +17,10 @@ from console.cli.action_session import (
     run_async,
     told,
 )
-from console.cli.command_line import Parser, UsageError, add_shared, parse_moment
-from console.cli.main import COMMANDS
+from console.cli.command_line import Parser, UsageError, add_shared, duration, moment
+from console.cli.command_table import COMMANDS
 from console.domain.incident import CareWish
 from console.domain.text import visible
-from console.settings.durations import DurationError, parse_duration
 
 if TYPE_CHECKING:
     import argparse
@@ -48,14 +45,20 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser(command: str) -> Parser:
     """Return the command's own parser."""
     made = Parser(f"midwatch {command}", f"{COMMANDS[command].summary.capitalize()}.")
-    made.epilog = EPILOG
     if command == "note":
         made.add_argument("words", metavar="ID TEXT", nargs="*", help="an incident and the note")
         made.add_argument("--change", metavar="TEXT", help="a change of the world instead")
         made.add_argument("--about", metavar="TARGET", default="", help="a model, or dep:NAME")
-        made.add_argument("--at", metavar="TIME", help="when it was: 10m (ago), or a moment")
+        made.add_argument(
+            "--at",
+            metavar="TIME",
+            type=made.value(moment, "--at"),
+            help="when it was: 10m (ago), or a moment",
+        )
     else:
-        made.add_argument("incident", metavar="ID", help="an incident, or a model that has one")
+        made.add_argument(
+            "incident", metavar="ID", help="an incident, or a model or dep:NAME that has one"
+        )
         made.add_argument("--reason", metavar="TEXT", default="", help="why; stands in the record")
     _add_own(made, command)
     made.add_argument("--dry-run", action="store_true", help="show what would be done; do nothing")
@@ -69,8 +72,13 @@ def _add_own(made: Parser, command: str) -> None:
     match command:
         case "ack" | "snooze":
             usual = "1h" if command == "ack" else "30m"
-            made.add_argument("--ttl", metavar="TIME", help=f"when it ends (default {usual})")
-            made.add_argument("--next-check", metavar="TIME", help="when you look at it next")
+            for flag, text in (
+                ("--ttl", f"when it ends (default {usual})"),
+                ("--next-check", "when you look at it next"),
+            ):
+                made.add_argument(
+                    flag, metavar="TIME", type=made.value(duration(), flag), help=text
+                )
         case "escalate":
             made.add_argument(
                 "--to", metavar="NAME", action="append", default=[],
@@ -81,7 +89,12 @@ def _add_own(made: Parser, command: str) -> None:
         case "severity":
             made.add_argument("level", metavar="LEVEL", help="S1, S2, S3 or S4")
         case "close":
-            made.add_argument("--verdict", metavar="useful|noise|unclear", required=True)
+            made.add_argument(
+                "--verdict",
+                metavar="useful|noise|unclear",
+                required=True,
+                help="was the page useful",
+            )
             made.add_argument(
                 "--decision", metavar="ID|HOLD", default="",
                 help="the decision on retraining, or HOLD where nothing was to decide",
@@ -94,13 +107,12 @@ def wish_of(command: str, chosen: argparse.Namespace) -> CareWish:
     """Return what is wished for; raises `UsageError`."""
     if command == "note":
         return _note_wish(chosen)
-    ttl_seconds = seconds_of(getattr(chosen, "ttl", None), "--ttl")
     return CareWish(
         verb=command,  # type: ignore[arg-type]
         incident=chosen.incident,
         reason=chosen.reason,
-        ttl_seconds=ttl_seconds,
-        next_check_seconds=seconds_of(getattr(chosen, "next_check", None), "--next-check"),
+        ttl_seconds=getattr(chosen, "ttl", None),
+        next_check_seconds=getattr(chosen, "next_check", None),
         to=tuple(getattr(chosen, "to", ())),
         into=getattr(chosen, "into", ""),
         level=getattr(chosen, "level", ""),
@@ -114,24 +126,13 @@ def _note_wish(chosen: argparse.Namespace) -> CareWish:
     if chosen.change is not None:
         if chosen.words:
             raise UsageError("--change is about a model or nothing: name it with --about")
-        at = None if chosen.at is None else parse_moment(chosen.at, "--at", time.time())
-        return CareWish("change", incident=chosen.about, reason=chosen.change, at=at)
+        return CareWish("change", incident=chosen.about, reason=chosen.change, at=chosen.at)
     if chosen.about or chosen.at is not None:
         raise UsageError("--about and --at belong to --change")
     if len(chosen.words) < 2:
         raise UsageError("say what is noted on which incident: midwatch note ID TEXT")
     incident, *words = chosen.words
     return CareWish("note", incident=incident, reason=" ".join(words))
-
-
-def seconds_of(text: str | None, flag: str) -> float | None:
-    """Return a duration in seconds, None where it was not given; raises `UsageError`."""
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except DurationError as fault:
-        raise UsageError(f"{flag} {visible(text, 40)}: {fault}") from fault
 
 
 async def _care(shared: argparse.Namespace, chosen: argparse.Namespace, wish: CareWish) -> int:

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
 
-_EPILOG = (
-    "Exit code: 2 a firing S1, else 1 a firing S2, else 3 a source or a place for alerts is away "
-    "or a severity is not understood, else 0; of show 0, or 1 where no such incident is known; 64 "
-    "bad usage, 78 bad configuration."
-)
 _LIMIT_SECONDS = 12.0
 _LEAST_ID = 4
 
@@ -31,12 +26,11 @@ _LEAST_ID = 4
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch incidents", "What fires, grouped by model and by shared dependency.")
-    made.epilog = _EPILOG
     made.add_argument(
         "words",
         nargs="*",
         metavar="show ID",
-        help="one incident: timeline, impact, clock, checklist",
+        help="one incident, by id, model or dep:NAME: timeline, impact, clock, checklist",
     )
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a document, see docs/incidents.md")
@@ -103,9 +97,21 @@ async def _show(engine: Engine, name: str, chosen: argparse.Namespace) -> int:
 
 
 def _named(snapshot: Snapshot, name: str) -> str:
-    """Return the id that ``name`` is or begins, else ``name``: the journal may know it."""
-    close = [one.id for one in snapshot.incidents if one.id.startswith(name)]
-    return close[0] if len(close) == 1 and len(name) >= _LEAST_ID else name
+    """Return the id that ``name`` is, begins or is about, else ``name``: the journal may know it.
+
+    As `ack` takes it: an id, its first letters, or the model or ``dep:NAME`` that has an incident.
+    """
+    incidents = snapshot.incidents
+    if any(one.id == name for one in incidents):
+        return name
+    about = [
+        one.id
+        for one in incidents
+        if name in (one.model, f"dep:{one.dependency}") or (one.dependency and name in one.models)
+    ]
+    close = [one.id for one in incidents if len(name) >= _LEAST_ID and one.id.startswith(name)]
+    found = about or close
+    return found[0] if len(found) == 1 else name
 
 
 def _shown(view: IncidentView, chosen: argparse.Namespace) -> str:

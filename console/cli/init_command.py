@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from console.settings.schema import SourceSettings
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch init", "Discover what is there and write a commented configuration.")
+    made.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    made.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Discover models at --prometheus and --scrape and write a configuration."""
-    parser = Parser("midwatch init", "Discover what is there and write a commented configuration.")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
+    chosen = parser().parse_all(arguments)
     asked = flags(shared)
     if not (asked.prometheus or asked.scrape):
         raise UsageError("name what to look at: midwatch init --prometheus URL (or --scrape URL)")

@@ -20,7 +20,8 @@ from console.cli.command_line import (
     UsageError,
     add_shared,
     flags,
-    parse_moment,
+    moment,
+    one_of,
 )
 from console.domain.action import WritesNotAllowed
 from console.domain.entry import ENTRY_KINDS, Entry, Who
@@ -36,8 +37,8 @@ from console.journal import (
 from console.journal.anchor import AnchorPlace, anchor_place, anchors_at, bearer, publish_anchor
 from console.journal.chain import iso
 from console.journal.export import verify_files
+from console.journal.store_base import short_op
 from console.settings.durations import format_duration
-from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +83,7 @@ def _with_iso_times(table: dict[str, object]) -> dict[str, object]:
 
 
 def listed_line(entry: Entry | BrokenEntryError) -> str:
-    """Return one entry on one line: number, time, kind, what, who, why."""
+    """Return one entry on one line: number, time, operation, kind, what, who, why."""
     if isinstance(entry, BrokenEntryError):
         return f"{entry.seq:>6}  BROKEN: {visible(entry.problem)}"
     at = iso(entry.at)
@@ -92,7 +93,8 @@ def listed_line(entry: Entry | BrokenEntryError) -> str:
     tail = visible(entry.incident, 40) if entry.incident else ""
     late = f"(clock {entry.clock_back_seconds:.0f} s back)" if entry.clock_back_seconds else ""
     line = (
-        f"{entry.seq:>6}  {at[:10]} {at[11:19]}Z  {visible(entry.kind, 17):<17}  "
+        f"{entry.seq:>6}  {at[:10]} {at[11:19]}Z  {short_op(entry.op_id) or '-':<6}  "
+        f"{visible(entry.kind, 17):<17}  "
         f"{visible(what, 48) or '-':<30}  {visible(who, 40):<18}  {why}  {tail}  {late}"
     )
     return line.rstrip()
@@ -148,14 +150,7 @@ _LISTED = 50
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Run one verb; `verify` exits 1 on a broken chain."""
-    chosen = _parser().parse_all(arguments)
-    if chosen.verb not in _VERBS:
-        close = nearest(chosen.verb, _VERBS)
-        raise UsageError(f"midwatch journal has {', '.join(_VERBS)}; {close}".rstrip("; "))
-    unknown = [kind for kind in chosen.kind if kind not in ENTRY_KINDS]
-    if unknown:
-        close = nearest(unknown[0], ENTRY_KINDS) or f"kinds: {', '.join(ENTRY_KINDS)}"
-        raise UsageError(f"there is no entry of kind {visible(unknown[0], 60)}; {close}")
+    chosen = parser().parse_all(arguments)
     try:
         if chosen.verb in _WRITING:
             settings = prepare(flags(shared), needs_source=False).loaded.settings
@@ -167,40 +162,58 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
         raise CommandError(fault.sentence) from fault
 
 
-def _parser() -> Parser:
-    parser = Parser("midwatch journal", "The record: who did what to which model, when and why.")
-    parser.add_argument("verb", metavar="list|show|verify|export|prune|anchor|init")
-    parser.add_argument(
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch journal", "The record: who did what to which model, when and why.")
+    made.add_argument(
+        "verb",
+        metavar="|".join(_VERBS),
+        type=made.value(one_of(_VERBS, "midwatch journal")),
+        help="what is done with the record",
+    )
+    made.add_argument(
         "what", nargs="?", metavar="WHAT", help="show: number or id; anchor: FILE or URL"
     )
-    parser.add_argument("--since", metavar="T", help="12h, or 2026-11-23T02:00:00Z")
-    parser.add_argument("--kind", action="append", default=[], help="only this kind (repeatable)")
-    parser.add_argument("--target", metavar="T", help="only this model, or dep:NAME")
-    parser.add_argument("--op", metavar="ID", help="only this operation")
-    parser.add_argument("--incident", metavar="ID", help="only this incident")
-    parser.add_argument(
+    made.add_argument(
+        "--since",
+        metavar="TIME",
+        type=made.value(moment, "--since"),
+        help="12h, or 2026-11-23T02:00:00Z",
+    )
+    made.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        default=[],
+        type=made.value(one_of(ENTRY_KINDS, "entry of kind")),
+        help="only this kind (repeatable)",
+    )
+    made.add_argument("--target", metavar="TARGET", help="only this model, or dep:NAME")
+    made.add_argument("--op", metavar="OP", help="only this operation")
+    made.add_argument("--incident", metavar="ID", help="only this incident")
+    made.add_argument(
         "--limit", type=int, default=_LISTED, metavar="N", help="list: the newest N, 0 is all"
     )
-    parser.add_argument("--json", action="store_true", help="a document for scripts")
-    parser.add_argument(
+    made.add_argument("--json", action="store_true", help="a document for scripts")
+    made.add_argument(
         "--anchor",
         metavar="WHERE",
         help="verify: FILE or URL that holds earlier heads (default: journal.anchor)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--anchor-secret", metavar="REF", help="bearer token for the anchor, such as env:TOKEN"
     )
-    parser.add_argument(
+    made.add_argument(
         "--file",
         action="append",
         default=[],
         metavar="FILE",
         help="verify: exports and archives, in order, instead of the journal (repeatable)",
     )
-    parser.add_argument("--directory", metavar="DIR", help="prune: where archives go")
-    parser.add_argument("-o", "--output", metavar="FILE", help="export: a new file, not stdout")
-    add_shared(parser)
-    return parser
+    made.add_argument("--directory", metavar="DIR", help="prune: where archives go")
+    made.add_argument("-o", "--output", metavar="FILE", help="export: a new file, not stdout")
+    add_shared(made)
+    return made
 
 
 def _list(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
@@ -390,7 +403,7 @@ def _question(
 ) -> Question:
     kinds: tuple[EntryKind, ...] = tuple(chosen.kind)
     return Question(
-        since=None if not chosen.since else parse_moment(chosen.since, "--since", time.time()),
+        since=chosen.since,
         kinds=kinds,
         target=chosen.target,
         op_id=chosen.op.upper() if chosen.op else None,

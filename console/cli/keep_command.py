@@ -12,10 +12,9 @@ from console.actions.overrides import overrides_in_force
 from console.actions.ttl_controller import Anchoring, Keeper
 from console.actions.write_gate import require
 from console.cli.action_session import DONE, NOTHING_CHANGED, opened, run_async
-from console.cli.command_line import Parser, UsageError, add_shared
+from console.cli.command_line import Parser, add_shared, duration
 from console.domain.text import visible
 from console.journal.anchor import anchor_place
-from console.settings.durations import DurationError, parse_duration
 
 if TYPE_CHECKING:
     import argparse
@@ -26,24 +25,27 @@ if TYPE_CHECKING:
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 60.0
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch keep", "End overrides when they are due; the headless keeper.")
+    made.add_argument("--once", action="store_true", help="look once, for a timer; then end")
+    made.add_argument(
+        "--every",
+        metavar="TIME",
+        type=made.value(
+            duration(SHORTEST_SECONDS, LONGEST_SECONDS, "between 200ms and 1m"), "--every"
+        ),
+        default=5.0,
+        help="pause between looks (default 5s)",
+    )
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Keep until SIGINT or SIGTERM; with ``--once`` look once, 1 where something stays overdue."""
-    parser = Parser("midwatch keep", "End overrides when they are due; the headless keeper.")
-    parser.add_argument("--once", action="store_true", help="look once, for a timer; then end")
-    parser.add_argument("--every", metavar="TIME", default="5s", help="pause between looks")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    return run_async(_keep(shared, _every(chosen.every), once=chosen.once))
-
-
-def _every(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except DurationError as fault:
-        raise UsageError(f"--every {visible(text, 40)}: {fault}") from fault
-    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise UsageError("--every is between 200ms and 1m")
-    return seconds
+    chosen = parser().parse_all(arguments)
+    return run_async(_keep(shared, chosen.every, once=chosen.once))
 
 
 async def _keep(shared: argparse.Namespace, every_seconds: float, *, once: bool) -> int:

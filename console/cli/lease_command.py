@@ -19,13 +19,12 @@ from console.cli.action_session import (
     reason_of,
     run_async,
 )
-from console.cli.command_line import CommandError, Parser, UsageError, add_shared
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, one_of
 from console.domain.entry import EntryDraft, Lease
 from console.domain.text import visible
 from console.journal.chain import new_ulid
 from console.journal.leases import LONGEST_LEASE_SECONDS, is_dead, shown_holder
 from console.settings.durations import format_duration
-from console.settings.problems import nearest
 
 if TYPE_CHECKING:
     import argparse
@@ -35,19 +34,26 @@ SCHEMA = "midwatch.leases/1"
 _VERBS = ("show", "break")
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch lease", "Who acts on what now; break what holds on without acting.")
+    made.add_argument(
+        "verb",
+        metavar="|".join(_VERBS),
+        type=made.value(one_of(_VERBS, "midwatch lease")),
+        help="list the leases, or break one",
+    )
+    made.add_argument("name", nargs="?", metavar="TARGET", help="a model, dep:NAME, or keeper")
+    made.add_argument("--reason", metavar="TEXT", help="break: why; stands in the record")
+    made.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
+    made.add_argument("--json", action="store_true", help="show: a document for scripts")
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Show the leases of the journal, or break one with a reason that stands in the record."""
-    parser = Parser("midwatch lease", "Who acts on what now; break what holds on without acting.")
-    parser.add_argument("verb", metavar="show|break")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a model, dep:NAME, or keeper")
-    parser.add_argument("--reason", metavar="TEXT", help="break: why; stands in the record")
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
-    parser.add_argument("--json", action="store_true", help="show: a document for scripts")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    if chosen.verb not in _VERBS:
-        close = nearest(chosen.verb, _VERBS)
-        raise UsageError(f"midwatch lease has show and break; {close}".rstrip("; "))
+    chosen = parser().parse_all(arguments)
     if chosen.verb == "show":
         return run_async(_show(shared, chosen))
     if not chosen.name:

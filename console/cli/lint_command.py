@@ -21,14 +21,19 @@ _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^\n]*\})?[ \t]", re.MULTIL
 _LARGEST_BYTES = 16 * 1024 * 1024
 
 
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch lint-metrics", "Say which signals a /metrics endpoint gives.")
+    made.add_argument("url", metavar="URL", help="the address of a /metrics endpoint")
+    add_shared(made)
+    return made
+
+
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Read the endpoint once; 0 when a profile is recognised, 1 when none is."""
     from console.metrics.profile import profiles
 
-    parser = Parser("midwatch lint-metrics", "Say which signals a /metrics endpoint gives.")
-    parser.add_argument("url", metavar="URL")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
+    chosen = parser().parse_all(arguments)
     if not chosen.url.startswith(("http://", "https://")):
         raise UsageError(
             f'{visible(chosen.url)} is no URL; did you mean "http://{visible(chosen.url)}"?'

@@ -1,6 +1,4 @@
-"""Runs a command line: arguments in, an exit code or a console ready to be opened out; the
-command table.
-"""
+"""Runs a command line: arguments in, an exit code or a console ready to be opened out."""
 
 from __future__ import annotations
 
@@ -16,8 +14,10 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 from msgspec import Struct
 
 from console.cli import command_line
-from console.cli.command_line import CommandError, UsageError, split_shared
+from console.cli.command_line import CONSOLE_FLAGS, CommandError, UsageError, split_shared
+from console.cli.command_table import COMMANDS, overview
 from console.domain.text import visible
+from console.domain.version import VERSION
 from console.engine.gc_tuning import release_collector
 from console.settings.problems import SettingsError, nearest
 
@@ -26,113 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from console.cli.command_line import Parser
+    from console.cli.command_table import Command
     from console.domain.text import ConsoleOptions
     from console.engine.client import EngineHandle
     from console.settings.load import Loaded
-
-
-class Command(Struct, frozen=True):
-    """One command; its module under ``console.cli`` has ``run(shared, arguments)``.
-
-    ``words`` go before the arguments, where one module does several commands.
-    """
-
-    name: str
-    module: str
-    summary: str
-    words: tuple[str, ...] = ()
-
-
-COMMANDS = {
-    command.name: command
-    for command in (
-        Command("status", "status_command", "how every model is, once or again and again"),
-        Command("check", "check_command", "validate the configuration, sources and secrets"),
-        Command("incidents", "incidents_command", "what alerts fire, grouped by what they share"),
-        *(
-            Command(name, "incident_verbs_command", summary, (name,))
-            for name, summary in (
-                ("ack", "take an incident: it has an owner, an age and an end"),
-                ("release", "let an incident go that somebody has"),
-                ("snooze", "look at an incident later"),
-                ("escalate", "write down who is called for help"),
-                ("merge", "put an incident into the one it belongs to"),
-                ("severity", "give an incident another level"),
-                ("note", "write something down about an incident, or a change of the world"),
-                ("close", "close an incident: was its page useful, what was decided"),
-            )
-        ),
-        Command("init", "init_command", "look what is there and write a commented configuration"),
-        Command("demo", "demo_command", "a simulated fleet and the console on it, nothing needed"),
-        Command("plot", "plot_command", "a chart of one signal in the shell"),
-        Command("reference", "reference_command", "freeze score shares to measure drift by"),
-        *(
-            Command(name, "control_command", summary, (name,))
-            for name, summary in (
-                ("trip", "force a breaker open: every call is refused"),
-                ("half-open", "let a breaker probe"),
-                ("reset", "force a breaker closed: every call passes"),
-                ("disable", "let a breaker refuse nothing: unprotected"),
-                ("watch", "let a breaker count failures and refuse nothing"),
-                ("fallback", "let another rung of the ladder answer"),
-                ("human", "let people answer every request"),
-                ("restore", "let the model itself answer again"),
-                ("rollback", "let the version before serve again"),
-                ("threshold", "move the confidence threshold for human review"),
-            )
-        ),
-        *(
-            Command(name, "overrides_command", summary, (name,))
-            for name, summary in (
-                ("overrides", "what is held by hand, whose, and when it ends"),
-                ("renew", "give an override another end"),
-                ("end", "end an override now, in its safe state"),
-                ("undo", "go back to the state seen before an action"),
-                ("resolve", "say what is true of an action that could not be verified"),
-            )
-        ),
-        Command("approve", "approve_command", "confirm, as the second person, what waits for one"),
-        Command("decide", "decide_command", "write a retraining decision, its evidence frozen"),
-        Command("decisions", "decisions_command", "what was decided, what is due, what came of it"),
-        Command(
-            "handover", "handover_command", "what this shift leaves to the next, accepted by name"
-        ),
-        Command(
-            "postmortem", "postmortem_command", "an incident after the fact, told without blame"
-        ),
-        Command("failures", "failures_command", "every spell in which a model failed, over a span"),
-        Command("drill", "drill_command", "an action and its way back on purpose, in the record"),
-        Command("keep", "keep_command", "end overrides when they are due; the headless keeper"),
-        Command("lease", "lease_command", "who acts on what now, and breaking what holds on"),
-        Command("journal", "journal_command", "list, show, verify, export or prune the record"),
-        Command("lint-metrics", "lint_command", "say which signals a /metrics endpoint gives"),
-        Command("secret", "secret_command", "set, test or list secrets; never prints a value"),
-    )
-}
-
-
-def overview() -> str:
-    """Return the help of ``midwatch`` itself."""
-    width = max(len(name) for name in COMMANDS)
-    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: midwatch [flags]              the console",
-            "       midwatch COMMAND [flags]      a headless command",
-            "",
-            "The on-call console for models in production.",
-            "",
-            "commands:",
-            *lines,
-            "",
-            "flags of the console:",
-            "  --write --read-only --theme T --ascii --plain --version",
-            "flags of every command, before or after its name:",
-            "  --config FILE --prometheus URL --scrape URL --log FILE",
-            "",
-            "midwatch COMMAND --help says more.",
-        ]
-    )
 
 
 def _nothing() -> None:
@@ -158,6 +56,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Module(Protocol):
+    def parser(self, *words: str) -> Parser:
+        """Return the parser of the command that ``words`` name."""
+
     def run(self, shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
         """Do the command."""
 
@@ -221,6 +122,11 @@ def _already_ending(_number: int, _frame: FrameType | None) -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
+    if arguments[:1] == ["__complete"]:
+        # Asked by a shell at each Tab: the words are not this command's own.
+        from console.cli.completion_command import complete
+
+        return complete(arguments[1:])
     shared, rest = split_shared(arguments)
     if shared.log:
         from console.cli.bootstrap import start_log
@@ -229,23 +135,47 @@ def _dispatch(arguments: Sequence[str]) -> int | ConsoleStart:
     else:
         # Without a handler Python prints tracebacks on standard error, over a console's screen too.
         logging.getLogger().addHandler(logging.NullHandler())
-    if not rest or rest[0].startswith("-"):
-        if rest and rest[0] in ("-h", "--help"):
+    before, name, after = split_command(rest)
+    if name is None:
+        if before[:1] in (["-h"], ["--help"]):
             print(overview())
             return command_line.OK
-        return _module("console_command").run(shared, rest)
-    name = rest[0]
-    if name == "help":
-        print(overview())
+        return _module("console_command").run(shared, before)
+    if name == "version":
+        print(f"midwatch {VERSION}")
         return command_line.OK
+    if name == "help":
+        if not after:
+            print(overview())
+            return command_line.OK
+        name, before, after = after[0], [], ["--help"]
     command = COMMANDS.get(name)
     if command is None:
-        close = nearest(name, COMMANDS)
+        close = nearest(name, [*COMMANDS, "version", "help"])
         hint = close or f"commands: {', '.join(COMMANDS)}"
-        raise UsageError(f"there is no command {name!r}; {hint}")
+        raise UsageError(f"there is no command {visible(name, 60)!r}; {hint}")
     module = _module(command.module)
     release_collector()
-    return module.run(shared, [*command.words, *rest[1:]])
+    return module.run(shared, [*command.words, *before, *after])
+
+
+def split_command(words: Sequence[str]) -> tuple[list[str], str | None, list[str]]:
+    """Return the flags before a command's name, the name (None for the console), what follows."""
+    before: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        if rest[0].partition("=")[0] not in CONSOLE_FLAGS:
+            # For the console's own parser, which names the flag that is close.
+            return [*before, *rest], None, []
+        before.append(rest.pop(0))
+        if before[-1] == "--theme" and rest:
+            before.append(rest.pop(0))
+    return before, (rest[0] if rest else None), rest[1:]
+
+
+def parser_of(command: Command) -> Parser:
+    """Return the parser of one command, for its help, its manual page and its completion."""
+    return _module(command.module).parser(*command.words)
 
 
 def _module(name: str) -> _Module:

@@ -1,4 +1,4 @@
-"""``midwatch overrides|renew|end|undo|resolve``: what is held by hand, and the ways out of it."""
+"""``midwatch overrides|renew|end|undo|resolve|approve``: what is in force by hand, and its ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.actions.acknowledge import read_log
+from console.actions.approval import approve, waiting
+from console.actions.decision_log import decision_waiting
 from console.actions.incident_commands import care_entry
 from console.actions.incident_executor import prepare_care
 from console.actions.overrides import note_ended_by_service, overrides_in_force
@@ -29,12 +31,13 @@ from console.cli.action_session import (
     told,
     ttl_of,
 )
-from console.cli.command_line import Parser, UsageError, add_shared
-from console.cli.main import COMMANDS
+from console.cli.command_line import Parser, UsageError, add_shared, one_of
+from console.cli.command_table import COMMANDS
 from console.domain.action import ActionRefused, Outcome
 from console.domain.incident import CareWish
 from console.domain.text import visible
 from console.journal import Question
+from console.journal.store_base import whole_op
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
@@ -53,15 +56,16 @@ _TRUTHS = {"applied": "applied", "not": "failed"}
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do the command that stands first in ``arguments``; return its exit code."""
     command, *rest = arguments
-    chosen = parser(command).parse_all(rest)
+    checks = {"overrides": (), "approve": (), "resolve": (reason_of,), "end": (reason_of,)}
+    chosen = parser(command).parse_all(rest, *checks.get(command, (reason_of, ttl_of)))
     match command:
         case "overrides":
             return run_async(_list(shared, as_json=chosen.json))
         case "resolve":
             return run_async(_resolve(shared, chosen, reason_of(chosen)))
+        case "approve":
+            return run_async(_approve(shared, chosen))
         case _:
-            if command != "end":
-                ttl_of(chosen)
             return run_async(_way(command, shared, chosen, reason_of(chosen)))
 
 
@@ -69,6 +73,11 @@ def parser(command: str) -> Parser:
     """Return the command's own parser."""
     made = Parser(f"midwatch {command}", f"{COMMANDS[command].summary.capitalize()}.")
     if command == "overrides":
+        made.add_argument("--json", action="store_true", help="a document for scripts")
+    elif command == "approve":
+        made.add_argument("op", metavar="OP", help="the operation that waits, or its last letters")
+        made.add_argument("--reason", metavar="TEXT", default="approved", help="on the record")
+        made.add_argument("--yes", action="store_true", help="do not ask; needed with no terminal")
         made.add_argument("--json", action="store_true", help="a document for scripts")
     else:
         made.add_argument(
@@ -80,6 +89,7 @@ def parser(command: str) -> Parser:
             "--as",
             dest="truth",
             metavar="applied|not",
+            type=made.value(one_of(_TRUTHS, "truth")),
             required=True,
             help="what is true, as you have seen it with your own eyes",
         )
@@ -178,17 +188,18 @@ async def _way(
         actor = session.actor
         if not chosen.dry_run:
             require(command, actor.mode)
-        if command == "undo" and await _is_care(session, chosen.op):
+        op = await _whole_op(session, chosen.op) if command == "undo" else chosen.op
+        if command == "undo" and await _is_care(session, op):
             from console.cli.incident_verbs_command import do_care, look_at_incidents
 
             seen = await look_at_incidents(session)
-            wish = CareWish("undo", op_id=chosen.op, reason=reason)
+            wish = CareWish("undo", op_id=op, reason=reason)
             care = await prepare_care(session.bench, wish, seen)
             return await do_care(session, care, as_json=chosen.json, dry_run=chosen.dry_run)
         if command == "undo":
             snapshot = await look(session, (), instant=True)
             prepared = await prepare_undo(
-                actor, chosen.op, reason, ttl_of(chosen, session.bench), snapshot
+                actor, op, reason, ttl_of(chosen, session.bench), snapshot
             )
             return await ask_and_do(session, prepared, chosen)
         override = await asyncio.to_thread(actor.override, chosen.op)
@@ -202,6 +213,14 @@ async def _way(
         return await ask_and_do(session, prepared, chosen)
 
 
+async def _whole_op(session: Session, text: str) -> str:
+    """Return the id of the operation that ``text`` names; raises `UsageError` for several."""
+    try:
+        return await asyncio.to_thread(whole_op, session.bench.journal, text)
+    except ValueError as fault:
+        raise UsageError(visible(str(fault), 600)) from fault
+
+
 async def _is_care(session: Session, op: str) -> bool:
     """Tell whether an operation did something about an incident rather than about a model."""
     bench = session.bench
@@ -211,13 +230,12 @@ async def _is_care(session: Session, op: str) -> bool:
 
 async def _resolve(shared: argparse.Namespace, chosen: argparse.Namespace, reason: str) -> int:
     """Write what a person says is true of an unverified operation; it unlocks the target."""
-    if chosen.truth not in _TRUTHS:
-        raise UsageError(f"--as {visible(chosen.truth, 40)}: it is applied, or not")
     kind: OutcomeKind = "applied" if chosen.truth == "applied" else "failed"
     async with opened(shared) as session:
         require_writable("Resolve", session.actor.mode)
         bench = session.bench
-        intent, settled = await asyncio.to_thread(_operation, bench, chosen.op)
+        op = await _whole_op(session, chosen.op)
+        intent, settled = await asyncio.to_thread(_operation, bench, op)
         sentence = f"{bench.who.name} says it was {chosen.truth.replace('not', 'not applied')}"
         ttl_seconds = intent.details.get("ttl_seconds")
         ends_at = intent.at + ttl_seconds if isinstance(ttl_seconds, int | float) else None
@@ -263,3 +281,56 @@ def _write_truth(
         drafts = consequences(intent, outcome, overrides)
         bench.journal.append_all([outcome_of(intent, outcome, ()), *drafts])
     note_truth(bench, intent, outcome, "resolved", reason)
+
+
+async def _approve(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    async with opened(shared) as session:
+        require_writable("Approve", session.actor.mode)
+        bench = session.bench
+        op_id = await _whole_op(session, chosen.op)
+        asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id, bench.clock())
+        if asked is None:
+            asked = await asyncio.to_thread(waiting, bench.journal, op_id, bench.clock())
+        sys.stderr.write(_waiting_text(asked))
+        if not chosen.yes:
+            if not has_terminal():
+                raise UsageError("there is no terminal to ask on; --yes goes ahead without asking")
+            sys.stderr.write(f"type {asked.target} to approve, Enter cancels: ")
+            sys.stderr.flush()
+            if sys.stdin.readline().strip() != asked.target:
+                sys.stderr.write("not approved\n")
+                return NOTHING_CHANGED
+        entry = await asyncio.to_thread(
+            approve, bench.journal, asked, bench.who, chosen.reason, bench.clock()
+        )
+        if chosen.json:
+            print(json.dumps({"schema": "midwatch.approval/1", "op": op_id, "entry": entry.seq}))
+        else:
+            print(f"approved: {visible(str(asked.details.get('title')), 200)}")
+        return DONE
+
+
+def _waiting_text(asked: Entry) -> str:
+    """Return what is asked, by whom and why, with what speaks against it."""
+    facts = [
+        ("asked by", f"{asked.who.name} ({asked.who.person}@{asked.who.host})"),
+        ("state", "" if asked.details.get("members") else f"{asked.before} → {asked.wanted}"),
+        ("effect", str(asked.blast.get("effect") or "")),
+        ("reason", asked.why),
+        ("command", str(asked.details.get("command") or "")),
+    ]
+    members = asked.details.get("members")
+    facts += [("member", _member(each)) for each in members] if isinstance(members, list) else []
+    guards = asked.details.get("guards")
+    facts += [("against", str(each)) for each in guards] if isinstance(guards, list) else []
+    lines = [f"  {label:<9}{visible(text, 600)}" for label, text in facts if text]
+    title = visible(str(asked.details.get("title")), 200)
+    return "\n".join([f"{title}   (operation {asked.op_id})", *lines, ""])
+
+
+def _member(kept: object) -> str:
+    """Return one operation of a set, as the person who asked saw it."""
+    if not isinstance(kept, dict):
+        return ""
+    said = f"{kept.get('title')}: {kept.get('before')} → {kept.get('wanted')}"
+    return f"{said} ({kept.get('effect')})" if kept.get("effect") else said

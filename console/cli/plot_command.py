@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 
 from console.cli import command_line
 from console.cli.bootstrap import Prepared, prepare
-from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags, row_of
+from console.cli.command_line import (
+    CommandError,
+    Parser,
+    add_shared,
+    duration,
+    flags,
+    one_of,
+    row_of,
+)
 from console.domain.signals import SIGNALS
 from console.domain.text import visible
-from console.settings.durations import DurationError, parse_duration
-from console.settings.problems import nearest
+from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
     import argparse
@@ -30,23 +37,34 @@ if TYPE_CHECKING:
 
 _LIMIT_SECONDS = 60.0
 _ROWS = 18
+_USUAL_SECONDS = 6 * 3600.0
+
+
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch plot", "A chart of one signal of one model.")
+    made.add_argument("model", metavar="MODEL", help="a model")
+    made.add_argument(
+        "signal",
+        metavar="SIGNAL",
+        type=made.value(one_of(SIGNALS, "signal")),
+        help="such as latency_p95",
+    )
+    made.add_argument(
+        "--range",
+        metavar="TIME",
+        type=made.value(duration(), "--range"),
+        default=_USUAL_SECONDS,
+        help="how far back (default 6h)",
+    )
+    add_shared(made)
+    return made
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Print the chart; exit 1 where there is nothing to draw."""
-    parser = Parser("midwatch plot", "A chart of one signal of one model.")
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("signal", metavar="SIGNAL", help="such as latency_p95")
-    parser.add_argument("--range", default="6h", metavar="T", help="how far back, 6h by default")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    if chosen.signal not in SIGNALS:
-        hint = nearest(chosen.signal, SIGNALS) or f"signals: {', '.join(SIGNALS)}"
-        raise UsageError(f"there is no signal {visible(chosen.signal)}; {hint}")
-    try:
-        seconds = parse_duration(chosen.range)
-    except DurationError as fault:
-        raise UsageError(f"--range: {fault}") from fault
+    chosen = parser().parse_all(arguments)
+    seconds = chosen.range
     width = max(40, min(160, shutil.get_terminal_size((100, 24)).columns))
     prepared = prepare(flags(shared))
     series, hint = asyncio.run(_fetch(prepared, chosen.model, chosen.signal, seconds, width))
@@ -58,7 +76,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     text = chart(series, model=chosen.model, width=width, height=_ROWS, ascii_only=plain)
     if not text:
         raise CommandError(
-            f"{visible(chosen.model)} has no value of {chosen.signal} in the last {chosen.range}; "
+            f"{visible(chosen.model)} has no value of {chosen.signal} "
+            f"in the last {format_duration(seconds)}; "
             f"{visible(hint) or 'its source keeps nothing that old'}"
         )
     sys.stdout.write(text)

@@ -44,7 +44,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch postmortem", "One incident after the fact, told without blame.")
-    made.epilog = "Exit code: 0 written, 1 no such incident is known, 64 bad usage."
     made.add_argument("incident", metavar="ID", help="as midwatch incidents lists it")
     made.add_argument("-o", "--output", metavar="FILE", help="write it there")
     made.add_argument("--force", action="store_true", help="replace FILE if it exists")

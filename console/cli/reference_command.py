@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from console.cli import command_line
 from console.cli.bootstrap import prepare, refuse_existing, write_whole
-from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.cli.command_line import CommandError, Parser, add_shared, duration, flags
 from console.domain.text import visible
-from console.settings.durations import DurationError, parse_duration
+from console.settings.durations import format_duration
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -22,30 +22,41 @@ if TYPE_CHECKING:
     from console.cli.bootstrap import Prepared
 
 _LIMIT_SECONDS = 60.0
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 300.0, 90 * 86400.0
+_SHORTEST_SECONDS, _USUAL_SECONDS, _LONGEST_SECONDS = 300.0, 86400.0, 90 * 86400.0
+_BOUNDS = "from 5m to 90d; a day or a week of normal traffic is usual"
 _FEWEST = 200
 _FEW = 1000
 
 
-def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Write or print a reference; exit 1 where there is nothing to take it from."""
-    parser = Parser(
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser(
         "midwatch reference", "Freeze how a model's scores are distributed, to measure drift by."
     )
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
-    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
-    parser.add_argument("--range", default="24h", metavar="T", help="how far back, 24h by default")
-    parser.add_argument("--note", default="", metavar="TEXT", help="why this span was normal")
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    seconds = _range(chosen.range)
+    made.add_argument("model", metavar="MODEL", help="a model")
+    made.add_argument("-o", "--output", metavar="FILE", help="write there instead of printing")
+    made.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    made.add_argument(
+        "--range",
+        metavar="TIME",
+        type=made.value(duration(_SHORTEST_SECONDS, _LONGEST_SECONDS, _BOUNDS), "--range"),
+        default=_USUAL_SECONDS,
+        help="how far back (default 24h)",
+    )
+    made.add_argument("--note", default="", metavar="TEXT", help="why this span was normal")
+    add_shared(made)
+    return made
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Write or print a reference; exit 1 where there is nothing to take it from."""
+    chosen = parser().parse_all(arguments)
     target = None if chosen.output is None else Path(chosen.output)
     if target is not None:
         refuse_existing(target, force=chosen.force)
     # The file that is to be written may be declared already: its absence is no fault here.
     prepared = prepare(flags(shared), references=False)
-    content, n = asyncio.run(_taken(prepared, chosen.model, seconds, chosen.range, chosen.note))
+    content, n = asyncio.run(_taken(prepared, chosen.model, chosen.range, chosen.note))
     if n < _FEW:
         sys.stderr.write(
             f"midwatch: it rests on n={n:.0f}; under {_FEW} its own noise looks like drift: "
@@ -59,20 +70,9 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     return command_line.OK
 
 
-def _range(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except DurationError as fault:
-        raise UsageError(f"--range: {fault}") from fault
-    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
-        raise UsageError("--range: from 5m to 90d; a day or a week of normal traffic is usual")
-    return seconds
-
-
-async def _taken(
-    prepared: Prepared, model: str, seconds: float, span: str, note: str
-) -> tuple[bytes, float]:
+async def _taken(prepared: Prepared, model: str, seconds: float, note: str) -> tuple[bytes, float]:
     """Return the file and the predictions it rests on."""
+    span = format_duration(seconds)
     from console.engine.distributions import NoDistributionError, score_counts
     from console.settings.drift_reference import ReferenceFault, reference_json
 

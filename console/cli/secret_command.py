@@ -8,10 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.cli import command_line
-from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags
+from console.cli.command_line import CommandError, Parser, UsageError, add_shared, flags, one_of
 from console.domain.text import visible
 from console.settings.load import load
-from console.settings.problems import nearest
 from console.settings.secrets import (
     SecretError,
     SecretValue,
@@ -29,18 +28,25 @@ _VERBS = ("set", "test", "list")
 _LARGEST_CHARACTERS = 65_536
 
 
-def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Run one of set, test and list."""
-    parser = Parser("midwatch secret", "Secrets by reference; a value is never printed.")
-    parser.add_argument("verb", metavar="set|test|list")
-    parser.add_argument(
+def parser() -> Parser:
+    """Return the command's own parser."""
+    made = Parser("midwatch secret", "Secrets by reference; a value is never printed.")
+    made.add_argument(
+        "verb",
+        metavar="|".join(_VERBS),
+        type=made.value(one_of(_VERBS, "midwatch secret")),
+        help="store a value, look references up, or list them",
+    )
+    made.add_argument(
         "reference", nargs="?", metavar="REFERENCE", help="keyring:service/user, file:/path …"
     )
-    add_shared(parser)
-    chosen = parser.parse_all(arguments)
-    if chosen.verb not in _VERBS:
-        close = nearest(chosen.verb, _VERBS)
-        raise UsageError(f"midwatch secret has set, test and list; {close}".rstrip("; "))
+    add_shared(made)
+    return made
+
+
+def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Run one of set, test and list."""
+    chosen = parser().parse_all(arguments)
     match chosen.verb:
         case "set":
             if not chosen.reference:

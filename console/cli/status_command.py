@@ -20,17 +20,10 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
 
-_EPILOG = (
-    "Exit code: 2 any S1, else 1 any S2, else 3 any model unknown, source down or no model at "
-    "all, else 0; "
-    "64 bad usage, 78 bad configuration."
-)
-
 
 def parser() -> Parser:
     """Return the command's own parser."""
     made = Parser("midwatch status", "How every model is. Takes two looks, one refresh apart.")
-    made.epilog = _EPILOG
     made.add_argument("models", nargs="*", metavar="MODEL", help="only these models")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a document, see docs/status.schema.json")

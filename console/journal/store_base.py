@@ -355,3 +355,32 @@ def touched(row: Row) -> TargetTouchedError:
         f"{visible(entry.who.name, 64)} wrote {what} about {visible(entry.target, 80)} "
         f"at {visible(row.at, 40)} meanwhile; nothing was written, look again",
     )
+
+
+SHORT_OP_LETTERS = 6
+"""How many last letters of an operation's id lists show; four are enough to name one."""
+
+_LEAST_LETTERS = 4
+_SEARCHED_ENTRIES = 5000
+
+
+def short_op(op_id: str) -> str:
+    """Return the last letters of an operation's id, as lists show it and commands take it."""
+    return op_id[-SHORT_OP_LETTERS:]
+
+
+def whole_op(journal: Journal, text: str) -> str:
+    """Return the id of the one operation that ``text`` is or ends; else ``text`` in capitals.
+
+    Searches the newest entries, so that a name given at night is found at once. Raises
+    ``ValueError`` where the letters end more than one, and ``JournalError``. Blocks.
+    """
+    wanted = text.strip().upper()
+    if len(wanted) < _LEAST_LETTERS or journal.entries(Question(op_id=wanted, newest=1)):
+        return wanted
+    entries = journal.entries(Question(newest=_SEARCHED_ENTRIES))
+    found = {each.op_id: each for each in entries if each.op_id.endswith(wanted)}
+    if len(found) > 1:
+        listed = ", ".join(f"{op} ({each.action} {each.target})" for op, each in found.items())
+        raise ValueError(f"{wanted} ends {len(found)} operations: {listed}; give more letters")
+    return next(iter(found), wanted)

@@ -15,7 +15,7 @@ import pytest
 from console.actions.registry import ACTIONS
 from console.actions.spec import ActionContext
 from console.actions.write_gate import refusal
-from console.cli.main import COMMANDS, run
+from console.cli.command_table import COMMANDS, run
 from console.controls.registry import ControlRegistry
 from console.domain.action import WritesNotAllowed
 from console.domain.entry import EntryDraft

@@ -16,7 +16,7 @@ from console.actions.spec import ActionContext, ActionSpec, Danger
 from console.actions.verbs import VERBS
 from console.actions.write_actions import WRITES
 from console.actions.write_gate import ARMED_SECONDS, Arming, allowed, refusal
-from console.cli.main import COMMANDS
+from console.cli.command_table import COMMANDS
 from console.domain.incident import CareVerb
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import pytest
 from console.actions.registry import ACTIONS
 from console.actions.verbs import VERBS
 from console.actions.write_gate import WRITES, WRITES_BY_VERB, allowed, mode_of_command, require
-from console.cli.main import COMMANDS
+from console.cli.command_table import COMMANDS
 from console.domain.action import WritesNotAllowed
 from console.settings.schema import Settings
 

@@ -72,6 +72,11 @@ def test_unverified_is_4_and_says_look(run: Run, service: World, acting: tuple[s
     locked = run("trip", "fraud-scorer", *WHY, "--yes", *acting)
     assert locked.code == 7
     assert "midwatch resolve" in locked.err
+    (line,) = [one for one in run("journal", "list", *acting).out.splitlines() if " intent " in one]
+    short = line.split()[3]
+    told = run("resolve", short, "--as", "applied", *WHY, "--yes", *acting)
+    assert told.code == 0, told.err
+    assert f"{short})" in told.err
 
 
 def test_partial_is_5(run: Run, tmp_path: Path) -> None:
@@ -262,7 +267,9 @@ def test_the_ways_out_by_name(run: Run, service: World, acting: tuple[str, str])
     assert service.state("route") == "primary"
     assert "nothing is held" in run("overrides", *acting).err
     op = json.loads(run("threshold", "fraud-scorer", "0.9", *WHY, "--yes", "--json", *acting).out)
-    assert run("undo", op["op"], *WHY, "--yes", *acting).code == 0
+    few = run("undo", op["op"][-3:], *WHY, "--yes", *acting)
+    assert (few.code, "names no finished operation" in few.err) == (7, True)
+    assert run("undo", op["op"][-6:].lower(), *WHY, "--yes", *acting).code == 0
     assert service.state("threshold") == 0.6
     assert run("journal", "verify", *acting).code == 0
 

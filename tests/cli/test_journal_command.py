@@ -52,7 +52,8 @@ def test_list_shows_one_line_an_entry_with_control_characters_made_visible(capsy
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert lines[1].split() == [
-        "2", "2026-11-23", "02:47:13Z", "intent", "trip", "fraud-scorer", "C1", "ana@ops-1",
+        "2", "2026-11-23", "02:47:13Z", "000000", "intent", "trip",
+        "fraud-scorer", "C1", "ana@ops-1",
         '"feature-store-eu', 'timeouts"', "INC-412",
     ]  # fmt: skip
     assert "␛[31mall quiet" in lines[3]
@@ -205,7 +206,7 @@ def test_prune_archives_by_the_configured_retention(path: Path, tmp_path: Path, 
     [
         (["lisst"], 'did you mean "list"'),
         (["list", "--kind", "intnt"], 'did you mean "intent"'),
-        (["list", "--since", "yesterday"], "--since: a duration"),
+        (["list", "--since", "yesterday"], "--since yesterday: a duration"),
         (["list", "--limit", "-1"], "--limit is a number"),
         (["list", "--sinse", "1h"], "--since"),
     ],

@@ -32,7 +32,7 @@ PROJECT = Path(__file__).parents[2]
         (["frobnicate"], "commands: status, check"),
         (["--thme", "dark"], 'did you mean "--theme"?'),
         (["plot", "m", "latency_p59"], 'did you mean "latency_p'),
-        (["plot", "m", "latency_p95", "--range", "soon"], "--range: "),
+        (["plot", "m", "latency_p95", "--range", "soon"], "--range soon: "),
         (["plot", "m"], "SIGNAL"),
         (["secret", "sett"], 'did you mean "set"?'),
         (["init"], "--prometheus URL"),
