@@ -15,7 +15,8 @@ import pytest
 from console.actions.registry import ACTIONS
 from console.actions.spec import ActionContext
 from console.actions.write_gate import refusal
-from console.cli.command_table import COMMANDS, run
+from console.cli.command_table import COMMANDS
+from console.cli.main import run
 from console.controls.registry import ControlRegistry
 from console.domain.action import WritesNotAllowed
 from console.domain.entry import EntryDraft
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
 
 READS = {"status", "check", "incidents", "plot", "overrides", "decisions", "failures", "postmortem",
-         "lint-metrics", "demo", "init", "reference"}  # fmt: skip
+         "lint-metrics", "demo", "init", "reference", "completion"}  # fmt: skip
 """Commands that change neither the world nor the record, whatever follows them."""
 
 WHY = ("--reason", "tested to be refused", "--yes")
