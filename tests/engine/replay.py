@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEXTS = Path(__file__).parent.parent / "signals" / "data"
+TEXTS = Path(__file__).parent.parent / "metrics" / "data"
 STEP_SECONDS = 15
 PAST_SECONDS = 2400
 AHEAD_SECONDS = 120
