@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ BUDGET_WINDOW_SECONDS = 30 * 86400.0
 LONG_BURN_WINDOWS = ("1h", "6h", "1d", "3d")
 MIN_BAD_EVENTS = 10.0
 MIN_REQUESTS = 100.0
+_LOG_CHANCE = math.log(1e-6)
 FIRST_PACE_SECONDS = 900.0
 """Before a quarter of an hour of the day has gone, a pace is noise."""
 
@@ -75,10 +77,18 @@ _TROUBLE_ORDER = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Burn:
-    """Burn of one window: ``values`` in x (NaN unknown), and where events are ``enough``."""
+    """Burn of one window: ``values`` in x (NaN unknown), and what its counts can show.
+
+    ``proven`` is where the bad requests are too many to be chance within the objective,
+    ``enough`` where there are requests enough to tell. ``bad_ratio`` is of all requests (0-1).
+    ``history_seconds`` is how long a history there is where it is too short for the window.
+    """
 
     values: Floats
     enough: Mask
+    proven: Mask
+    bad_ratio: Floats
+    history_seconds: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,10 +153,13 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
     slow_burn = slow_ratio / statics.slow_allowance
     values = np.fmax(error_burn, slow_burn)
     requests = asked.values(f"requests_count@{window}")
-    bad = np.fmax(asked.values(f"error_ratio@{window}"), slow_ratio) * requests
-    enough: Mask = ~(requests < MIN_REQUESTS) | (bad >= MIN_BAD_EVENTS)
+    error_ratio = asked.values(f"error_ratio@{window}")
+    proven = _beyond_chance(error_ratio, requests, statics.error_allowance)
+    proven |= _beyond_chance(slow_ratio, requests, statics.slow_allowance)
+    enough: Mask = ~(requests < MIN_REQUESTS) | proven
     slow = asked.column(f"slow_ratio@{window}")
     states = _states(np.isfinite(values), errors, slow)
+    too_short = _too_short(states, errors, slow)
     if window in LONG_BURN_WINDOWS:
         states = np.where((states == _OK) & ~enough, np.uint8(ReadingState.TOO_FEW), states)
     by_latency = np.isfinite(slow_burn) & ~(error_burn >= slow_burn)
@@ -163,9 +176,27 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
             "slow ratio / (1 - latency objective's share)",
             "error ratio / (1 - availability objective); the latency objective is not measured",
         ),
-        history_seconds=_too_short(states, errors, slow),
+        history_seconds=too_short,
     )
-    return Burn(values, enough), column
+    history = np.full(len(statics), np.nan) if too_short is None else too_short
+    return Burn(values, enough, proven, np.fmax(error_ratio, slow_ratio), history), column
+
+
+def _beyond_chance(bad_ratio: Floats, requests: Floats, allowance: Floats) -> Mask:
+    """Tell where the bad requests of a window exceed what the allowance (0-1) explains.
+
+    True with at least 10 bad requests, or 5 that are half of all, whose count has a Poisson tail
+    under the allowance of at most 1e-6. Unknown counts prove nothing. The tail is bounded by its
+    first term over 1 - m/(k+1), with Stirling's lower bound for k! (k bad, m expected, k > m).
+    """
+    bad = bad_ratio * requests
+    expected = allowance * requests
+    several = (bad >= MIN_BAD_EVENTS) | ((bad >= MIN_BAD_EVENTS / 2) & (bad_ratio >= 0.5))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_first = bad - expected - bad * np.log(bad / expected) - np.log(2 * np.pi * bad) / 2
+        log_tail = log_first - np.log1p(-expected / (bad + 1.0))
+    found: Mask = several & (bad > expected) & (log_tail <= _LOG_CHANCE)
+    return found
 
 
 def _states(has_value: Mask, *inputs: SignalColumn) -> Codes:

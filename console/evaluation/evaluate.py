@@ -225,6 +225,8 @@ _LOWERED = np.array(
 )
 _LOWEST_TIER = 3
 _PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
+_ONE_LOWER = np.arange(len(Severity) + 1, dtype=np.uint8)
+_ONE_LOWER[[Severity.S1, Severity.S2, Severity.S3]] = [Severity.S2, Severity.S3, Severity.S4]
 _WHEN_PLANNED = np.array(
     [
         int(rule.level if rule.keeps_level else _PLANNED_LEVELS.get(rule.level, rule.level))
@@ -331,12 +333,17 @@ def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
 def _levels(evidence: Evidence) -> Codes:
     """Return each rule's level for each row.
 
-    Tier 3 lowers S1 to S2, but for residency; what a person holds by hand lowers S2 and S3.
+    Tier 3 lowers S1 to S2, but for residency; what a person holds by hand lowers S2 and S3; a
+    rule may count one level lower for rows of its own.
     """
     planned = evidence.held.planned[:, np.newaxis]
     levels = np.where(planned, _WHEN_PLANNED, _RULE_LEVELS)
     lowest = (evidence.statics.tier == _LOWEST_TIER)[:, np.newaxis]
     lowered: Codes = np.where(lowest & _LOWERED, np.uint8(Severity.S2), levels)
+    for column, rule in enumerate(RULES):
+        if rule.lowered is not None:
+            one_lower = _ONE_LOWER[lowered[:, column]]
+            lowered[:, column] = np.where(rule.lowered(evidence), one_lower, lowered[:, column])
     return lowered
 
 

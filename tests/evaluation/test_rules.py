@@ -64,7 +64,7 @@ RAISED: list[tuple[str, Severity, Mapping[str, Entry], Facts]] = [
     ("burn_page_fast", Severity.S1, _burn("1h", "5m", 0.0144), {}),
     ("burn_page_slow", Severity.S1, _burn("6h", "30m", 0.006), {}),
     ("burn_degraded", Severity.S2, _burn("1h", "5m", 0.006), {}),
-    ("burn_ticket", Severity.S3, _burn("1d", "2h", 0.003), {}),
+    ("burn_ticket", Severity.S3, _burn("1d", "2h", 0.003, 50_000.0), {}),
     ("burn_ticket_slow", Severity.S3, _burn("3d", "6h", 0.001), {}),
     ("breaker_no_answer", Severity.S1, {"bad_rate": 6.87}, _own(BreakerState.OPEN)),
     ("breaker_no_answer", Severity.S1, {"bad_rate": 6.87}, _own(BreakerState.FORCED_OPEN)),

@@ -11,12 +11,12 @@ DOCS = Path(__file__).parents[2] / "docs" / "rules.md"
 
 PROMISED = {
     Severity.S1: "burn_page_fast burn_page_slow breaker_no_answer residency no_data_tier1"
-    " review_saturated_unsafe spend_burn_page alert_page",
+    " burn_page_short review_saturated_unsafe spend_burn_page alert_page",
     Severity.S2: "burn_degraded off_primary dependency_breaker retry_storm low_confidence"
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
-    Severity.S3: "burn_ticket burn_ticket_slow latency_base drift_alone ece no_owner ack_old"
-    " decision_overdue forecast_over_budget",
+    Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base drift_alone ece"
+    " no_owner ack_old decision_overdue forecast_over_budget",
     Severity.S4: "drift_watch canary changed forecast_may_exceed",
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import Severity
+from console.domain.signals import BURN_WINDOWS
 from console.evaluation.cost import day_text
 from console.evaluation.derive import LONG_BURN_WINDOWS
 from console.evaluation.evidence import Truth, above, at_least
@@ -24,18 +25,128 @@ if TYPE_CHECKING:
     from console.evaluation.evidence import Evidence
 
     Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
 
 
 def burning(limit: float, long: str, short: str) -> Callable[[Evidence], Truth]:
-    """Judge that both windows burn at ``limit`` or more, with enough events in the long one."""
+    """Judge that both windows burn at ``limit`` or more, and that counts show it is no chance."""
+    between = [
+        name
+        for name, seconds in BURN_WINDOWS.items()
+        if BURN_WINDOWS[short] <= seconds <= BURN_WINDOWS[long]
+    ]
 
     def judge(evidence: Evidence) -> Truth:
         burn = evidence.derived.burn
         over_long = at_least(burn[long].values, limit)
         over_short = at_least(burn[short].values, limit)
-        return (over_long & over_short).given(burn[long].enough)
+        over = over_long & over_short
+        # Of a model with a few requests an hour a shorter window shows it first.
+        proven = np.logical_or.reduce([burn[name].proven for name in between])
+        if limit <= 1.0:
+            # What burns exactly as planned can never be beyond chance.
+            proven = burn[long].enough
+        return Truth(over.yes & proven, over.no & burn[long].enough)
 
     return judge
+
+
+SPANS_OF_SHORT_HISTORY = ("6h", "2h", "1h", "30m", "5m")
+"""Windows that may stand for a longer one, the longest first; the shortest is always answered."""
+
+_PAGE_LIMIT, _TICKET_LIMIT = 14.4, 3.0
+ALL_BAD_RATIO = 0.5
+
+
+def longest_span(evidence: Evidence, below: str) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the burn of the longest known window of each row below ``below``, and which it is.
+
+    The index is of `SPANS_OF_SHORT_HISTORY`; NaN and -1 where none is known.
+    """
+    burn = evidence.derived.burn
+    values = np.full(len(evidence.statics), np.nan)
+    which = np.full(len(evidence.statics), -1, dtype=np.intp)
+    first = SPANS_OF_SHORT_HISTORY.index(below) + 1 if below in SPANS_OF_SHORT_HISTORY else 0
+    for place in range(len(SPANS_OF_SHORT_HISTORY) - 1, first - 1, -1):
+        window = burn[SPANS_OF_SHORT_HISTORY[place]].values
+        known = np.isfinite(window)
+        values, which = np.where(known, window, values), np.where(known, place, which)
+    return values, which
+
+
+def _of_span(which: NDArray[np.intp], columns: list[Floats | Mask]) -> NDArray[np.generic]:
+    """Return each row's entry of the column that its span has, the first where it has none."""
+    return np.stack(columns)[np.maximum(which, 0), np.arange(len(which))]
+
+
+def burning_on_short_history(limit: float, long: str) -> Callable[[Evidence], Truth]:
+    """Judge the longest window there is where history is too short for ``long``.
+
+    The window must burn at ``limit`` or more, by counts that are no chance, and the last five
+    minutes as well. Where ``long`` is known its own rule judges.
+    """
+
+    def judge(evidence: Evidence) -> Truth:
+        burn = evidence.derived.burn
+        values, which = longest_span(evidence, long)
+        over = at_least(values, limit) & at_least(burn["5m"].values, limit)
+        windows = [burn[name] for name in SPANS_OF_SHORT_HISTORY]
+        proven = _of_span(which, [window.proven for window in windows]).astype(np.bool_)
+        enough = _of_span(which, [window.enough for window in windows]).astype(np.bool_)
+        judged = Truth(over.yes & proven, over.no & enough)
+        withheld = np.isfinite(burn[long].history_seconds)
+        full = np.isfinite(burn[long].values)
+        return Truth(judged.yes & withheld, (judged.no & withheld) | full)
+
+    return judge
+
+
+def mostly_good(long: str) -> Callable[[Evidence], Mask]:
+    """Return the rows of a short history of whose requests less than half were bad."""
+
+    def judge(evidence: Evidence) -> Mask:
+        _, which = longest_span(evidence, long)
+        ratios = [evidence.derived.burn[name].bad_ratio for name in SPANS_OF_SHORT_HISTORY]
+        few: Mask = ~(_of_span(which, list(ratios)).astype(np.float64) >= ALL_BAD_RATIO)
+        return few
+
+    return judge
+
+
+def _short_text(long: str) -> Callable[[Evidence, int], str]:
+    def text(evidence: Evidence, row: int) -> str:
+        values, which = longest_span(evidence, long)
+        window = SPANS_OF_SHORT_HISTORY[int(which[row])]
+        ratio = float(evidence.derived.burn[window].bad_ratio[row])
+        history = float(evidence.derived.burn[long].history_seconds[row])
+        default = "" if evidence.statics.declared[row] else " of the default SLO ~"
+        return (
+            f"{shown(ratio, '%')} of requests bad, burn {shown(float(values[row]), 'x')} "
+            f"on {window}{default}; history {span(history)}, the {long} is not known yet"
+        )
+
+    return text
+
+
+def _short_rule(
+    rule_id: str, level: Severity, limit: float, long: str, implied_by: tuple[str, ...] = ()
+) -> Rule:
+    return Rule(
+        id=rule_id,
+        level=level,
+        when=f"history is too short for {long}: burn >= {limit:g}x on the longest window there "
+        f"is and on 5m; one level lower while under half of the requests are bad",
+        needs=tuple(
+            f"{column}@{window}"
+            for column in ("error_ratio", "slow_ratio", "requests_count")
+            for window in ("5m", "30m")
+        ),
+        judge=burning_on_short_history(limit, long),
+        text=_short_text(long),
+        spans=True,
+        implied_by=implied_by,
+        lowered=mostly_good(long),
+    )
 
 
 def _text(long: str, short: str) -> Callable[[Evidence, int], str]:
@@ -71,7 +182,10 @@ def _rule(
     return Rule(
         id=rule_id,
         level=level,
-        when=f"burn >= {limit:g}x on {long} and {short}; >=10 bad or >=100 requests in {long}",
+        when=f"burn >= {limit:g}x on {long} and {short}; >=10 bad in {long}, or >=5 and half of"
+        " all, too many to be chance (1e-6)"
+        if limit > 1.0
+        else f"burn >= {limit:g}x on {long} and {short}; >=100 requests in {long}",
         needs=tuple(
             f"{column}@{window}"
             for column in ("error_ratio", "slow_ratio", "requests_count")
@@ -90,6 +204,14 @@ BURN_RULES = (
     _rule("burn_degraded", Severity.S2, 6.0, "1h", "5m", implied_by=("burn_page_fast",)),
     _rule("burn_ticket", Severity.S3, 3.0, "1d", "2h"),
     _rule("burn_ticket_slow", Severity.S3, 1.0, "3d", "6h"),
+    _short_rule("burn_page_short", Severity.S1, _PAGE_LIMIT, "1h"),
+    _short_rule(
+        "burn_ticket_short",
+        Severity.S3,
+        _TICKET_LIMIT,
+        "1d",
+        implied_by=("burn_page_short", "burn_page_fast", "burn_page_slow", "burn_degraded"),
+    ),
 )
 
 PAGE_BURN = 10.0

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from console.domain.severity import Severity
     from console.evaluation.evidence import Evidence, Truth
+
+    Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Rule:
     ``immediate`` rules are raised by one hit and cleared by one clean evaluation. While a rule
     of ``implied_by`` is raised this one goes without saying. ``opens_incident`` is False for an
     S1 or S2 that is no incident: it repeats another system's alert, or reminds of what is held.
+    ``lowered`` returns the rows for which the rule counts one level lower.
     """
 
     id: str
@@ -35,3 +41,4 @@ class Rule:
     immediate: bool = False
     implied_by: tuple[str, ...] = ()
     opens_incident: bool = True
+    lowered: Callable[[Evidence], Mask] | None = None
