@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
+    from textual.driver import Driver
     from textual.message import Message
     from textual.screen import Screen
 
@@ -117,6 +118,24 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self._collector = QuietCollector()
 
     # Coming and going
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that takes what the terminal sends as outside text."""
+        chosen = super().get_driver_class()
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from widgets.terminal_driver import TerminalDriver
+
+        return TerminalDriver if chosen is LinuxDriver else chosen
+
+    def input_failed(self, fault: Exception) -> None:
+        """End with a sentence and code 1 where reading the keyboard failed."""
+        self.fault = self.fault or fault
+        self.exit(return_code=1)
+
+    def input_dropped(self, count: int) -> None:
+        """Say that a paste was cut."""
+        self._tell(ProblemArrived(f"{count} characters of what was pasted were left out"))
 
     def get_default_screen(self) -> Screen[None]:
         """Return the fleet screen; it is there from the first frame on."""

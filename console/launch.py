@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run ``midwatch`` with the process's arguments and return its exit code."""
     arguments = sys.argv[1:]
+    if not occupy_streams():
+        return 74
     if arguments == ["--version"]:
         # Answered before argparse is imported: scripts ask this often and wait for it.
         try:
@@ -32,6 +34,29 @@ def main() -> int:
 
     outcome = run(arguments)
     return outcome if isinstance(outcome, int) else open_console(outcome)
+
+
+def occupy_streams() -> bool:
+    """Put the null device where standard input, output or error is closed.
+
+    A file opened later would get its number, and what is printed would end up in the journal.
+    Returns False, having said so, where there is no output to write to.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken, which is this one.
+            os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdout is not None:
+        return True
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr.write("midwatch: the output cannot be written: standard output is closed\n")
+    return False
 
 
 def open_console(start: ConsoleStart) -> int:

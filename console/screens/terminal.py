@@ -60,11 +60,17 @@ class TerminalGuard:
         self._timer: threading.Timer | None = None
 
     def install(self) -> None:
-        """Listen to SIGHUP, SIGTERM and SIGUSR1; only the main thread may do that."""
+        """Listen to the signals that end or reload; only the main thread may do that.
+
+        SIGUSR2 is one digit from SIGUSR1 and by default would end the process as it stands.
+        """
         for number, handler in (
             (signal.SIGHUP, self._on_end),
             (signal.SIGTERM, self._on_end),
             (signal.SIGUSR1, self._on_reload),
+            (signal.SIGUSR2, self._on_nothing),
+            (signal.SIGINT, self._on_end),
+            (signal.SIGQUIT, self._on_end),
         ):
             self._before[number] = signal.signal(number, handler)
 
@@ -89,6 +95,9 @@ class TerminalGuard:
 
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload()
+
+    def _on_nothing(self, _number: int, _frame: FrameType | None) -> None:
+        return None
 
     def _force(self, code: int) -> None:
         self.restore()
