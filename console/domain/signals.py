@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from enum import IntEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class ReadingState(IntEnum):
@@ -101,222 +101,149 @@ SPENT_BY_NOW_COLUMNS = tuple(f"cost_by_now@{days}d" for days in (7, 14, 21, 28))
 SLOW_WINDOW_SECONDS = 3600.0
 """A window of this length or more is asked for every 60 s, not every tick."""
 
-_TRAFFIC = (
-    SignalFact("requests_rate", "1/s", "traffic", "requests a second", "rate of all requests"),
-    SignalFact(
-        "bad_rate", "1/s", "traffic", "bad requests a second", "rate of failed and refused requests"
-    ),
-    SignalFact(
-        "error_ratio", "1", "traffic", "error ratio", "bad requests / all requests in the window"
-    ),
-    SignalFact(
-        "tokens_rate", "1/s", "traffic", "output tokens a second", "rate of generated tokens"
-    ),
-    SignalFact(
-        "attempts_per_request",
-        "1",
-        "traffic",
-        "attempts per request",
-        "attempts on dependencies / requests that were not refused; above 1.1 retries build up",
-    ),
-)
-_LATENCY = (
-    SignalFact(
-        "latency_p50",
-        "s",
-        "latency",
-        "latency p50",
-        "0.50 quantile of summed request duration buckets",
-    ),
-    SignalFact(
-        "latency_p95",
-        "s",
-        "latency",
-        "latency p95",
-        "0.95 quantile of summed request duration buckets",
-    ),
-    SignalFact(
-        "latency_p99",
-        "s",
-        "latency",
-        "latency p99",
-        "0.99 quantile of summed request duration buckets",
-    ),
-    SignalFact(
-        "latency_mean",
-        "s",
-        "latency",
-        "latency mean",
-        "summed duration / requests; a mean, not a percentile",
-    ),
-    SignalFact(
-        "ttft_p95", "s", "latency", "time to first token p95", "0.95 quantile, queueing included"
-    ),
-    SignalFact(
-        "tpot_p95",
-        "s",
-        "latency",
-        "time per output token p95",
-        "0.95 quantile of the time per output token",
-    ),
-)
-_SATURATION = (
-    SignalFact(
-        "saturation",
-        "1",
-        "saturation",
-        "saturation",
-        "busy share of capacity; an LLM is saturated at 0.9 KV cache with requests waiting",
-    ),
-    SignalFact("kv_cache", "1", "saturation", "KV cache use", "used share of the KV cache"),
-    SignalFact(
-        "queue_depth",
-        "count",
-        "saturation",
-        "waiting requests",
-        "requests accepted but not started",
-    ),
-    SignalFact(
-        "in_flight", "count", "saturation", "running requests", "requests being answered now"
-    ),
-)
-_CONFIDENCE = (
-    SignalFact(
-        "confidence_mean",
-        "1",
-        "confidence",
-        "mean confidence",
-        "mean of the highest class probability",
-    ),
-    SignalFact(
-        "low_confidence_ratio",
-        "1",
-        "confidence",
-        "low-confidence share",
-        "share of predictions with confidence under the threshold",
-    ),
-    SignalFact(
-        "ece",
-        "1",
-        "confidence",
-        "calibration error (ECE)",
-        "sum over bins of share x |accuracy - confidence|; needs labels",
-        slow=True,
-    ),
-)
-_REVIEW = (
-    SignalFact(
-        "review_rate",
-        "1/s",
-        "review",
-        "review arrivals",
-        "rate of predictions sent to human review",
-    ),
-    SignalFact(
-        "review_depth", "count", "review", "review queue", "predictions waiting for a person"
-    ),
-    SignalFact("review_oldest", "s", "review", "oldest review", "age of the oldest waiting review"),
-    SignalFact(
-        "review_rho",
-        "1",
-        "review",
-        "review load",
-        "arrivals / capacity; at 1 the queue grows without end",
-        derived=True,
-    ),
-)
-_DRIFT = (
-    SignalFact(
-        "drift_psi",
-        "1",
-        "drift",
-        "drift PSI",
-        "sum of (q - p) ln(q / p) over the score's bins",
-        slow=True,
-    ),
-    SignalFact(
-        "drift_features",
-        "1",
-        "drift",
-        "drifted features",
-        "share of features whose PSI is above 0.2",
-        slow=True,
-    ),
-    SignalFact(
-        "prediction_drift",
-        "1",
-        "drift",
-        "prediction drift",
-        "PSI of the prediction as its exporter measures it",
-        slow=True,
-    ),
-    SignalFact("null_ratio", "1", "drift", "missing inputs", "missing input values / input values"),
-)
-_COST = (
-    SignalFact("cost_per_hour", "USD/h", "cost", "cost an hour", "rate of spend x 3600", slow=True),
-    SignalFact("cost_today", "USD", "cost", "cost today", "spend since midnight UTC", slow=True),
-    SignalFact(
-        "cost_month",
-        "USD",
-        "cost",
-        "cost this month",
-        "spend since the first of the month UTC",
-        slow=True,
-    ),
-    SignalFact(
-        "cost_month_p50",
-        "USD",
-        "cost",
-        "month's end P50",
-        "spent + each day left: median of its last four weekdays x trend (Theil-Sen, 0.5 to 2)",
-        slow=True,
-        derived=True,
-    ),
-    SignalFact(
-        "cost_month_p90",
-        "USD",
-        "cost",
-        "month's end P90",
-        "P50 + 1.2816 x 1.4826 x MAD x sqrt(days left)",
-        slow=True,
-        derived=True,
-    ),
-    SignalFact(
-        "cost_per_1k",
-        "USD",
-        "cost",
-        "cost per 1,000 requests",
-        "1000 x spend / requests",
-        slow=True,
-        derived=True,
-    ),
-    SignalFact(
-        "cost_pace",
-        "x",
-        "cost",
-        "cost pace",
-        "spent today / (daily budget x share of a day due by this hour)",
-        slow=True,
-        derived=True,
-    ),
-    SignalFact(
-        "spend_burn",
-        "x",
-        "cost",
-        "spend burn",
-        "hourly spend / (monthly budget / 720)",
-        slow=True,
-        derived=True,
-    ),
-    SignalFact(
-        "waste_ratio",
-        "1",
-        "cost",
-        "waste share",
-        "spend on retries, failures, fallback premium, idle and discarded work / spend",
-        slow=True,
-    ),
-)
+# name | unit | title | slow, derived (where it is), and under it how the number is made.
+_TABLE = """\
+[traffic]
+requests_rate | 1/s | requests a second
+    rate of all requests
+bad_rate | 1/s | bad requests a second
+    rate of failed and refused requests
+error_ratio | 1 | error ratio
+    bad requests / all requests in the window
+tokens_rate | 1/s | output tokens a second
+    rate of generated tokens
+attempts_per_request | 1 | attempts per request
+    attempts on dependencies / requests that were not refused; above 1.1 retries build up
+refused_rate | 1/s | refused requests a second
+    rate of requests turned away: full queues, open breakers, limits
+retries_rate | 1/s | retries a second
+    rate of attempts made again by a gateway or router
+fallback_rate | 1/s | fallbacks a second
+    rate of requests that another model answered in its place
+tokens_in_rate | 1/s | input tokens a second
+    rate of tokens read
+[latency]
+latency_p50 | s | latency p50
+    0.50 quantile of summed request duration buckets
+latency_p95 | s | latency p95
+    0.95 quantile of summed request duration buckets
+latency_p99 | s | latency p99
+    0.99 quantile of summed request duration buckets
+latency_mean | s | latency mean
+    summed duration / requests; a mean, not a percentile
+ttft_p95 | s | time to first token p95
+    0.95 quantile, queueing included
+tpot_p95 | s | time per output token p95
+    0.95 quantile of the time per output token
+queue_time_p95 | s | time in the queue p95
+    0.95 quantile of the wait before work began
+queue_time_mean | s | mean time in the queue
+    summed wait / requests; a mean, not a percentile
+ttft_mean | s | mean time to first token
+    a mean, not a percentile
+tpot_mean | s | mean time per output token
+    a mean, not a percentile
+[saturation]
+saturation | 1 | saturation
+    busy share of capacity; an LLM is saturated at 0.9 KV cache with requests waiting
+kv_cache | 1 | KV cache use
+    used share of the KV cache
+queue_depth | count | waiting requests
+    requests accepted but not started
+in_flight | count | running requests
+    requests being answered now
+replicas | count | replicas
+    scraped processes that serve the model
+healthy_share | 1 | healthy share
+    replicas or hosts that are healthy / all
+cooldowns | count | breaker openings
+    breakers that opened, or backends that were rested, within the window
+cache_hit_ratio | 1 | cache hits
+    hits / lookups of the prefix or response cache
+batch_size | count | batch size
+    mean requests that were worked on together
+gpu_util | 1 | GPU use
+    busy share of the GPUs where the model runs
+gpu_memory | 1 | GPU memory
+    used share of the memory of the GPUs where the model runs
+gpu_power_watts | count | GPU power
+    watts drawn by the GPUs where the model runs
+gpu_faults | count | GPU fault
+    number of the last XID error; 0 is none
+[confidence]
+confidence_mean | 1 | mean confidence
+    mean of the highest class probability
+low_confidence_ratio | 1 | low-confidence share
+    share of predictions with confidence under the threshold
+ece | 1 | calibration error (ECE) | slow
+    sum over bins of share x |accuracy - confidence|; needs labels
+[review]
+review_rate | 1/s | review arrivals
+    rate of predictions sent to human review
+review_depth | count | review queue
+    predictions waiting for a person
+review_oldest | s | oldest review
+    age of the oldest waiting review
+review_rho | 1 | review load | derived
+    arrivals / capacity; at 1 the queue grows without end
+[drift]
+drift_psi | 1 | drift PSI | slow
+    sum of (q - p) ln(q / p) over the score's bins
+drift_features | 1 | drifted features | slow
+    share of features whose PSI is above 0.2
+prediction_drift | 1 | prediction drift | slow
+    PSI of the prediction as its exporter measures it
+null_ratio | 1 | missing inputs
+    missing input values / input values
+drift_share | 1 | checks with drift | slow
+    share of drift checks in the window that found drift; no PSI
+drift_flag | bool | drift, yes or no | slow
+    1 where the detector finds drift now
+drift_p_value | 1 | drift p-value | slow
+    lowest p-value of the detector; drift is where it is small
+drift_distance | 1 | drift distance | slow
+    largest distance of the detector, in its own measure
+quality | 1 | quality | slow
+    accuracy or the like, as its exporter measures it
+quality_change | 1 | quality against the reference | slow
+    quality now less that of the reference
+[cost]
+cost_per_hour | USD/h | cost an hour | slow
+    rate of spend x 3600
+cost_today | USD | cost today | slow
+    spend since midnight UTC
+cost_month | USD | cost this month | slow
+    spend since the first of the month UTC
+cost_month_p50 | USD | month's end P50 | slow derived
+    spent + each day left: median of its last four weekdays x trend (Theil-Sen, 0.5 to 2)
+cost_month_p90 | USD | month's end P90 | slow derived
+    P50 + 1.2816 x 1.4826 x MAD x sqrt(days left)
+cost_per_1k | USD | cost per 1,000 requests | slow derived
+    1000 x spend / requests
+cost_pace | x | cost pace | slow derived
+    spent today / (daily budget x share of a day due by this hour)
+spend_burn | x | spend burn | slow derived
+    hourly spend / (monthly budget / 720)
+waste_ratio | 1 | waste share | slow
+    spend on retries, failures, fallback premium, idle and discarded work / spend
+"""
+
+
+def _facts(table: str) -> Iterator[SignalFact]:
+    """Yield the signals of a table in the format above; groups stand in brackets."""
+    group, rows = "", table.splitlines()
+    for row, formula in zip(rows, [*rows[1:], ""], strict=True):
+        if row.startswith("["):
+            group = row.strip("[]")
+        elif not row.startswith(" "):
+            name, unit, title, *flags = row.split(" | ")
+            words = " ".join(flags).split()
+            yield SignalFact(
+                name, cast("Unit", unit), cast("Group", group), title, formula.strip(),
+                slow="slow" in words, derived="derived" in words,
+            )  # fmt: skip
+
+
 _BURN = (
     *(
         SignalFact(
@@ -342,19 +269,7 @@ _BURN = (
 )
 
 SIGNALS: Mapping[str, SignalFact] = MappingProxyType(
-    {
-        fact.name: fact
-        for fact in (
-            *_TRAFFIC,
-            *_LATENCY,
-            *_SATURATION,
-            *_CONFIDENCE,
-            *_REVIEW,
-            *_DRIFT,
-            *_COST,
-            *_BURN,
-        )
-    }
+    {fact.name: fact for fact in (*_facts(_TABLE), *_BURN)}
 )
 """Every public signal by name; names are never renamed."""
 

@@ -12,7 +12,7 @@ from console.domain.signals import SIGNALS, ReadingState
 from console.domain.snapshot import SignalColumn
 from console.engine.row_assignment import JoinCache, Seat, Seating, join, rows_asked
 from console.evaluation.observations import Buckets, LabelledValue, Observed
-from console.metrics.profile import profiles
+from console.metrics.profile import preference, profiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -229,6 +229,7 @@ class Board:
         self._rows_of: dict[tuple[str, str], dict[str, tuple[int, ...]]] = {}
         self._labelled: dict[tuple[str, str], tuple[Answer, tuple[LabelledValue, ...]]] = {}
         self._buckets = BucketTable()
+        self._voices: dict[tuple[str, str], Mapping[str, tuple[int, ...]]] = {}
 
     def seat(self, seating: Seating) -> None:
         """Take new rows or new seats; answers stay, joins are made anew."""
@@ -246,6 +247,7 @@ class Board:
             key: {value: tuple(rows) for value, rows in values.items()}
             for key, values in rows_of.items()
         }
+        self._voices.clear()
 
     def plan(self, source: str, queries: Sequence[Query]) -> None:
         """Replace the questions of one source; answers to questions no longer asked are dropped."""
@@ -298,7 +300,7 @@ class Board:
             for query in self._plans.get(seat.source, ())
             if query.column == column and _speaks_for(query, seat)
         ]
-        return tuple(sorted(found, key=lambda asked: asked.query.exclusive))
+        return tuple(sorted(found, key=lambda asked: _rank(asked.query)))
 
     def observe(self, away: Collection[str]) -> Observed:
         """Return all columns and labelled facts; values of ``away`` sources are stale."""
@@ -336,12 +338,33 @@ class Board:
         )
 
     def _in_order(self) -> list[tuple[str, Query]]:
-        """Return every planned query, operators' own last so that they overwrite the profile's."""
+        """Return every planned query, the preferred voice of a signal after the others.
+
+        Operators' own come last, so that they overwrite the profile's.
+        """
         queries = [(source, query) for source, queries in self._plans.items() for query in queries]
-        return sorted(queries, key=lambda pair: pair[1].exclusive)
+        return sorted(queries, key=lambda pair: _rank(pair[1]))
 
     def _rows(self, source: str, query: Query) -> Mapping[str, tuple[int, ...]]:
-        return self._rows_of.get((source, query.profile), {})
+        own = self._rows_of.get((source, query.profile), {})
+        if query.role == "server" or (query.voice and query.voice != query.profile):
+            return own
+        known = self._voices.get((source, query.profile))
+        if known is None:
+            known = self._voices[source, query.profile] = {**self._by_name(source), **own}
+        return known
+
+    def _by_name(self, source: str) -> Mapping[str, tuple[int, ...]]:
+        """Return the rows that a gateway or companion of this source may speak of, by name.
+
+        That is the source's own, and all rows where it has none: a mesh is often scraped apart.
+        """
+        found: dict[str, list[int]] = {}
+        places = self.seating.of_source(source) or range(len(self.seating.rows))
+        for place in places:
+            for name in {self.seating.rows[place].model, self.seating.seats[place].series_value}:
+                found.setdefault(name, []).append(place)
+        return {name: tuple(rows) for name, rows in found.items() if name and rows}
 
     def _histogram(self, source: str, query: Query, answer: Answer, *, stale: bool) -> Buckets:
         return self._buckets.of(source, query, answer, self._rows(source, query), stale=stale)
@@ -350,6 +373,8 @@ class Board:
         self, builder: ColumnBuilder, source: str, query: Query, answer: Answer, *, stale: bool
     ) -> Indices:
         rows_of = self._rows(source, query)
+        if answer.error is not None and query.voice:
+            return NOBODY
         if answer.error is not None:
             failed = rows_asked(rows_of, query)
             builder.fail(failed, answer.at)
@@ -361,6 +386,10 @@ class Board:
         else:
             joined = self._joins.of(source, query, answer.keys, rows_of)
             entries, rows = joined.entries, joined.rows
+            # 0/0 of one voice is no reason to drop what another one counted.
+            said = ~(np.isnan(answer.values[entries]) & (builder.states[rows] == ReadingState.OK))
+            if not said.all():
+                entries, rows = entries[said], rows[said]
         builder.put(
             rows,
             answer.values[entries],
@@ -451,10 +480,17 @@ def _says_the_same(before: Answer, answer: Answer) -> bool:
     )
 
 
+def _rank(query: Query) -> tuple[bool, int]:
+    """Return how late a query's answer is written: what comes later is what is shown."""
+    return query.exclusive, preference(query.role, query.column.partition("@")[0])
+
+
 def _speaks_for(query: Query, seat: Seat) -> bool:
-    return query.profile == seat.profile and (
-        query.models is None or seat.series_value in query.models
-    )
+    if query.models is not None and seat.series_value not in query.models:
+        return False
+    if query.profile == seat.profile:
+        return True
+    return query.role != "server" and query.voice in ("", query.profile)
 
 
 def _count(

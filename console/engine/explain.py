@@ -79,6 +79,9 @@ def _metrics(signal: str, profile: str) -> str:
     mine = _names(signal, known.get(profile))
     if mine:
         return f"the source has no {mine} for it, or too short a history"
+    served = known.get(profile)
+    if served is not None and signal in served.not_given:
+        return f"{served.title}: {served.not_given[signal]}"
     contract = _names(signal, known.get(OWN_PROFILE))
     own_promql = f"set models.NAME.signals.{signal} (own PromQL)"
     if profile != OWN_PROFILE:

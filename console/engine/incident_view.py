@@ -26,7 +26,6 @@ from console.incidents.event_log import KEPT_SECONDS, IncidentLog, subjects_of
 from console.incidents.similar import RECORDED_KINDS, Past, recorded, recorded_incident, same_before
 from console.incidents.timeline import CHANGE_LEAD_SECONDS, SIGN_LEAD_SECONDS, timeline
 from console.journal import JournalError, Question
-from console.metrics.profile import profiles
 from console.metrics.queries import OneModel
 
 if TYPE_CHECKING:
@@ -317,7 +316,7 @@ class IncidentViews:
         for name in named:
             row, seat = snapshot.index.get(name), seats.get(name)
             source = self._source(seat.source) if seat is not None and seat.source else None
-            profile = None if seat is None else profiles().get(seat.profile)
+            profile = None if seat is None else self._desk.profile_of(seat.source, seat.profile)
             if row is None or seat is None or source is None:
                 missing.append((name, "no source has it"))
             elif profile is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from console.engine.answer_table import Board
 from console.engine.row_assignment import Seating, seat_rows
 from console.evaluation.inventory import roster
+from console.metrics.profile import profiles
 from console.metrics.query_plan import plan
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from console.domain.samples import Answer, SeenModel
     from console.engine.row_assignment import Seat
     from console.evaluation.observations import Observed
+    from console.metrics.profile import Profile
     from console.metrics.queries import Query
     from console.settings.schema import Settings
     from console.sources.base import Discovery
@@ -80,6 +82,8 @@ class Desk:
         self._away: frozenset[str] = frozenset()
         self._rows: tuple[ModelRow, ...] = ()
         self._plans: dict[str, _Plan] = {}
+        self._written: dict[str, Mapping[str, Profile]] = {}
+        self.companions: dict[str, Mapping[str, int]] = {}
         self._gather()
 
     def configure(self, settings: Settings) -> None:
@@ -88,6 +92,8 @@ class Desk:
         names = {source.name for source in settings.sources}
         for gone in [name for name in self._seen if name not in names]:
             del self._seen[gone]
+            self._written.pop(gone, None)
+            self.companions.pop(gone, None)
             self._plans.pop(gone, None)
             self.board.drop(gone)
         self._gather()
@@ -95,6 +101,10 @@ class Desk:
     def discovered(self, source: str, discovery: Discovery) -> None:
         """Take the models a source was found to know."""
         self.warnings[source] = discovery.warnings
+        self.companions[source] = discovery.companions
+        if self._written.get(source) != discovery.written:
+            self._written[source] = discovery.written
+            self._plans.pop(source, None)
         if self._seen.get(source) != discovery.models:
             self._seen[source] = discovery.models
             self._gather()
@@ -126,6 +136,10 @@ class Desk:
         ]
         if any(learnt):
             self._seat()
+
+    def profile_of(self, source: str, name: str) -> Profile | None:
+        """Return a profile as this source writes it: its spelling and model label."""
+        return self._written.get(source, {}).get(name) or profiles().get(name)
 
     def problem(self, sentence: str) -> None:
         """Tell the operator of a fault that is no source's."""
@@ -165,10 +179,10 @@ class Desk:
         rows: list[ModelRow] = []
         own: dict[str, Mapping[str, str]] = {}
         matches: dict[str, Mapping[str, str]] = {}
-        profiles: set[str] = set()
+        found: set[str] = set()
         for index in seating.of_source(source):
             row, seat = seating.rows[index], seating.seats[index]
-            profiles.add(seat.profile)
+            found.add(seat.profile)
             # A source knows a model by its series, so its plan speaks in the source's names.
             rows.append(
                 row if row.model == seat.series_value else replace(row, model=seat.series_value)
@@ -178,6 +192,16 @@ class Desk:
                 own[seat.series_value] = configured.signals
             if configured is not None and configured.match:
                 matches[seat.series_value] = configured.match
-        if not rows:
+        written = self._written.get(source, {})
+        beside = [name for name, each in written.items() if each.role != "server"]
+        if not rows and not beside:
             return ()
-        return plan(sorted(profiles), rows, own, now, matches=matches)
+        return plan(
+            sorted(found),
+            rows,
+            own,
+            now,
+            matches=matches,
+            known={**profiles(), **written},
+            companions=[name for name in beside if name not in found],
+        )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -13,13 +13,20 @@ from console.domain.samples import Answer
 from console.metrics.expressions import (
     PROCESS,
     PROCESS_START,
+    Born,
+    Clamp,
+    Difference,
     Either,
     Expression,
+    Folded,
     Gauge,
     HistogramMean,
     Increase,
+    Joined,
     Node,
     OrZero,
+    Over,
+    Product,
     Quantile,
     Rate,
     Ratio,
@@ -30,7 +37,10 @@ from console.metrics.expressions import (
     Slope,
     Started,
     Sum,
+    Worst,
+    suffixed,
 )
+from console.metrics.growth import Grow, delta, increase, over_time, rate
 from console.metrics.histogram import Labels, Latest, SampleStore, Window, bucket_layout, quantiles
 from console.metrics.labels import (
     RECENT_SECONDS,
@@ -39,92 +49,20 @@ from console.metrics.labels import (
     Keys,
     Matcher,
     Matching,
+    Metric,
     conditions,
+    names_of,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from console.metrics.expressions import Aggregation
     from console.metrics.histogram import BucketLayout
+    from console.metrics.names import Derived
     from console.metrics.queries import Query
 
     Floats = NDArray[np.float64]
-
-Grow = Callable[[Window, float, float], "Floats"]
-
-
-def rate(window: Window, start: float, end: float) -> Floats:
-    """Return each counter's growth a second (S entries); NaN with fewer than two samples."""
-    return _extrapolated(window, start, end, counter=True, each_second=True)
-
-
-def increase(window: Window, start: float, end: float) -> Floats:
-    """Return each counter's growth over the window (S entries)."""
-    return _extrapolated(window, start, end, counter=True, each_second=False)
-
-
-def delta(window: Window, start: float, end: float) -> Floats:
-    """Return each gauge's change over the window (S entries)."""
-    return _extrapolated(window, start, end, counter=False, each_second=False)
-
-
-def _extrapolated(
-    window: Window, start: float, end: float, *, counter: bool, each_second: bool
-) -> Floats:
-    """Return growth between the first and last samples, stretched towards the window's ends.
-
-    Source: ``extrapolatedRate`` of Prometheus 2.42. A counter's fall is a reset, and what stood
-    before it counts. Growth is stretched to an end that is nearer than 1.1 mean sample distances,
-    else by half a distance, and never to before the moment a counter was zero.
-    """
-    times, values, counts = window.times, window.values, window.counts
-    series = np.arange(len(counts))
-    if not times.size:
-        return np.full(len(counts), np.nan)
-    last_place = np.maximum(counts - 1, 0)
-    first_value, last_value = values[:, 0], values[series, last_place]
-    first_time, last_time = times[:, 0], times[series, last_place]
-    result = last_value - first_value
-    if counter:
-        result = result + _before_resets(values, counts)
-    to_start = _whole_milliseconds(first_time - start)
-    to_end = _whole_milliseconds(end - last_time)
-    sampled = _whole_milliseconds(last_time - first_time)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance = sampled / (counts - 1)
-        if counter:
-            to_zero = sampled * (first_value / result)
-            bounded = (result > 0) & (first_value >= 0) & (to_zero < to_start)
-            to_start = np.where(bounded, to_zero, to_start)
-        threshold = distance * 1.1
-        stretched = (
-            sampled
-            + np.where(to_start < threshold, to_start, distance / 2)
-            + np.where(to_end < threshold, to_end, distance / 2)
-        )
-        factor = stretched / sampled
-        if each_second:
-            factor = factor / _whole_milliseconds(end - start)
-        result = result * factor
-    result[counts < 2] = np.nan
-    return result
-
-
-def _whole_milliseconds(seconds: Floats | float) -> Floats:
-    """Return time differences as a server has them, without the noise of large floats."""
-    rounded: Floats = np.rint(np.asarray(seconds) * 1000.0) / 1000.0
-    return rounded
-
-
-def _before_resets(values: Floats, counts: NDArray[np.int64]) -> Floats:
-    """Return for each series the sum of the values that stood right before its resets."""
-    before, after = values[:, :-1], values[:, 1:]
-    fell = after < before
-    if not fell.any():
-        return np.zeros(len(counts))
-    fell &= np.arange(1, values.shape[1]) < counts[:, None]
-    lost: Floats = np.where(fell, before, 0.0).sum(axis=1)
-    return lost
 
 
 # Sums run in series order, so results may differ from a server's in the last bits of a float.
@@ -141,7 +79,9 @@ class Vector:
 
 
 _Grown = tuple[tuple[Labels, ...], "Floats"]
-_GrowthKey = tuple[Grow, str, tuple[Matcher, ...], float, float, float | None]
+_GrowthKey = tuple[
+    Grow, Metric, tuple[Matcher, ...], float, float, float | None, "tuple[Derived, ...]"
+]
 _MOST_LAYOUTS = 256
 
 
@@ -158,6 +98,9 @@ class Memory:
     _grown: dict[_GrowthKey, _Grown] = field(default_factory=dict)
     _layouts: dict[tuple[int, tuple[str, ...]], tuple[tuple[Labels, ...], BucketLayout]] = field(
         default_factory=dict
+    )
+    _named: dict[tuple[int, tuple[Derived, ...]], tuple[tuple[Labels, ...], tuple[Labels, ...]]] = (
+        field(default_factory=dict)
     )
 
     def grown(self, at: float, key: _GrowthKey, make: Callable[[], _Grown]) -> _Grown:
@@ -182,6 +125,18 @@ class Memory:
         self._layouts[name] = (labels, layout)
         return layout
 
+    def named(self, labels: tuple[Labels, ...], derived: tuple[Derived, ...]) -> tuple[Labels, ...]:
+        """Return the labels of series with those that rules make, the same object each time."""
+        name = (id(labels), derived)
+        known = self._named.get(name)
+        if known is not None and known[0] is labels:
+            return known[1]
+        if len(self._named) >= _MOST_LAYOUTS:
+            self._named.clear()
+        made = tuple(_named(series, derived) for series in labels)
+        self._named[name] = (labels, made)
+        return made
+
     def forget(self) -> None:
         """Drop this moment's growths, for a store that took samples since."""
         self._moment = None
@@ -204,7 +159,41 @@ class _Ask:
         return self.end - self.scope.window_seconds
 
     def matchers(self, where: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
-        return (*where, *self.scope.matchers)
+        """Return the conditions on what is stored; those on made labels are tried afterwards."""
+        made = {derived.label for derived in self.scope.derived}
+        return (*where, *(m for m in self.scope.matchers if m.label not in made))
+
+    def named(self, found: _Grown) -> _Grown:
+        """Return series with the labels that rules make, only those that are asked for."""
+        scope = self.scope
+        wanted = {matcher.label: matcher for matcher in scope.matchers}
+        derived = tuple(d for d in scope.derived if d.label in scope.by or d.label in wanted)
+        if not derived:
+            return found
+        labels = self.memory.named(found[0], derived)
+        asked = [wanted[d.label] for d in derived if d.label in wanted]
+        if not asked:
+            return labels, found[1]
+        kept = np.array(
+            [all(m.holds(dict(series).get(m.label, "")) for m in asked) for series in labels],
+            dtype=np.bool_,
+        )
+        if kept.all():
+            return labels, found[1]
+        return self.memory.groupings.subset(labels, kept), found[1][kept]
+
+
+def _named(series: Labels, derived: tuple[Derived, ...]) -> Labels:
+    labels = dict(series)
+    for one in derived:
+        # What a rule says is nothing at all is no value of the label either.
+        for label in one.reads:
+            if labels.get(label) in one.rule.no_values:
+                del labels[label]
+        value = one.rule.value(labels)
+        if value:
+            labels[one.label] = value
+    return tuple(sorted(labels.items()))
 
 
 def evaluate(query: Query, store: SampleStore, at: float, memory: Memory | None = None) -> Answer:
@@ -249,7 +238,7 @@ def _slope(node: Slope, ask: _Ask) -> Vector:
 
 
 def _grown(
-    metric: str,
+    metric: Metric,
     where: tuple[Matcher, ...],
     grow: Grow,
     ask: _Ask,
@@ -262,7 +251,7 @@ def _grown(
 
 
 def _grown_series(
-    metric: str,
+    metric: Metric,
     where: tuple[Matcher, ...],
     grow: Grow,
     ask: _Ask,
@@ -272,39 +261,108 @@ def _grown_series(
     matchers, scope = ask.matchers(where), ask.scope
 
     def make() -> _Grown:
-        window = ask.store.window(metric, matchers, ask.start, ask.end)
-        values = grow(window, ask.start, ask.end)
-        enough = window.counts >= 2
-        if fallback_seconds is not None and not enough.all():
-            start = ask.end - fallback_seconds
-            longer = ask.store.window(metric, matchers, start, ask.end)
-            recent = longer.last_times() >= ask.end - RECENT_SECONDS
-            older = ~enough & (longer.counts >= 2) & recent
-            values = np.where(older, grow(longer, start, ask.end), values)
-            enough = enough | older
-        if enough.all():
-            return window.labels, values
-        return ask.memory.groupings.subset(window.labels, enough), values[enough]
+        one = [_growth(name, matchers, grow, ask, fallback_seconds) for name in names_of(metric)]
+        return ask.named(_beside(one, ask))
 
-    key = (grow, metric, matchers, scope.window_seconds, scope.offset_seconds, fallback_seconds)
+    # Which of the made labels are wanted follows from the grouping as well.
+    derived = tuple(d for d in scope.derived if d.label in scope.by) + scope.derived
+    key = (
+        grow, metric, (*matchers, *scope.matchers), scope.window_seconds, scope.offset_seconds,
+        fallback_seconds, derived,
+    )  # fmt: skip
     return ask.memory.grown(ask.at, key, make)
 
 
+def _growth(
+    metric: str,
+    matchers: tuple[Matcher, ...],
+    grow: Grow,
+    ask: _Ask,
+    fallback_seconds: float | None,
+) -> _Grown:
+    window = ask.store.window(metric, matchers, ask.start, ask.end)
+    values = grow(window, ask.start, ask.end)
+    enough = window.counts >= 2
+    if fallback_seconds is not None and not enough.all():
+        start = ask.end - fallback_seconds
+        longer = ask.store.window(metric, matchers, start, ask.end)
+        recent = longer.last_times() >= ask.end - RECENT_SECONDS
+        older = ~enough & (longer.counts >= 2) & recent
+        values = np.where(older, grow(longer, start, ask.end), values)
+        enough = enough | older
+    if enough.all():
+        return window.labels, values
+    return ask.memory.groupings.subset(window.labels, enough), values[enough]
+
+
+def _beside(found: Sequence[_Grown], ask: _Ask) -> _Grown:
+    """Return the series of several names of one metric: the first counts where two are there."""
+    (labels, values), *others = found
+    for more, added in others:
+        # A label set is a tuple like a key: the same bookkeeping serves.
+        union = ask.memory.groupings.union(cast("Keys", labels), cast("Keys", more))
+        if len(union.extra):
+            labels = cast("tuple[Labels, ...]", union.keys)
+            values = np.concatenate((values, added[union.extra]))
+    return labels, values
+
+
+def _latest(metric: Metric, where: tuple[Matcher, ...], ask: _Ask, above: float | None) -> _Grown:
+    """Return the last values of a metric's series, only those above a limit if there is one."""
+    found = []
+    for name in names_of(metric):
+        latest = ask.store.latest(name, ask.matchers(where), ask.end)
+        labels, values = latest.labels, latest.values
+        if above is not None:
+            larger = values > above
+            if not larger.all():
+                labels = ask.memory.groupings.subset(labels, larger)
+                values = values[larger]
+        found.append((labels, values))
+    return ask.named(_beside(found, ask))
+
+
+def _over(node: Over, ask: _Ask) -> Vector:
+    """Return a gauge over the window, aggregated over its series."""
+    found, matchers = [], ask.matchers(conditions(node.where))
+    for name in names_of(node.metric):
+        window = ask.store.window(name, matchers, ask.start, ask.end)
+        some = window.counts > 0
+        values = over_time(node.function, window)
+        labels = window.labels
+        if not some.all():
+            labels, values = ask.memory.groupings.subset(labels, some), values[some]
+        found.append((labels, values))
+    labels, values = ask.named(_beside(found, ask))
+    groups = ask.memory.groupings.of(labels, ask.scope.by)
+    return Vector(groups.keys, groups.aggregate(node.aggregation, values))
+
+
+def _born(node: Born, ask: _Ask) -> Vector:
+    """Count the series that appeared or grew within the window."""
+    where, found = conditions(node.where), []
+    for name in names_of(node.metric):
+        now = ask.store.latest(name, ask.matchers(where), ask.end)
+        before = frozenset(ask.store.latest(name, ask.matchers(where), ask.start).labels)
+        new = np.array([series not in before for series in now.labels], dtype=np.bool_)
+        appeared = ask.memory.groupings.subset(now.labels, new)
+        labels, growth = _growth(name, ask.matchers(where), increase, ask, None)
+        grew = ask.memory.groupings.subset(labels, growth > 0)
+        found += [(one, np.ones(len(one))) for one in (appeared, grew)]
+    labels, values = ask.named(_beside(found, ask))
+    groups = ask.memory.groupings.of(labels, ask.scope.by)
+    return Vector(groups.keys, groups.aggregate("count", values))
+
+
 def _gauge(node: Gauge, ask: _Ask) -> Vector:
-    latest = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end)
-    labels, values = latest.labels, latest.values
-    if node.above is not None:
-        larger = values > node.above
-        if not larger.all():
-            labels = ask.memory.groupings.subset(labels, larger)
-            values = values[larger]
+    labels, values = _latest(node.metric, conditions(node.where), ask, node.above)
     groups = ask.memory.groupings.of(labels, ask.scope.by)
     return Vector(groups.keys, groups.aggregate(node.aggregation, values))
 
 
 def _quantile(node: Quantile, ask: _Ask) -> Vector:
     """Return `histogram_quantile` over buckets summed by group and edge."""
-    metric, where = f"{node.histogram}_bucket", conditions(node.where)
+    metric, where = suffixed(node.histogram, "_bucket"), conditions(node.where)
     labels, values = _grown_series(metric, where, rate, ask)
     layout = ask.memory.layout(labels, ask.scope.by)
     return Vector(layout.keys, quantiles(node.q, layout, layout.counts(values)))
@@ -318,8 +376,8 @@ def _mean(node: HistogramMean, ask: _Ask) -> Vector:
 def _share_below(node: ShareBelow, ask: _Ask) -> Vector:
     where = conditions(node.where)
     edge = node.edge_matcher(ask.scope)
-    under = _grown(f"{node.histogram}_bucket", (edge, *where), rate, ask)
-    count = _grown(f"{node.histogram}_count", where, rate, ask)
+    under = _grown(suffixed(node.histogram, "_bucket"), (edge, *where), rate, ask)
+    count = _grown(suffixed(node.histogram, "_count"), where, rate, ask)
     return _divided(under, count, ask)
 
 
@@ -371,17 +429,82 @@ def _started(node: Started, ask: _Ask) -> Vector:
     groupings = ask.memory.groupings
     began = ask.store.latest(PROCESS_START, (), ask.end)
     processes = groupings.of(began.labels, PROCESS)
-    labels = ask.store.latest(node.metric, ask.matchers(conditions(node.where)), ask.end).labels
-    served = groupings.of(labels, PROCESS)
-    pairs = groupings.matching(served.keys, processes.keys)
-    starts = np.full(len(served.keys), np.nan)
-    starts[pairs.left] = processes.aggregate("max", began.values)[pairs.right]
-    values = starts[served.group]
-    known = np.isfinite(values)
-    if not known.all():
-        labels = groupings.subset(labels, known)
-    groups = groupings.of(labels, ask.scope.by)
-    return Vector(groups.keys, groups.aggregate("max", values[known]))
+    newest = Vector(processes.keys, processes.aggregate("max", began.values))
+    return _carried_over(newest, node.metric, node.where, PROCESS, "max", ask)
+
+
+def _joined(node: Joined, ask: _Ask) -> Vector:
+    """Return what a neighbour measures, for the models that run in the same places."""
+    of = _value(node.of, replace(ask, scope=node.elsewhere(ask.scope)))
+    return _carried_over(of, node.through, node.where, node.on, node.aggregation, ask)
+
+
+def _carried_over(
+    of: Vector,
+    through: Metric,
+    where: Mapping[str, str | tuple[str, ...]],
+    on: tuple[str, ...],
+    aggregation: Aggregation,
+    ask: _Ask,
+) -> Vector:
+    """Aggregate values by place (``of``, grouped by ``on``) for the models found in each place."""
+    groupings, by = ask.memory.groupings, ask.scope.by
+    labels, _ = _latest(through, conditions(where), ask, None)
+    served = groupings.of(labels, (*by, *on))
+    places = tuple(range(len(by), len(by) + len(on)))
+    pairs = groupings.matching(served.keys, of.keys, places)
+    return _aggregated(pairs.keys, of.values[pairs.right], aggregation, ask)
+
+
+def _aggregated(keys: Keys, values: Floats, aggregation: Aggregation, ask: _Ask) -> Vector:
+    """Aggregate over all but the labels that the question groups by, which begin each key."""
+    groups = ask.memory.groupings.shorter(keys, len(ask.scope.by))
+    return Vector(groups.keys, groups.aggregate(aggregation, values))
+
+
+def _folded(node: Folded, ask: _Ask) -> Vector:
+    by = (*ask.scope.by, *node.per)
+    inner = _value(node.of, replace(ask, scope=replace(ask.scope, by=by)))
+    return _aggregated(inner.keys, inner.values, node.aggregation, ask)
+
+
+def _difference(node: Difference, ask: _Ask) -> Vector:
+    of, less = _value(node.of, ask), _value(node.less, ask)
+    if node.if_absent == "zero":
+        less = _first_of(less, Vector(of.keys, 0.0 * of.values), ask)
+    pairs = ask.memory.groupings.matching(of.keys, less.keys)
+    return Vector(pairs.keys, of.values[pairs.left] - less.values[pairs.right])
+
+
+def _product(node: Product, ask: _Ask) -> Vector:
+    of, places = _value(node.of, ask), None
+    factor = ask
+    if node.times_by is not None:
+        places = tuple(ask.scope.by.index(label) for label in node.times_by)
+        factor = replace(ask, scope=replace(ask.scope, by=node.times_by))
+    times = _value(node.times, factor)
+    pairs = ask.memory.groupings.matching(of.keys, times.keys, places)
+    return Vector(pairs.keys, of.values[pairs.left] * times.values[pairs.right])
+
+
+def _clamp(node: Clamp, ask: _Ask) -> Vector:
+    of = _value(node.of, ask)
+    low = -np.inf if node.low is None else node.low
+    high = np.inf if node.high is None else node.high
+    return Vector(of.keys, np.minimum(np.maximum(of.values, low), high))
+
+
+def _worst(node: Worst, ask: _Ask) -> Vector:
+    found = [_value(option, ask) for option in node.options]
+    best, *others = found
+    for other in others:
+        union = ask.memory.groupings.union(best.keys, other.keys)
+        pairs = ask.memory.groupings.matching(union.keys, other.keys)
+        values = np.concatenate((best.values, other.values[union.extra]))
+        pick = np.fmax if node.how == "max" else np.fmin
+        values[pairs.left] = pick(values[pairs.left], other.values[pairs.right])
+        best = Vector(union.keys, values)
+    return best
 
 
 def _first_of(left: Vector, right: Vector, ask: _Ask) -> Vector:
@@ -418,4 +541,12 @@ _EVALUATORS: dict[type[Node], Callable[..., Vector]] = {
     Scaled: _scaled,
     Either: _either,
     Started: _started,
+    Over: _over,
+    Born: _born,
+    Difference: _difference,
+    Product: _product,
+    Clamp: _clamp,
+    Worst: _worst,
+    Folded: _folded,
+    Joined: _joined,
 }

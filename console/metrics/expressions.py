@@ -8,7 +8,7 @@ nodes combine without join clauses. The same nodes are evaluated on stored sampl
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from console.metrics.labels import (
     RECENT_SECONDS,
     ExpressionError,
     Matcher,
+    Metric,
     Scope,
     bucket_edge,
     checked_label,
@@ -24,11 +25,16 @@ from console.metrics.labels import (
     duration,
     filled,
     matchers_text,
+    names_of,
     number,
 )
 from console.metrics.labels import names as placeholders
+from console.metrics.names import Derived, NameRule
 
 __all__ = ["Expression", "Scope", "duration", "number"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Aggregation = Literal["sum", "max", "min", "avg", "count"]
 PROCESS_START = "process_start_time_seconds"
@@ -57,81 +63,87 @@ class Node(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
 class Rate(Node, frozen=True, tag="rate"):
     """Summed growth a second of a counter over the window."""
 
-    metric: str
+    metric: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
         """Return ``sum by (…) (rate(…))``; a short window with its fallback, series by series."""
         where = conditions(self.where)
-        inside = f"rate({scope.ranged(self.metric, where)})"
-        if scope.fallback_seconds is not None:
-            longer = scope.over(self.metric, where, scope.fallback_seconds)
-            recent = scope.over(self.metric, where, RECENT_SECONDS)
-            inside += f" or (rate({longer}) and last_over_time({recent}))"
-        return f"sum {scope.grouping()} ({inside})"
+
+        def growth(metric: str) -> str:
+            inside = f"rate({scope.ranged(metric, where)})"
+            if scope.fallback_seconds is not None:
+                longer = scope.over(metric, where, scope.fallback_seconds)
+                recent = scope.over(metric, where, RECENT_SECONDS)
+                inside += f" or (rate({longer}) and last_over_time({recent}))"
+            return inside
+
+        return f"sum {scope.grouping()} ({scope.series(self.metric, growth)})"
 
     def metrics(self) -> frozenset[str]:
         """Return the counter."""
-        return frozenset({self.metric})
+        return frozenset(names_of(self.metric))
 
 
 class Increase(Node, frozen=True, tag="increase"):
     """Summed growth of a counter over the window."""
 
-    metric: str
+    metric: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
         """Return ``sum by (…) (increase(…))``."""
-        ranged = scope.ranged(self.metric, conditions(self.where))
-        return f"sum {scope.grouping()} (increase({ranged}))"
+        where = conditions(self.where)
+        grown = scope.series(self.metric, lambda name: f"increase({scope.ranged(name, where)})")
+        return f"sum {scope.grouping()} ({grown})"
 
     def metrics(self) -> frozenset[str]:
         """Return the counter."""
-        return frozenset({self.metric})
+        return frozenset(names_of(self.metric))
 
 
 class Gauge(Node, frozen=True, tag="gauge"):
     """The last value, aggregated over instances; ``above`` keeps only larger series."""
 
-    metric: str
+    metric: Metric
     aggregation: Aggregation
     where: Where = msgspec.field(default_factory=dict)
     above: float | None = None
 
     def promql(self, scope: Scope) -> str:
         """Return ``max by (…) (…)`` or its like."""
-        inside = scope.instant(self.metric, conditions(self.where))
-        if self.above is not None:
-            inside = f"{inside} > {number(self.above)}"
+        where = conditions(self.where)
+        limit = "" if self.above is None else f" > {number(self.above)}"
+        inside = scope.series(self.metric, lambda name: f"{scope.instant(name, where)}{limit}")
         return f"{self.aggregation} {scope.grouping()} ({inside})"
 
     def metrics(self) -> frozenset[str]:
         """Return the gauge."""
-        return frozenset({self.metric})
+        return frozenset(names_of(self.metric))
 
 
 class Slope(Node, frozen=True, tag="slope"):
     """Summed change a second of a gauge over the window; negative while it falls."""
 
-    metric: str
+    metric: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
         """Return ``sum by (…) (delta(…)) / window``."""
-        ranged = scope.ranged(self.metric, conditions(self.where))
-        return f"sum {scope.grouping()} (delta({ranged})) / {number(scope.window_seconds)}"
+        where = conditions(self.where)
+        change = scope.series(self.metric, lambda name: f"delta({scope.ranged(name, where)})")
+        return f"sum {scope.grouping()} ({change}) / {number(scope.window_seconds)}"
 
     def metrics(self) -> frozenset[str]:
         """Return the gauge."""
-        return frozenset({self.metric})
+        return frozenset(names_of(self.metric))
 
 
 class Quantile(Node, frozen=True, tag="quantile"):
     """A quantile of a histogram from summed buckets; in the top bucket it is a lower bound."""
 
     q: float
-    histogram: str
+    histogram: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -141,18 +153,20 @@ class Quantile(Node, frozen=True, tag="quantile"):
 
     def promql(self, scope: Scope) -> str:
         """Return ``histogram_quantile(q, sum by (…, le) (rate(…_bucket)))``."""
-        ranged = scope.ranged(f"{self.histogram}_bucket", conditions(self.where))
-        return f"histogram_quantile({number(self.q)}, sum {scope.grouping('le')} (rate({ranged})))"
+        where = conditions(self.where)
+        buckets = suffixed(self.histogram, "_bucket")
+        inside = scope.series(buckets, lambda name: f"rate({scope.ranged(name, where)})")
+        return f"histogram_quantile({number(self.q)}, sum {scope.grouping('le')} ({inside}))"
 
     def metrics(self) -> frozenset[str]:
         """Return the buckets."""
-        return frozenset({f"{self.histogram}_bucket"})
+        return frozenset(names_of(suffixed(self.histogram, "_bucket")))
 
 
 class HistogramMean(Node, frozen=True, tag="mean"):
     """The mean of a histogram or summary: summed growth of ``_sum`` over that of ``_count``."""
 
-    histogram: str
+    histogram: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
@@ -163,8 +177,8 @@ class HistogramMean(Node, frozen=True, tag="mean"):
     def parts(self) -> tuple[Expression, ...]:
         """Return sum and count."""
         return (
-            Rate(f"{self.histogram}_sum", self.where),
-            Rate(f"{self.histogram}_count", self.where),
+            Rate(suffixed(self.histogram, "_sum"), self.where),
+            Rate(suffixed(self.histogram, "_count"), self.where),
         )
 
 
@@ -174,7 +188,7 @@ class ShareBelow(Node, frozen=True, tag="share_below"):
     There is no series, and so no data, where the edge is not one of the histogram's.
     """
 
-    histogram: str
+    histogram: Metric
     edge: float | None = None
     where: Where = msgspec.field(default_factory=dict)
 
@@ -186,9 +200,11 @@ class ShareBelow(Node, frozen=True, tag="share_below"):
     def under_and_count(self, scope: Scope) -> tuple[str, str]:
         """Return the PromQL of what is under the edge, and of everything."""
         where = conditions(self.where)
-        bucket = scope.ranged(f"{self.histogram}_bucket", (self.edge_matcher(scope), *where))
-        count = Rate(f"{self.histogram}_count", self.where).promql(scope)
-        return f"sum {scope.grouping()} (rate({bucket}))", count
+        where = (self.edge_matcher(scope), *where)
+        buckets = suffixed(self.histogram, "_bucket")
+        under = scope.series(buckets, lambda name: f"rate({scope.ranged(name, where)})")
+        count = Rate(suffixed(self.histogram, "_count"), self.where).promql(scope)
+        return f"sum {scope.grouping()} ({under})", count
 
     def edge_matcher(self, scope: Scope) -> Matcher:
         """Return the matcher of the bucket in question; raises `ExpressionError` without one."""
@@ -199,7 +215,11 @@ class ShareBelow(Node, frozen=True, tag="share_below"):
 
     def metrics(self) -> frozenset[str]:
         """Return buckets and count."""
-        return frozenset({f"{self.histogram}_bucket", f"{self.histogram}_count"})
+        return frozenset(
+            name
+            for suffix in ("_bucket", "_count")
+            for name in names_of(suffixed(self.histogram, suffix))
+        )
 
 
 class ShareAbove(ShareBelow, frozen=True, tag="share_above"):
@@ -312,12 +332,13 @@ class Either(Node, frozen=True, tag="either"):
 class Started(Node, frozen=True, tag="started"):
     """When the newest process that exports a metric began, in Unix seconds."""
 
-    metric: str
+    metric: Metric
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
         """Return the newest ``process_start_time_seconds`` of the instances behind each group."""
-        series = scope.instant(self.metric, conditions(self.where))
+        where = conditions(self.where)
+        series = scope.series(self.metric, lambda name: scope.instant(name, where))
         served = f"group {scope.grouping(*PROCESS)} ({series})"
         on = ", ".join(PROCESS)
         began = f"max by ({on}) ({scope.bare(PROCESS_START)})"
@@ -325,7 +346,200 @@ class Started(Node, frozen=True, tag="started"):
 
     def metrics(self) -> frozenset[str]:
         """Return the metric and the processes' start."""
-        return frozenset({self.metric, PROCESS_START})
+        return frozenset({*names_of(self.metric), PROCESS_START})
+
+
+class Over(Node, frozen=True, tag="over"):
+    """A gauge over the window (``max_over_time`` and its like), aggregated over instances."""
+
+    metric: Metric
+    function: Literal["max", "min", "avg", "sum", "count", "last"]
+    aggregation: Aggregation
+    where: Where = msgspec.field(default_factory=dict)
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``max by (…) (max_over_time(…))`` or its like."""
+        where, over = conditions(self.where), f"{self.function}_over_time"
+        inside = scope.series(self.metric, lambda name: f"{over}({scope.ranged(name, where)})")
+        return f"{self.aggregation} {scope.grouping()} ({inside})"
+
+    def metrics(self) -> frozenset[str]:
+        """Return the gauge."""
+        return frozenset(names_of(self.metric))
+
+
+class Born(Node, frozen=True, tag="born"):
+    """How many series of a counter appeared or grew within the window.
+
+    The first event of a new label set makes a series that is 1 from the start: neither ``rate``
+    nor ``increase`` sees it.
+    """
+
+    metric: Metric
+    where: Where = msgspec.field(default_factory=dict)
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``count by (…) ((x unless x offset w) or (increase(x[w]) > 0))``."""
+        where = conditions(self.where)
+        back = replace(scope, offset_seconds=scope.offset_seconds + scope.window_seconds)
+
+        def events(name: str) -> str:
+            now, before = scope.instant(name, where), back.instant(name, where)
+            grown = f"increase({scope.ranged(name, where)}) > 0"
+            return f"({now} unless {before}) or ({grown})"
+
+        return f"count {scope.grouping()} ({scope.series(self.metric, events)})"
+
+    def metrics(self) -> frozenset[str]:
+        """Return the counter."""
+        return frozenset(names_of(self.metric))
+
+
+class Difference(Node, frozen=True, tag="difference"):
+    """One measurement less another; ``if_absent`` "zero" takes nothing away where it is absent."""
+
+    of: Expression
+    less: Expression
+    if_absent: Literal["zero", "no_data"] = "no_data"
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``(a) - (b)``."""
+        of, less = self.of.promql(scope), self.less.promql(scope)
+        if self.if_absent == "zero":
+            less = f"({less}) or 0 * ({of})"
+        return f"({of}) - ({less})"
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return both."""
+        return (self.of, self.less)
+
+
+class Product(Node, frozen=True, tag="product"):
+    """One measurement times another; no data where either has none.
+
+    ``times_by`` groups the factor by fewer labels than the question: the price of a node, under
+    what each pod has of it.
+    """
+
+    of: Expression
+    times: Expression
+    times_by: tuple[str, ...] | None = None
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``(a) * (b)``."""
+        of = self.of.promql(scope)
+        if self.times_by is None:
+            return f"({of}) * ({self.times.promql(scope)})"
+        times = self.times.promql(replace(scope, by=self.times_by))
+        on = ", ".join(map(checked_label, self.times_by))
+        return f"({of}) * on ({on}) group_left () ({times})"
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return both factors."""
+        return (self.of, self.times)
+
+
+class Clamp(Node, frozen=True, tag="clamp"):
+    """A measurement kept within bounds, either of which may be left out."""
+
+    of: Expression
+    low: float | None = None
+    high: float | None = None
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``clamp_max(clamp_min(…))``."""
+        text = self.of.promql(scope)
+        if self.low is not None:
+            text = f"clamp_min({text}, {number(self.low)})"
+        return text if self.high is None else f"clamp_max({text}, {number(self.high)})"
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return what is bounded."""
+        return (self.of,)
+
+
+class Worst(Node, frozen=True, tag="worst"):
+    """The largest (or smallest) of several measurements, of those that there are."""
+
+    options: tuple[Expression, ...]
+    how: Literal["max", "min"] = "max"
+
+    def __post_init__(self) -> None:
+        """Refuse a choice of nothing."""
+        if not self.options:
+            raise ExpressionError("worst needs at least one option")
+
+    def promql(self, scope: Scope) -> str:
+        """Return the aggregation over all options, each marked with its number."""
+        marked = (
+            f'label_replace({option.promql(scope)}, "mw_option", "{place}", "", "")'
+            for place, option in enumerate(self.options)
+        )
+        return f"{self.how} {scope.grouping()} ({' or '.join(marked)})"
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return the options."""
+        return self.options
+
+
+class Folded(Node, frozen=True, tag="folded"):
+    """A measurement taken for every value of more labels first, and aggregated then.
+
+    ``{of = max of ranks, per = [instance], aggregation = sum}`` counts a server of eight ranks
+    once; a count of counts per instance is the number of replicas.
+    """
+
+    of: Expression
+    per: tuple[str, ...]
+    aggregation: Aggregation
+
+    def promql(self, scope: Scope) -> str:
+        """Return ``sum by (model) (max by (model, instance) (…))`` or its like."""
+        inner = self.of.promql(replace(scope, by=(*scope.by, *self.per)))
+        return f"{self.aggregation} {scope.grouping()} ({inner})"
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return what is aggregated."""
+        return (self.of,)
+
+
+class Joined(Node, frozen=True, tag="joined"):
+    """What a neighbour measures by pod, instance or node, for the models that run there.
+
+    ``through`` is a metric of the models' server that carries both the model and the labels
+    ``on``. The neighbour's ``exported_`` twin of such a label is read first: Prometheus renames
+    what an exporter says of others. A place that serves several models counts for each.
+    """
+
+    of: Expression
+    on: tuple[str, ...]
+    aggregation: Aggregation
+    through: Metric
+    where: Where = msgspec.field(default_factory=dict)
+
+    def promql(self, scope: Scope) -> str:
+        """Return the aggregation of ``0 * served + on (…) group_left () measured``."""
+        where, on = conditions(self.where), ", ".join(map(checked_label, self.on))
+        series = scope.series(self.through, lambda name: scope.instant(name, where))
+        served = f"group {scope.grouping(*self.on)} ({series})"
+        measured = self.of.promql(self.elsewhere(scope))
+        joined = f"0 * {served} + on ({on}) group_left () ({measured})"
+        return f"{self.aggregation} {scope.grouping()} ({joined})"
+
+    def elsewhere(self, scope: Scope) -> Scope:
+        """Return the scope in which the neighbour is asked."""
+        twins = tuple(
+            Derived(label, NameRule(first_of=(f"exported_{label}", label))) for label in self.on
+        )
+        return replace(scope, by=self.on, matchers=(), derived=twins)
+
+    def parts(self) -> tuple[Expression, ...]:
+        """Return what the neighbour measures."""
+        return (self.of,)
+
+    def metrics(self) -> frozenset[str]:
+        """Return the neighbour's metrics and the one joined through."""
+        return frozenset(names_of(self.through)) | self.of.metrics()
 
 
 class Raw(Node, frozen=True, tag="raw"):
@@ -364,8 +578,36 @@ Expression: TypeAlias = (
     | Scaled
     | Either
     | Started
+    | Over
+    | Born
+    | Difference
+    | Product
+    | Clamp
+    | Worst
+    | Folded
+    | Joined
     | Raw
 )
+
+
+def suffixed(metric: Metric, suffix: str) -> Metric:
+    """Return a histogram's series of one kind: ``_bucket``, ``_count`` or ``_sum``."""
+    return metric + suffix if isinstance(metric, str) else tuple(name + suffix for name in metric)
+
+
+def respelled(expression: Expression, names: Callable[[str], Metric]) -> Expression:
+    """Return a measurement with every metric's name replaced by those it has on one source."""
+    changed: dict[str, object] = {}
+    for field in expression.__struct_fields__:
+        value = getattr(expression, field)
+        if field in ("metric", "histogram", "through"):
+            spelled = tuple(n for name in names_of(value) for n in names_of(names(name)))
+            changed[field] = spelled[0] if len(spelled) == 1 else spelled
+        elif isinstance(value, Node):
+            changed[field] = respelled(cast("Expression", value), names)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            changed[field] = tuple(respelled(part, names) for part in value)
+    return msgspec.structs.replace(expression, **changed)
 
 
 def is_windowed(expression: Expression) -> bool:
@@ -390,8 +632,12 @@ def method(expression: Expression) -> str:
         case Gauge(aggregation=aggregation, where=where):
             kind = "summary quantile" if "quantile" in where else "last value"
             return f"{kind}, {aggregation}"
-        case Scaled(of=of):
+        case Over(function=function, aggregation=aggregation):
+            return f"{function} over the window, {aggregation}"
+        case Scaled(of=of) | Clamp(of=of) | Folded(of=of):
             return method(of)
+        case Joined(of=of, on=on):
+            return f"{method(of)}, joined by {' and '.join(on)}"
         case Either(options=options):
             return method(options[0])
     return _METHODS[type(expression)]
@@ -409,6 +655,10 @@ _METHODS: dict[type[Node], str] = {
     OrZero: "rate",
     Sum: "sum",
     Started: "newest process",
+    Born: "series that appeared or grew",
+    Difference: "difference",
+    Product: "product",
+    Worst: "worst of several",
     Raw: "PromQL",
 }
 

@@ -13,12 +13,13 @@ import numpy as np
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from numpy.typing import NDArray
 
     from console.metrics.expressions import Aggregation
     from console.metrics.histogram import Labels
+    from console.metrics.names import Derived
 
     Floats = NDArray[np.float64]
     Places = NDArray[np.intp]
@@ -270,6 +271,19 @@ class Groupings:
         self._matches[name] = (left, right, found)
         return found
 
+    def shorter(self, keys: Keys, width: int) -> Groups:
+        """Return the groups of keys whose first ``width`` parts are the same."""
+        name = (id(keys), (str(width),))
+        known = self._groups.get(name)
+        if known is not None and known[0] is keys:
+            return known[1]
+        _bound(self._groups)
+        numbers: dict[tuple[str, ...], int] = {}
+        group = [numbers.setdefault(key[:width], len(numbers)) for key in keys]
+        groups = Groups(tuple(numbers), np.array(group, dtype=np.intp))
+        self._groups[name] = (keys, groups)
+        return groups
+
     def union(self, left: Keys, right: Keys) -> Union:
         """Return the left's keys and those of the right that it lacks."""
         name = (id(left), id(right))
@@ -316,6 +330,15 @@ def _matched(left: Keys, right: Keys, places: tuple[int, ...] | None) -> Matchin
     return Matching(keys, sides[:, 0].copy(), sides[:, 1].copy())
 
 
+Metric = str | tuple[str, ...]
+"""A metric's name, or several names of one meaning, the newest first."""
+
+
+def names_of(metric: Metric) -> tuple[str, ...]:
+    """Return the names of a metric."""
+    return (metric,) if isinstance(metric, str) else metric
+
+
 _PLACEHOLDER = re.compile(r"\$(\$|[A-Za-z_][A-Za-z0-9_]*)?")
 
 
@@ -357,7 +380,8 @@ class Scope:
 
     ``by[0]`` is the label of the model (or dependency). Times are seconds. With a
     ``fallback_seconds`` a counter that has no two samples within the window is taken over that
-    span, so that a short window suits sources that sample slowly too.
+    span, so that a short window suits sources that sample slowly too. ``derived`` are the labels
+    that a rule makes (`console.metrics.names`); matchers on these choose among its values.
     """
 
     by: tuple[str, ...]
@@ -366,6 +390,7 @@ class Scope:
     offset_seconds: float = 0.0
     edge: float | None = None
     fallback_seconds: float | None = None
+    derived: tuple[Derived, ...] = ()
 
     def grouping(self, *more: str) -> str:
         """Return the ``by`` clause."""
@@ -378,7 +403,7 @@ class Scope:
 
     def instant(self, metric: str, where: tuple[Matcher, ...]) -> str:
         """Return an instant selector."""
-        return selector(metric, (*where, *self.matchers)) + self.offset
+        return selector(metric, (*where, *self._plain())) + self.offset
 
     def bare(self, metric: str) -> str:
         """Return an instant selector without the scope's matchers: of what others export."""
@@ -390,8 +415,29 @@ class Scope:
 
     def over(self, metric: str, where: tuple[Matcher, ...], seconds: float) -> str:
         """Return a range selector over ``seconds``."""
-        text = selector(metric, (*where, *self.matchers))
+        text = selector(metric, (*where, *self._plain()))
         return f"{text}[{duration(seconds)}]{self.offset}"
+
+    def series(self, metric: Metric, of: Callable[[str], str]) -> str:
+        """Return the series of a metric under its first name that has them, ready to be grouped.
+
+        ``of`` makes a vector of one name. Where two names live side by side on one target the
+        first counts, and pods that have only the other count beside it.
+        """
+        text = " or ".join(map(of, names_of(metric)))
+        for derived in self.derived:
+            wanted = [m for m in self.matchers if m.label == derived.label]
+            if derived.label in self.by or wanted:
+                equal = [m.value for m in wanted if m.operator == "="]
+                text = derived.promql(text, equal[0] if equal else None)
+        return text
+
+    def _plain(self) -> tuple[Matcher, ...]:
+        """Return the conditions that a source's own series can be asked for."""
+        if not self.derived:
+            return self.matchers
+        made = {derived.label for derived in self.derived}
+        return tuple(matcher for matcher in self.matchers if matcher.label not in made)
 
 
 def duration(seconds: float) -> str:

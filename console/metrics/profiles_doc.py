@@ -49,16 +49,12 @@ def tables() -> str:
 
 
 def _overview(found: list[Profile]) -> str:
-    names = [profile.name for profile in found]
-    lines = [
-        f"| signal | unit | {' | '.join(names)} |",
-        f"| --- | --- |{' --- |' * len(names)}",
-    ]
+    lines = ["| signal | unit | given by |", "| --- | --- | --- |"]
     for name, fact in SIGNALS.items():
         if fact.derived:
             continue
-        marks = " | ".join("yes" if _gives(profile, name) else "–" for profile in found)
-        lines.append(f"| `{name}` | {fact.unit} | {marks} |")
+        givers = ", ".join(profile.name for profile in found if _gives(profile, name))
+        lines.append(f"| `{name}` | {fact.unit} | {givers} |")
     return "\n".join([*lines, ""])
 
 
@@ -71,12 +67,13 @@ def _section(profile: Profile) -> str:
     lines = [
         f"### {profile.title} (`{profile.name}`)",
         "",
-        f"Recognised by {_code(profile.signature)}. Model label `{profile.model_label}`, "
+        f"A {profile.role}. Recognised by {_code(profile.signature)}. {_named(profile)}, "
         + (
             f"version label `{profile.version_label}`."
             if profile.version_label
             else "no version label."
         ),
+        *(f"Read in {', '.join(profile.cites)}." for _ in profile.cites[:1]),
         "",
         *(f"- {note}" for note in profile.notes),
         *([""] if profile.notes else []),
@@ -86,10 +83,28 @@ def _section(profile: Profile) -> str:
     for name, definition in sorted(profile.signals.items(), key=_in_contract_order):
         note = definition.note or PARTS.get(name, "")
         lines.append(_line(name, definition.expression, note))
+    for name, why in profile.not_given.items():
+        lines.append(f"| `{name}` | – | not given | {why} |")
     for name, fact in profile.facts.items():
         labels = ", ".join(fact.by)
         lines.append(_line(name, fact.expression, f"{fact.note or FACTS[name]}; by {labels}"))
     return "\n".join([*lines, ""])
+
+
+def _named(profile: Profile) -> str:
+    """Return in words how the profile's models get their names."""
+    if profile.bind is not None:
+        return f"Speaks of the models that run at the same {_code(profile.bind.on)}"
+    rule = profile.model
+    if rule is None:
+        return f"Model label `{profile.model_label}`"
+    if rule.template is not None:
+        return f"The model is `{rule.template}`"
+    if rule.first_of:
+        return f"The model is the first of {_code(rule.first_of)} that has a value"
+    return f"The model stands in `{rule.label}`, by the pattern `{rule.pattern}`".replace(
+        "|", "\\|"
+    )
 
 
 def _in_contract_order(item: tuple[str, object]) -> int:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from console.metrics.expressions import Expression
-    from console.metrics.profile import Profile
+    from console.metrics.names import Derived
+    from console.metrics.profile import Profile, Role
 
 Cadence = Literal["tick", "slow", "rare"]
 BUCKET_LABEL = "le"
@@ -30,7 +31,9 @@ class Query:
     times the window for one in ``1/s``; under ``min_n`` a value is too_few. ``exclusive``
     marks an operator's own PromQL, which replaces the profile's answer even when it is empty;
     if it names one model and answers one series, that series is the model's whatever its labels.
-    ``fallback_seconds`` is the span taken where the window holds no two samples (`Scope`).
+    ``fallback_seconds`` is the span taken where the window holds no two samples (`Scope`),
+    ``derived`` the labels that a name rule makes. ``voice`` is the profile that speaks where that
+    is not the row's own, ``role`` its role: a gateway's and a companion's answers go by name.
     Times are seconds.
     """
 
@@ -52,6 +55,9 @@ class Query:
     matchers: tuple[Matcher, ...] = ()
     exclusive: bool = False
     fallback_seconds: float | None = None
+    derived: tuple[Derived, ...] = ()
+    role: Role = "server"
+    voice: str = ""
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""
@@ -62,6 +68,7 @@ class Query:
             offset_seconds=self.offset_seconds,
             edge=self.edge,
             fallback_seconds=self.fallback_seconds,
+            derived=self.derived,
         )
 
     def over_steps(self, step_seconds: float) -> Query:
@@ -113,6 +120,7 @@ def score_queries(
         models=values,
         method=method(fact.expression),
         matchers=matchers,
+        derived=profile.derived,
     )
     for suffix, offset_seconds in (("", 0.0), ("@prev", window)):
         yield spelled(
@@ -143,6 +151,7 @@ def one_model(profile: Profile, series_value: str, seconds: float) -> Query | No
             labelled=True,
             method=method(fact.expression),
             matchers=exactly({profile.model_label: series_value}),
+            derived=profile.derived,
         )
     )
 
@@ -249,5 +258,6 @@ def _query(
             edge=edge,
             method=method(expression),
             matchers=exactly({**dict(model.labels), label: model.series_value}),
+            derived=model.profile.derived,
         )
     )

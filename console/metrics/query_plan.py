@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.metrics.expressions import Raw, Scaled, is_answerable, is_windowed, method
+from console.metrics.expressions import Joined, Raw, Scaled, is_answerable, is_windowed, method
 from console.metrics.labels import Matcher, duration, exactly, filled, matchers_text, number
 from console.metrics.labels import names as placeholders
-from console.metrics.profile import Profile, profiles, window_seconds
+from console.metrics.profile import Definition, Profile, profiles, window_seconds
 from console.metrics.queries import SCORES, Cadence, Query, score_queries
 from console.metrics.variants import (
     DEFAULT_THRESHOLD,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from console.domain.model import ModelRow
-    from console.metrics.profile import Definition
+    from console.metrics.expressions import Expression
 
 __all__ = ["Cadence", "Query", "plan"]
 
@@ -52,8 +52,9 @@ def plan(
     *,
     matches: Mapping[str, Mapping[str, str]] = _NO_MATCHES,
     known: Mapping[str, Profile] | None = None,
+    companions: Sequence[str] = (),
 ) -> tuple[Query, ...]:
-    """Return the queries for the profiles that are there.
+    """Return the queries for the profiles that are there, and for the ``companions`` beside them.
 
     ``own`` holds an operator's PromQL by model and signal, ``matches`` the declared label values
     by model; ``now`` is Unix seconds and sets the windows of cost_today and cost_month. An
@@ -71,6 +72,11 @@ def plan(
         crowds = _crowds(profile, mine, matches)
         queries += _measured(profile, crowds, variants(now))
         queries += _facts(profile, crowds)
+    for name in companions:
+        beside = all_profiles.get(name)
+        if beside is not None:
+            servers = [all_profiles[each] for each in present if each in all_profiles]
+            queries += _beside(beside, servers, variants(now))
     queries += _own(all_profiles, rows, own, matches, variants(now))
     return tuple(queries)
 
@@ -102,6 +108,41 @@ def _measured(
         for crowd in crowds:
             for edge, models in _edges(variant, crowd):
                 yield _query(profile, variant, definition, crowd, edge, models)
+
+
+def _beside(
+    profile: Profile, servers: Sequence[Profile], asked: Sequence[Variant]
+) -> Iterator[Query]:
+    """Yield what a companion, or a gateway without rows of its own, says of the others' models."""
+    everyone = _Crowd((), (), everyone=True)
+    if profile.bind is None:
+        plain = tuple(v for v in asked if v.is_plain or profile.role == "gateway")
+        voices = (*_measured(profile, (everyone,), plain), *_facts(profile, (everyone,)))
+        yield from (replace(query, voice=profile.name) for query in voices)
+        return
+    defined = measurements(profile)
+    for server in servers:
+        for variant in asked:
+            definition = defined.get(variant.base)
+            if definition is None or not variant.is_plain or variant.edge is not None:
+                continue
+            expression = Joined(
+                of=definition.expression,
+                on=profile.bind.on,
+                aggregation=definition.join,
+                through=server.signature,
+                where=dict(server.discovery_where),
+            )
+            whole = replace(_query(server, variant, _defined(expression, definition), everyone))
+            yield replace(
+                whole, id=f"{profile.name}+{whole.id}", voice=profile.name, role=profile.role
+            )
+
+
+def _defined(expression: Expression, definition: Definition) -> Definition:
+    return Definition(
+        expression, window=definition.window, cadence=definition.cadence, note=definition.note
+    )
 
 
 def _can_look_back(variant: Variant, definition: Definition) -> bool:
@@ -142,8 +183,8 @@ def _query(
     variant: Variant,
     definition: Definition,
     crowd: _Crowd,
-    edge: float | None,
-    models: frozenset[str] | None,
+    edge: float | None = None,
+    models: frozenset[str] | None = None,
 ) -> Query:
     expression, how = definition.expression, method(definition.expression)
     if variant.share != 1.0:
@@ -174,6 +215,8 @@ def _query(
         min_n=min_n,
         matchers=crowd.matchers,
         fallback_seconds=fallback,
+        derived=profile.derived,
+        role=profile.role,
     )
     return replace(query, promql=expression.promql(query.scope()))
 
@@ -217,6 +260,8 @@ def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
                 models=crowd.values,
                 method=method(fact.expression),
                 matchers=crowd.matchers,
+                derived=profile.derived,
+                role=profile.role,
             )
             yield replace(query, promql=fact.expression.promql(query.scope()))
 

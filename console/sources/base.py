@@ -4,11 +4,13 @@ labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from console.domain.samples import SeenModel
 from console.domain.text import visible
+from console.metrics.profile import adapted, spelling_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,11 +38,17 @@ class SourceDown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The models a source knows, the profiles that are there, and what was odd about it."""
+    """The models a source knows, the profiles that are there, and what was odd about it.
+
+    ``written`` are these profiles as this source writes them: spelling and model label.
+    ``companions`` are what stands beside models there, with how much of it was found.
+    """
 
     models: tuple[SeenModel, ...]
     profiles: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    written: Mapping[str, Profile] = field(default_factory=dict)
+    companions: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -105,13 +113,12 @@ def seen_models(
     versions: dict[str, set[str]] = {}
     servers: dict[str, set[str]] = {}
     for labels in series:
-        value = labels.get(profile.model_label, "")
+        value = profile.series_value(labels)
         found = versions.setdefault(value, set())
         servers.setdefault(value, set()).add(labels.get(profile.server_label, ""))
-        if profile.version_label is not None:
-            version = profile.value_of(labels.get(profile.version_label, ""))
-            if version is not None:
-                found.add(visible(version, _MAX_NAME_CHARACTERS))
+        version = profile.version_of(labels)
+        if version is not None:
+            found.add(visible(version, _MAX_NAME_CHARACTERS))
     models = [
         SeenModel(
             model=_shown_name(profile, value, min(servers[value])),
@@ -124,6 +131,17 @@ def seen_models(
         for value, found in versions.items()
     ]
     return _distinct(sorted(models, key=lambda seen: (seen.model, seen.series_value))[:MAX_MODELS])
+
+
+def as_written(
+    profile: Profile, metrics: Iterable[str], series: Iterable[Mapping[str, str]]
+) -> Profile:
+    """Return a profile as one source writes it: its metrics' spelling, and its model label.
+
+    ``metrics`` are the signature names that are there, ``series`` the labels of theirs.
+    """
+    twin = f"exported_{profile.model_label}"
+    return adapted(profile, metrics, exported=any(labels.get(twin) for labels in series))
 
 
 def _distinct(models: Iterable[SeenModel]) -> tuple[SeenModel, ...]:
@@ -157,6 +175,67 @@ class RecentModels:
         }
         self._seen = present | gone
         return tuple(seen for seen, _ in self._seen.values())
+
+
+class Wanted:
+    """Which metrics of a scrape are kept: what profiles read, under any spelling of theirs."""
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        spelled = {name: each for name, each in profiles.items() if each.any_prefix}
+        self._names, self._long = wanted_metrics(profiles), long_metrics(profiles)
+        self._ends = frozenset(map(_plain, wanted_metrics(spelled)))
+        self._long_ends = frozenset(map(_plain, long_metrics(spelled)))
+        self._met: dict[str, None] = {}
+
+    def keeps(self, metric: str) -> bool:
+        """Tell whether any profile reads this metric."""
+        if metric not in self._names and not _ends_in(metric, self._ends):
+            return False
+        self._met[metric] = None
+        return True
+
+    def keeps_long(self, metric: str) -> bool:
+        """Tell whether windows of days read this metric."""
+        return metric in self._long or _ends_in(metric, self._long_ends)
+
+    def spelled(self, profile: Profile) -> list[str]:
+        """Return the names under which a profile's signature was met, or may be in a history."""
+        here = [name for name in self._met if spelling_of(profile, name) is not None]
+        return list(dict.fromkeys((*profile.signature, *here)))
+
+
+def _plain(metric: str) -> str:
+    return metric.replace(":", "_")
+
+
+def _ends_in(metric: str, ends: frozenset[str]) -> bool:
+    """Tell whether a name is one of ``ends`` with a prefix and separator before it, or without."""
+    rest = _plain(metric)
+    while rest:
+        if rest in ends:
+            return True
+        rest = rest.partition("_")[2]
+    return False
+
+
+def found_here(
+    models: Iterable[SeenModel], here: Mapping[str, Profile], warnings: tuple[str, ...]
+) -> Discovery:
+    """Return what a source was found to know, its profiles in the order they were looked for.
+
+    A companion makes no row. A gateway's row gives way to a server's of the same name.
+    """
+    roles = {name: profile.role for name, profile in here.items()}
+    listed = tuple(models)
+    served = {seen.model for seen in listed if roles.get(seen.profile) == "server"}
+    beside = Counter(seen.profile for seen in listed if roles.get(seen.profile) == "companion")
+    rows = tuple(
+        seen
+        for seen in listed
+        if (role := roles.get(seen.profile, "server")) != "companion"
+        and not (role == "gateway" and seen.model in served)
+    )
+    return Discovery(rows, tuple(here), warnings, here, beside)
 
 
 def wanted_metrics(profiles: Mapping[str, Profile]) -> frozenset[str]:

@@ -10,8 +10,19 @@ import numpy as np
 
 from console.domain.samples import Answer, SeenModel, Series, SourceStatus
 from console.domain.text import visible
-from console.metrics.profile import discovery_promql, models_promql, profile_of_metric
-from console.sources.base import Discovery, RecentModels, SourceDown, seen_models
+from console.metrics.profile import (
+    adapted,
+    discovery_promql,
+    models_promql,
+    profile_of_metric,
+)
+from console.sources.base import (
+    RecentModels,
+    SourceDown,
+    as_written,
+    found_here,
+    seen_models,
+)
 from console.sources.history_depth import Reach, ReachUnknown
 from console.sources.prom_api import (
     ZERO_BY_ZERO,
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
     from console.http.resilience import Breaker
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
+    from console.sources.base import Discovery
     from console.sources.prom_api import Body, Vector
 
 MAX_CONCURRENCY = 8
@@ -97,6 +109,7 @@ class PrometheusSource:
         self._timeout_seconds = timeout_seconds
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._recent = RecentModels()
+        self._written: dict[str, Profile] = {}
         self._reach = Reach(self._labels_or_raise)
         self._unsaid = Unsaid()
         self._late: tuple[str, ...] = ()
@@ -118,11 +131,13 @@ class PrometheusSource:
             *(self._labels(models_promql(profile), now) for profile in present)
         )
         models: list[SeenModel] = []
+        here: dict[str, Profile] = {}
         for profile, series in zip(present, found, strict=True):
             if isinstance(series, _Failure):
                 warnings.append(f"models of profile {profile.name}: {series.sentence}")
-            else:
-                models.extend(seen_models(profile, self.name, series))
+            elif series:
+                written = here[profile.name] = as_written(profile, profile.signature, series)
+                models.extend(seen_models(written, self.name, series))
         if models:
             await self._learn_its_ways(present, now)
         # A server without any model is asked nothing else, and is up all the same.
@@ -130,9 +145,10 @@ class PrometheusSource:
             self._status, state="up", answered_at=now, error=None, next_try_at=None
         )
         listed = self._recent.with_gone(models, now)
+        self._written |= here
         names = {model.profile for model in listed}
-        here = tuple(name for name in profiles if name in names)
-        return Discovery(listed, here, tuple(warnings))
+        known = {name: self._written[name] for name in profiles if name in names}
+        return found_here(listed, known, tuple(warnings))
 
     async def _learn_its_ways(self, present: Sequence[Profile], now: float) -> None:
         """Ask what no answer shows: whether 0/0 is left out, and how old the newest samples are."""
@@ -214,12 +230,17 @@ class PrometheusSource:
             # Some servers forbid a pattern over metric names: then each profile is asked for.
             warnings.append(f"finding profiles: {found.sentence}")
             return list(profiles.values())
-        names = set()
+        spelled: dict[str, set[str]] = {}
         for labels in found:
-            profile = profile_of_metric(labels.get("__name__", ""), profiles)
+            metric = labels.get("__name__", "")
+            profile = profile_of_metric(metric, profiles)
             if profile is not None:
-                names.add(profile.name)
-        return [profile for profile in profiles.values() if profile.name in names]
+                spelled.setdefault(profile.name, set()).add(metric)
+        return [
+            adapted(profile, spelled[profile.name])
+            for profile in profiles.values()
+            if profile.name in spelled
+        ]
 
     async def _labels(self, promql: str, now: float) -> list[dict[str, str]] | _Failure:
         """Ask one instant query and return the labels of its series."""

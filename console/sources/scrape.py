@@ -18,11 +18,11 @@ from console.sources.base import (
     COVERED_SHARE,
     REMEMBERED_SECONDS,
     SHORT_WINDOW_SECONDS,
-    Discovery,
     SourceDown,
-    long_metrics,
+    Wanted,
+    as_written,
+    found_here,
     seen_models,
-    wanted_metrics,
 )
 from console.sources.sample_store import LONG_STEP_SECONDS
 from console.sources.scrape_target import Target
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from console.metrics.profile import Profile
     from console.metrics.queries import Query
     from console.metrics.query_plan import Query as Query_plan
+    from console.sources.base import Discovery
     from console.sources.sample_store import HistoryBlock
     from console.sources.scrape_target import Fetcher
 
@@ -113,8 +114,7 @@ class ScrapeSource:
         self.name = name
         self._interval_seconds = interval_seconds
         self._patience_seconds = min(patience_seconds, interval_seconds)
-        self._wanted: frozenset[str] | None = None
-        self._long: frozenset[str] = frozenset()
+        self._wanted: Wanted | None = None
         self._learnt_from: Mapping[str, Profile] | None = None
         share = min(MAX_TARGET_SERIES, max(LEAST_TARGET_SERIES, MAX_SERIES // max(1, len(targets))))
         self._targets = tuple(
@@ -153,24 +153,21 @@ class ScrapeSource:
         await self._scrape_if_due(now)
         self._raise_if_down()
         models: list[SeenModel] = []
-        present = []
+        here: dict[str, Profile] = {}
         for profile in profiles.values():
             matchers = conditions(profile.discovery_where)
-            found = seen_models(
-                profile,
-                self.name,
-                (
-                    dict(labels)
-                    for metric in profile.signature
-                    for labels in self._samples.seen_since(
-                        metric, matchers, now - REMEMBERED_SECONDS
-                    )
-                ),
-            )
-            if found:
-                models.extend(found)
-                present.append(profile.name)
-        return Discovery(tuple(models), tuple(present), self._warnings(now))
+            series: list[dict[str, str]] = []
+            spelled = []
+            for metric in self._metrics().spelled(profile):
+                since = now - REMEMBERED_SECONDS
+                found = [dict(one) for one in self._samples.seen_since(metric, matchers, since)]
+                if found:
+                    spelled.append(metric)
+                    series += found
+            if series:
+                written = here[profile.name] = as_written(profile, spelled, series)
+                models.extend(seen_models(written, self.name, series))
+        return found_here(tuple(models), here, self._warnings(now))
 
     async def ask(self, queries: Sequence[Query_plan], now: float) -> list[Answer]:
         """Scrape if it is time, and answer from the samples.
@@ -244,13 +241,12 @@ class ScrapeSource:
             await target.aclose()
 
     def _keeps(self, metric: str) -> bool:
-        return metric in self._wanted_metrics()
+        return self._metrics().keeps(metric)
 
     def _keeps_long(self, metric: str) -> bool:
-        self._wanted_metrics()
-        return metric in self._long
+        return self._metrics().keeps_long(metric)
 
-    def _wanted_metrics(self) -> frozenset[str]:
+    def _metrics(self) -> Wanted:
         if self._wanted is None:
             from console.metrics.profile import profiles
 
@@ -259,11 +255,9 @@ class ScrapeSource:
         return self._wanted
 
     def _learn(self, profiles: Mapping[str, Profile]) -> None:
-        if profiles is self._learnt_from:
-            return
-        self._learnt_from = profiles
-        self._wanted = wanted_metrics(profiles)
-        self._long = long_metrics(profiles)
+        if profiles is not self._learnt_from:
+            self._learnt_from = profiles
+            self._wanted = Wanted(profiles)
 
     async def _scrape_if_due(self, now: float) -> None:
         """Scrape all targets, unless this round was scraped already; never one target twice."""

@@ -11,19 +11,30 @@ import pytest
 from console.domain.model import ModelRow, Objectives
 from console.metrics.evaluate import Memory, evaluate
 from console.metrics.expressions import (
+    Born,
+    Clamp,
+    Difference,
     Either,
+    Folded,
     Gauge,
     Increase,
+    Joined,
     Node,
+    Over,
+    Product,
     Quantile,
     Rate,
     Ratio,
+    Scaled,
     ShareAbove,
     ShareBelow,
     Slope,
     Started,
     Sum,
+    Worst,
 )
+from console.metrics.labels import exactly
+from console.metrics.names import MODEL_LABEL, Derived, NameRule
 from console.metrics.queries import Query
 from console.metrics.query_plan import plan
 from tests.metrics.fleet import HOSTILE, NOW
@@ -118,6 +129,34 @@ EXPRESSIONS = {
     "renamed for some": Either((Rate("model_review_total"), Rate(C))),
     "sum with absent": Sum((Rate(C), Rate("model_review_total"), Rate("nothing_total"))),
     "ratio of nothing": Ratio(Rate("nothing_total"), Rate(C)),
+    "over": Over("model_drift", "max", "max"),
+    "mean over": Over("model_review_queue_depth", "avg", "sum"),
+    "last over": Over("model_review_queue_depth", "last", "sum"),
+    "least over": Over("model_review_queue_depth", "min", "sum"),
+    "counted over": Over("model_drift", "count", "sum"),
+    "born": Born(C),
+    "difference": Difference(Rate(C), Rate(C, {"outcome": "success"})),
+    "nothing less": Difference(Rate(C), Rate("nothing_total"), if_absent="zero"),
+    "difference of nothing": Difference(Rate(C), Rate("nothing_total")),
+    "product": Product(Rate(C), Scaled(Rate(C), 2.5)),
+    "price of a node": Folded(
+        Product(Rate(C), Gauge("process_start_time_seconds", "max"), ("instance",)),
+        ("instance",),
+        "sum",
+    ),
+    "clamp": Clamp(Rate(C), low=0.5, high=2.0),
+    "worst": Worst((Rate(C), Gauge("model_drift", "max"), Rate("nothing_total"))),
+    "least": Worst((Rate(C), Rate("model_review_total")), "min"),
+    "replicas": Folded(Gauge(C, "count"), ("instance",), "count"),
+    "largest, then the sum": Folded(Gauge("model_drift", "max"), ("instance",), "sum"),
+    "joined": Joined(Rate("process_start_time_seconds"), ("instance",), "avg", C),
+    "joined by two": Joined(
+        Gauge("process_start_time_seconds", "max"), ("instance", "job"), "max", C
+    ),
+    "two names": Rate(("model_new_total", C)),
+    "two names side by side": Rate((C, "model_review_total")),
+    "two names of a gauge": Gauge(("nothing", "model_drift", "model_review_queue_depth"), "max"),
+    "two names of a histogram": Quantile(0.9, ("nothing_seconds", H)),
     "ratio without a part": Ratio(Rate("nothing_total"), Rate(C), if_absent="no_data"),
 }
 
@@ -131,6 +170,40 @@ def test_every_part_of_the_algebra(prometheus: str, midwatch_samples: ListStore,
             promql = EXPRESSIONS[name].promql(query.scope())
             problems += differences(query, promql, prometheus, midwatch_samples, NOW)
     assert not problems, "\n".join(problems)
+
+
+MODEL = NameRule(template="{model}/{version}")
+RULES = {
+    "joined": MODEL,
+    "first": NameRule(first_of=("version", "nothing", "model"), no_values=("", "v1")),
+    "pattern": NameRule(label="instance", pattern="(?P<model>[a-e]):.*"),
+    "twin": NameRule(first_of=("exported_model", "model")),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_names_by_rule(prometheus: str, midwatch_samples: ListStore, name: str) -> None:
+    derived = (Derived(MODEL_LABEL, RULES[name]),)
+    problems, answered = [], 0
+    only = {"joined": "fraud/v1", "first": "fraud", "pattern": "a", "twin": HOSTILE}[name]
+    expressions = (
+        "quantile middle",
+        "sum with absent",
+        "avg",
+        "born",
+        "over",
+        "replicas",
+        "joined",
+    )
+    for kind in expressions:
+        for matchers in ((), exactly({MODEL_LABEL: only})):
+            query = asked(EXPRESSIONS[kind], MODEL_LABEL)
+            query = replace(query, derived=derived, matchers=matchers)
+            promql = EXPRESSIONS[kind].promql(query.scope())
+            problems += differences(query, promql, prometheus, midwatch_samples, NOW)
+            answered += bool(evaluate(query, midwatch_samples, NOW).keys)
+    assert not problems, "\n".join(problems)
+    assert answered >= len(expressions)
 
 
 RANDOM = {

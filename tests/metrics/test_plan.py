@@ -10,7 +10,7 @@ from console.domain.model import ModelRow, Objectives
 from console.domain.signals import BURN_WINDOWS, SIGNALS
 from console.metrics.expressions import Raw
 from console.metrics.labels import ExpressionError
-from console.metrics.profile import Definition, Profile
+from console.metrics.profile import Definition, Profile, profiles
 from console.metrics.queries import Query
 from console.metrics.query_plan import plan
 
@@ -55,8 +55,11 @@ def test_only_present_profiles_are_asked() -> None:
 
 def test_every_measured_signal_of_the_contract_is_asked() -> None:
     columns = {query.column for query in plan(["midwatch"], [row("a", under=0.4)], {}, NOW)}
-    measured = {name for name, fact in SIGNALS.items() if not fact.derived}
+    measured = {name for name in profiles()["midwatch"].signals if name in SIGNALS}
     assert measured <= columns
+    # What a contract cannot ask of every service is measured by other kinds of server.
+    elsewhere = {name for profile in profiles().values() for name in profile.signals}
+    assert {name for name, fact in SIGNALS.items() if not fact.derived} <= elsewhere | columns
     for window in (*BURN_WINDOWS, "30d"):
         wanted = {f"error_ratio@{window}", f"requests_count@{window}", f"slow_ratio@{window}"}
         assert wanted <= columns
