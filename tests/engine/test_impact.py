@@ -56,7 +56,7 @@ async def test_counts_are_rates_times_the_span_and_budget_is_a_share_of_thirty_d
 
 
 async def test_what_one_model_does_not_count_is_said_beside_what_the_others_do() -> None:
-    other = model(counting(COUNTED), ModelRow("chat"), "vllm")
+    other = model(counting(COUNTED), ModelRow("chat"), "kserve")
     found = await measure_impact([model(counting(COUNTED)), other], [("gone", "no source")], HOUR)
     assert found.refused.value == pytest.approx(7200.0)
     assert found.refused.unknown == (

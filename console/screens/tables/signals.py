@@ -47,6 +47,13 @@ _SHORT = {
     "cost_month_p50": "month P50", "cost_month_p90": "month P90",
     "cost_per_1k": "cost/1k", "cost_pace": "pace",
     "spend_burn": "spend burn", "waste_ratio": "waste", "budget_left": "budget left",
+    "refused_rate": "refused/s", "retries_rate": "retries/s", "fallback_rate": "fallbacks/s",
+    "tokens_in_rate": "tokens in/s", "queue_time_p95": "queue time p95",
+    "queue_time_mean": "queue time", "ttft_mean": "mean TTFT", "tpot_mean": "mean TPOT",
+    "healthy_share": "healthy", "cooldowns": "breaker opened", "cache_hit_ratio": "cache hits",
+    "gpu_util": "GPU use", "gpu_memory": "GPU memory", "gpu_power_watts": "GPU watts",
+    "gpu_faults": "GPU XID", "drift_share": "drift checks", "drift_flag": "drift yes/no",
+    "drift_p_value": "drift p-value", "quality_change": "quality change",
 }  # fmt: skip
 
 _ORDER = (
@@ -57,6 +64,10 @@ _ORDER = (
     "waste_ratio", "latency_p50", "latency_p99", "latency_mean", "tpot_p95", "tokens_rate",
     "in_flight", "bad_rate", "ece", "prediction_drift", "review_rate", "cost_today",
     "cost_month", "cost_month_p50", "cost_month_p90",
+    "replicas", "healthy_share", "refused_rate", "retries_rate", "fallback_rate", "cooldowns",
+    "queue_time_p95", "queue_time_mean", "ttft_mean", "tpot_mean", "tokens_in_rate",
+    "cache_hit_ratio", "batch_size", "gpu_util", "gpu_memory", "gpu_power_watts", "gpu_faults",
+    "drift_share", "drift_flag", "drift_p_value", "drift_distance", "quality", "quality_change",
     "burn_5m", "burn_30m", "burn_2h", "burn_6h", "burn_1d", "burn_3d",
 )  # fmt: skip
 
