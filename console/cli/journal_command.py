@@ -24,13 +24,14 @@ from console.cli.command_line import (
     one_of,
 )
 from console.domain.action import WritesNotAllowed
-from console.domain.entry import ENTRY_KINDS, Entry, Who
+from console.domain.entry import ENTRY_KINDS, Entry, EntryDraft, Who
 from console.domain.text import visible
 from console.journal import (
     KEEP_SECONDS,
     BrokenEntryError,
     JournalError,
     JournalReadOnlyError,
+    JournalReplacedError,
     Question,
     open_configured,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from console.cli.bootstrap import Prepared
     from console.domain.entry import EntryKind, JournalHead, Verification
     from console.journal import Journal
+    from console.journal.journal import ChainedJournal
 
 _TIMES = frozenset({"at", "store_at", "first_at", "last_at", "expires_at"})
 _LONGEST = 4000
@@ -143,8 +145,8 @@ def verification_lines(judged: Verification) -> Iterator[str]:
         yield f"note: {visible(remark)}"
 
 
-_VERBS = ("list", "show", "verify", "export", "prune", "anchor", "init")
-_WRITING = frozenset({"prune", "anchor", "init"})
+_VERBS = ("list", "show", "verify", "export", "prune", "anchor", "init", "accept")
+_WRITING = frozenset({"prune", "anchor", "init", "accept"})
 _LISTED = 50
 
 
@@ -210,6 +212,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="verify: exports and archives, in order, instead of the journal (repeatable)",
     )
+    made.add_argument("--reason", metavar="TEXT", help="accept: why; stands in the record")
     made.add_argument("--directory", metavar="DIR", help="prune: where archives go")
     made.add_argument("-o", "--output", metavar="FILE", help="export: a new file, not stdout")
     add_shared(made)
@@ -366,6 +369,25 @@ def _anchor(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
     return command_line.OK
 
 
+def _accept(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
+    """Take the journal as it is for the right one; what was known of another stands in it."""
+    if not (chosen.reason or "").strip():
+        raise UsageError("say what you saw: --reason TEXT is required and stands in the record")
+    with _Opened(shared, read_only=False, as_it_is=True) as journal:
+        doubt = journal.doubt()
+        if not doubt:
+            print(f"the journal {journal.place} is the one that is known here")
+            return command_line.OK
+        now = time.time()
+        draft = EntryDraft(
+            kind="journal_accepted", at=now, why=chosen.reason, details={"doubt": doubt}
+        )
+        entry = journal.append(draft)
+        journal.accept_head()
+    print(f"accepted as entry {entry.seq}: from here on this journal is the record")
+    return command_line.OK
+
+
 def _init(shared: argparse.Namespace, _chosen: argparse.Namespace) -> int:
     with _Opened(shared, read_only=False) as journal:
         print(f"the journal {journal.place} is ready")
@@ -381,18 +403,40 @@ class _Opened:
         prepared: Prepared | None = None,
         *,
         read_only: bool = True,
+        as_it_is: bool = False,
     ) -> None:
+        self._as_it_is = as_it_is
         self._prepared = prepared or prepare(flags(shared), needs_source=False)
         self._read_only = read_only
 
-    def __enter__(self) -> Journal:
-        self._journal = open_configured(
+    def __enter__(self) -> ChainedJournal:
+        try:
+            self._journal = self._open(as_it_is=True)
+        except JournalError:
+            # One that is gone is told as that, where it was known here.
+            self._journal = self._open(as_it_is=self._as_it_is)
+        if not self._as_it_is:
+            self._check(self._journal)
+        return self._journal
+
+    def _open(self, *, as_it_is: bool) -> ChainedJournal:
+        return open_configured(
             self._prepared.loaded,
             self._prepared.resolver,
             os.environ,
             read_only=self._read_only,
+            as_it_is=as_it_is,
         )
-        return self._journal
+
+    def _check(self, journal: ChainedJournal) -> None:
+        """Say that the journal is not what it was; who only looks may look all the same."""
+        try:
+            journal.check_head()
+        except JournalReplacedError as fault:
+            if not self._read_only:
+                journal.close()
+                raise
+            _say(f"WARNING: {fault.sentence}")
 
     def __exit__(self, *_: object) -> None:
         self._journal.close()
@@ -429,4 +473,5 @@ _VERB: dict[str, Callable[[argparse.Namespace, argparse.Namespace], int]] = {
     "prune": _prune,
     "anchor": _anchor,
     "init": _init,
+    "accept": _accept,
 }

@@ -105,18 +105,33 @@ async def _list(shared: argparse.Namespace, *, as_json: bool) -> int:
         if session.actor.mode != "read_only":
             found = await note_ended_by_service(bench, found)
         keeper = await asyncio.to_thread(holder_of, bench.journal, KEEPER_LEASE, now)
+        begun = await asyncio.to_thread(bench.journal.unsettled)
         if as_json:
             made = {
                 "schema": SCHEMA,
                 "taken_at": iso(now),
                 "keeper": keeper or None,
+                "unsettled": [
+                    {
+                        "op": each.op_id,
+                        "verb": each.action,
+                        "target": each.target,
+                        "at": iso(each.at),
+                    }
+                    for each in begun
+                ],
                 "overrides": [document(each, now, keeper_lives=bool(keeper)) for each in found],
             }
             print(json.dumps(made, indent=2, ensure_ascii=False))
             return DONE
         for override in found:
             print(line(override, now, keeper_lives=bool(keeper)))
-        sys.stderr.write(_footing(found, keeper, now))
+        for each in begun:
+            print(
+                f"{each.op_id}  {each.action:<9} {visible(each.target, 80):<22} BEGUN, and how it "
+                f"ended is not written: midwatch keep --once reads it back"
+            )
+        sys.stderr.write(_footing(found, keeper, now) if found or not begun else "")
         return DONE
 
 

@@ -43,6 +43,7 @@ EntryKind = Literal[
     "drill",
     "resolved",
     "lease_broken",
+    "journal_accepted",
 ]
 ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
 

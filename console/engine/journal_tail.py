@@ -15,7 +15,7 @@ from console.actions.target_state import KEEPER_LEASE
 from console.domain.entry import NO_RECORD, BrokenEntry, Record, RecordPage
 from console.domain.text import visible
 from console.incidents.state import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
-from console.journal import BrokenEntryError, JournalError, Question
+from console.journal import BrokenEntryError, JournalError, JournalReplacedError, Question
 from console.journal.leases import shown_holder
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Follower:
     def _read(self, now: float) -> None:
         if self._is_absent():
             self._let_go()
+            self._check_never_was()
             self._forget()
             self._record = Record("absent", place=str(self._path), read_at=now)
             return
@@ -114,6 +115,15 @@ class Follower:
             keeper="" if lease is None else shown_holder(lease.holder),
             keeper_until=None if lease is None else lease.expires_at,
         )
+
+    def _check_never_was(self) -> None:
+        """Raise where a journal that is not there was there once: that is not an empty record."""
+        try:
+            self._open().close()
+        except JournalReplacedError:
+            raise
+        except JournalError:
+            return  # what says that there is none yet
 
     def _is_absent(self) -> bool:
         """Tell whether nothing was ever written; let go of a file that was replaced."""

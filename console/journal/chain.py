@@ -39,6 +39,17 @@ class JournalBusyError(JournalError):
     """Somebody else held the journal for longer than one waits; trying again is right."""
 
 
+class JournalReplacedError(JournalError):
+    """The journal is younger than what this host saw of it, or it is another one."""
+
+    def __init__(self, place: str, doubt: str) -> None:
+        super().__init__(
+            f"the journal {place} is not what it was: {doubt}. What is in force may be missing "
+            "from it: put the right one back, or look at the services and then say "
+            "midwatch journal accept --reason TEXT"
+        )
+
+
 class JournalReadOnlyError(JournalError):
     """This session may look at the record and change nothing of it."""
 

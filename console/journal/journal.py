@@ -16,6 +16,7 @@ from console.journal.chain import (
     BrokenEntryError,
     JournalError,
     JournalReadOnlyError,
+    JournalReplacedError,
     JournalUncertainError,
     compose,
     head_of,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Writer,
     )
     from console.journal.chain import Row, Tail
+    from console.journal.head_memory import HeadMemory
     from console.journal.store_base import Store
     from console.settings.secret_references import SecretValue
 
@@ -110,8 +112,10 @@ class ChainedJournal:
         archives: Path,
         segment_seconds: float = SEGMENT_SECONDS,
         read_only: bool = False,
+        memory: HeadMemory | None = None,
     ) -> None:
         self._read_only = read_only
+        self._memory = memory
         self._thread = thread
         self._author = author
         self._secrets = secrets
@@ -143,8 +147,28 @@ class ChainedJournal:
         )
         composer = self._composer(drafts)
         self._thread.run(lambda store: store.write(composer, untouched))
+        if self._memory is not None:
+            self._memory.keep(head_of(composer.rows[-1]))
         # What the journal adds by itself (a new segment) is not what the caller asked for.
         return tuple(row.entry() for row in composer.rows[-1 : -len(drafts) - 1 : -1][::-1])
+
+    def check_head(self) -> None:
+        """Raise `JournalReplacedError` where this is not the journal that this host knows."""
+        if self._memory is None:
+            return
+        if doubt := self._memory.doubt(self):
+            raise JournalReplacedError(self.place, doubt)
+        if (head := self.head()) is not None:
+            self._memory.keep(head)
+
+    def doubt(self) -> str:
+        """Return why this is not the journal that this host knows, empty where it is."""
+        return "" if self._memory is None else self._memory.doubt(self)
+
+    def accept_head(self) -> None:
+        """Take the journal as it is for the one that this host knows from now on."""
+        if self._memory is not None and (head := self.head()) is not None:
+            self._memory.keep(head, anew=True)
 
     def _check_writable(self) -> None:
         """Stop every way to write at the one place they all pass; raise `JournalReadOnlyError`."""

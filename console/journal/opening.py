@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from console.domain.text import visible
 from console.domain.version import VERSION
-from console.journal.chain import SEGMENT_SECONDS, Author, JournalError
+from console.journal.chain import (
+    SEGMENT_SECONDS,
+    Author,
+    JournalError,
+    JournalReplacedError,
+)
+from console.journal.head_memory import HeadMemory
 from console.journal.identity import gather_who
 from console.journal.journal import ChainedJournal, StoreThread
 from console.settings.load import operator_name
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from console.domain.entry import Who
-    from console.journal.store_base import Journal, Store
+    from console.journal.store_base import Store
     from console.settings.load import Loaded
     from console.settings.schema import Settings
     from console.settings.secret_references import SecretValue
@@ -47,7 +53,8 @@ def open_journal(
     segment_seconds: float = SEGMENT_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
     limit_seconds: float = LIMIT_SECONDS,
-) -> Journal:
+    memory: HeadMemory | None = None,
+) -> ChainedJournal:
     """Open the journal at ``sqlite:///PATH`` or ``postgresql://…``; raise `JournalError`.
 
     A file that is not there is made unless ``read_only``; ``empty_if_absent`` then reads an empty
@@ -78,6 +85,7 @@ def open_journal(
         archives=archives,
         segment_seconds=segment_seconds,
         read_only=read_only,
+        memory=memory,
     )
 
 
@@ -87,12 +95,16 @@ def open_configured(
     environ: Mapping[str, str],
     *,
     read_only: bool = False,
-) -> Journal:
+    as_it_is: bool = False,
+) -> ChainedJournal:
     """Open the journal that the configuration names, for its operator; raise `JournalError`.
 
     With ``writes = "never"`` it is open read-only whatever a caller meant to do with it, and a
     file that is not there reads as an empty record. Blocks until the database's password is there,
     at most a few seconds.
+
+    A journal that is younger than what this host saw of it raises `JournalReplacedError`, unless
+    ``as_it_is``.
     """
     declared = loaded.settings.journal
     try:
@@ -102,7 +114,10 @@ def open_configured(
     name, name_source = declared_name(loaded.settings, environ)
     barred = loaded.settings.writes == "never"
     state = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return open_journal(
+    memory = HeadMemory(state / "midwatch", declared.url, keeps=not barred)
+    if not as_it_is and _is_absent(declared.url) and (doubt := memory.doubt(None)):
+        raise JournalReplacedError(visible(declared.url.removeprefix("sqlite:///"), 300), doubt)
+    journal = open_journal(
         declared.url,
         who=gather_who(name, name_source, environ),
         environment=loaded.settings.environment,
@@ -112,7 +127,27 @@ def open_configured(
         read_only=read_only or barred,
         empty_if_absent=barred and not read_only,
         state_directory=state / "midwatch",
+        memory=memory,
     )
+    if not as_it_is:
+        try:
+            journal.check_head()
+        except JournalError:
+            journal.close()
+            raise
+    return journal
+
+
+def _is_absent(url: str) -> bool:
+    """Tell whether a journal in a file is not there, or empty; raises nothing."""
+    if not url.startswith("sqlite:///"):
+        return False
+    try:
+        return Path(url.removeprefix("sqlite:///")).expanduser().stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # opening it says why
 
 
 def declared_name(settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -72,7 +72,7 @@ WRITING: dict[str, tuple[tuple[str, ...], ...]] = {
     "drill": (("fraud-scorer", "breaker", *WHY),),
     "keep": (("--once",),),
     "handover": (("--yes",), ("--accept",)),
-    "journal": (("prune",), ("anchor", "{directory}/anchor"), ("init",)),
+    "journal": (("prune",), ("anchor", "{directory}/anchor"), ("init",), ("accept", *WHY[:2])),
     "secret": (("set", "file:{directory}/secret"),),
     "lease": (("break", "keeper", *WHY),),
 }
