@@ -1,6 +1,6 @@
 """Manual pages in roff from the command table and the commands' own parsers.
 
-``python -m console.cli.manual`` writes ``man/*.1``; a test says when they are stale.
+``python -m console.cli.manual`` writes ``man/`` and ``completions/``; a test keeps them fresh.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.command_line import Parser, add_console, add_shared
 from console.cli.command_table import COMMANDS, CONSOLE_EXAMPLES, EXITS
+from console.cli.completion_command import SCRIPTS
 from console.cli.main import parser_of
 from console.domain.version import VERSION
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from console.cli.command_table import Command
 
 FOLDER = Path(__file__).resolve().parents[2] / "man"
+COMPLETIONS = FOLDER.parent / "completions"
 
 _ABOUT = """Without a command the console opens on the terminal: latency, confidence, drift and cost
 of every model, incidents, and what can be done about them.
@@ -42,6 +44,12 @@ _ENVIRONMENT = (
     ("VISUAL, EDITOR", "the editor of midwatch handover --edit"),
     ("XDG_CONFIG_HOME, XDG_STATE_HOME", "where configuration and record stand"),
 )
+
+
+def scripts() -> dict[str, str]:
+    """Return the name of each shell's completion file, as that shell looks for it, and its text."""
+    names = {"bash": "midwatch.bash", "zsh": "_midwatch", "fish": "midwatch.fish"}
+    return {names[shell]: text for shell, text in SCRIPTS.items()}
 
 
 def pages() -> dict[str, str]:
@@ -147,14 +155,14 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Write every page, and remove those of commands that are no more."""
-    FOLDER.mkdir(exist_ok=True)
-    made = pages()
-    for old in FOLDER.glob("*.1"):
-        if old.name not in made:
-            old.unlink()
-    for name, text in made.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    """Write every page and completion script, and remove what is no more."""
+    for folder, made in ((FOLDER, pages()), (COMPLETIONS, scripts())):
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            if old.name not in made:
+                old.unlink()
+        for name, text in made.items():
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
-"""The program's version; a test keeps it equal to the packaging's."""
+"""The program's version, the one place the packaging reads it from too."""
 
 VERSION = "0.1.0"

@@ -57,6 +57,8 @@ def test_the_manual_pages_are_fresh() -> None:
     kept = {path.name: path.read_text("utf-8") for path in manual.FOLDER.glob("*.1")}
     assert set(kept) == set(made), "run python -m console.cli.manual"
     assert [name for name in made if made[name] != kept[name]] == []
+    scripts = {path.name: path.read_text("utf-8") for path in manual.COMPLETIONS.iterdir()}
+    assert scripts == manual.scripts(), "run python -m console.cli.manual"
 
 
 def test_man_reads_every_page_without_a_warning(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,8 +65,10 @@ def test_flags_of_every_command_may_stand_before_or_after_its_name() -> None:
 
 
 def test_the_version_is_the_packagings_and_quick(run: Run) -> None:
-    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
-    assert declared == VERSION
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert "version" in project["project"]["dynamic"]
+    source = (PROJECT / project["tool"]["hatch"]["version"]["path"]).read_text()
+    assert re.findall(project["tool"]["hatch"]["version"]["pattern"], source) == [VERSION]
     done = run("--version")
     assert (done.code, done.out) == (0, f"midwatch {VERSION}\n")
 
