@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -117,6 +118,15 @@ class Prepared(Struct, frozen=True):
             open_record=self._open_record,
             read_witness=self._read_witness,
         )
+
+    async def two_looks(self, engine: Engine, limit_seconds: float) -> Snapshot:
+        """Return the fleet after two looks, one refresh apart: a rule is called when both agree."""
+        await engine.once(limit_seconds=limit_seconds)
+        if self.loaded.settings.sources:
+            await asyncio.sleep(self.loaded.settings.refresh_seconds)
+            await engine.once(limit_seconds=limit_seconds)
+        # Who calls what is known after one judgement, and grouping needs it: judge once more.
+        return await engine.once(limit_seconds=0.0)
 
     async def quick_look(self, limit_seconds: float) -> Snapshot | None:
         """Return the fleet as far as it answers within the limit; None with nothing to ask."""

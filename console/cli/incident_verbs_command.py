@@ -179,9 +179,7 @@ async def look_at_incidents(session: Session) -> Snapshot | None:
     engine = session.prepared.engine()
     engine.on_problem = lambda sentence: told("note", sentence)
     try:
-        await engine.once(remembers=False, limit_seconds=LOOK_SECONDS)
-        # Who calls what is known after one judgement, and grouping needs it: judge once more.
-        return await engine.once(remembers=False, limit_seconds=0.0)
+        return await session.prepared.two_looks(engine, LOOK_SECONDS)
     finally:
         await engine.close()
 

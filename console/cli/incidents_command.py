@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from console.cli.bootstrap import Prepared
     from console.domain.incident import IncidentView
     from console.domain.snapshot import Snapshot
-    from console.engine.service import Engine
 
 _LIMIT_SECONDS = 12.0
 _LEAST_ID = 4
@@ -58,16 +58,19 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     if chosen.held and (chosen.plain or words):
         raise UsageError("--held is a table of all that is held, or a document with --json")
     if words:
-        return asyncio.run(_show(prepared.engine(), words[1], chosen))
-    return asyncio.run(_incidents(prepared.engine(), chosen))
+        return asyncio.run(_show(prepared, words[1], chosen))
+    return asyncio.run(_incidents(prepared, chosen))
 
 
-async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
+async def _incidents(prepared: Prepared, chosen: argparse.Namespace) -> int:
+    engine = prepared.engine()
     engine.on_problem = _tell
     try:
-        await engine.once(remembers=False, limit_seconds=_LIMIT_SECONDS)
-        # Who calls what is known after one judgement, and grouping needs it: judge once more.
-        snapshot = await engine.once(remembers=False, limit_seconds=0.0)
+        if chosen.held:
+            # The record alone says who has what.
+            snapshot = await engine.once(remembers=False, limit_seconds=_LIMIT_SECONDS)
+        else:
+            snapshot = await prepared.two_looks(engine, _LIMIT_SECONDS)
     finally:
         await engine.close()
     sys.stdout.write(_written(snapshot, chosen))
@@ -78,15 +81,14 @@ async def _incidents(engine: Engine, chosen: argparse.Namespace) -> int:
     return incidents_exit_code(snapshot)
 
 
-async def _show(engine: Engine, name: str, chosen: argparse.Namespace) -> int:
+async def _show(prepared: Prepared, name: str, chosen: argparse.Namespace) -> int:
     """Print one incident after two looks, one refresh apart: most rules need a second."""
     from console.engine.client import Refused
 
+    engine = prepared.engine()
     engine.on_problem = _tell
     try:
-        await engine.once(limit_seconds=_LIMIT_SECONDS)
-        await asyncio.sleep(engine.settings.refresh_seconds)
-        snapshot = await engine.once(limit_seconds=_LIMIT_SECONDS)
+        snapshot = await prepared.two_looks(engine, _LIMIT_SECONDS)
         view = await engine.incident_view(_named(snapshot, name))
     finally:
         await engine.close()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -24,11 +25,11 @@ UNIT = ROOT / "deploy" / "systemd" / "midwatch-keep.service"
 
 
 @pytest.fixture
-def documents() -> list[dict]:
+def documents() -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(KUBERNETES.read_text()))
 
 
-def test_kubernetes_knows_every_field(documents: list[dict]) -> None:
+def test_kubernetes_knows_every_field(documents: list[dict[str, Any]]) -> None:
     for document in documents:
         kubernetes_validate.validate(document, "1.31", strict=True)
     assert [each["kind"] for each in documents] == [
@@ -36,7 +37,9 @@ def test_kubernetes_knows_every_field(documents: list[dict]) -> None:
     ]  # fmt: skip
 
 
-def test_the_configuration_in_it_is_one_that_loads(documents: list[dict], tmp_path: Path) -> None:
+def test_the_configuration_in_it_is_one_that_loads(
+    documents: list[dict[str, Any]], tmp_path: Path
+) -> None:
     path = tmp_path / "config.toml"
     path.write_text(documents[1]["data"]["config.toml"])
     path.chmod(0o600)
@@ -46,7 +49,9 @@ def test_the_configuration_in_it_is_one_that_loads(documents: list[dict], tmp_pa
     assert named == set(documents[2]["stringData"])
 
 
-def test_every_mount_has_a_volume_and_every_name_is_declared(documents: list[dict]) -> None:
+def test_every_mount_has_a_volume_and_every_name_is_declared(
+    documents: list[dict[str, Any]],
+) -> None:
     declared = {(each["kind"], each["metadata"]["name"]) for each in documents}
     for deployment in documents[3:]:
         spec = deployment["spec"]["template"]["spec"]
@@ -60,7 +65,9 @@ def test_every_mount_has_a_volume_and_every_name_is_declared(documents: list[dic
         assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
-def test_what_the_pod_and_the_unit_start_is_a_command_that_parses(documents: list[dict]) -> None:
+def test_what_the_pod_and_the_unit_start_is_a_command_that_parses(
+    documents: list[dict[str, Any]],
+) -> None:
     keeper = documents[3]["spec"]["template"]["spec"]["containers"][0]["args"]
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.read(UNIT)
