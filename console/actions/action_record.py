@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         Override,
         PreparedAction,
     )
-    from console.domain.control import JsonValue, PreparedChange, SendResult
+    from console.domain.control import PreparedChange, SendResult
     from console.domain.entry import ConfirmClass, Entry, EntryKind, Json
 
 HOLDING = ("ack", "snooze")
@@ -108,25 +108,6 @@ def step_json(step: Step) -> dict[str, Json]:
         "targets": list(step.targets),
         "shown": step.shown,
     }
-
-
-def steps_of(kept: object) -> tuple[Step, ...]:
-    """Return steps as the journal kept them; what is no step is left out."""
-    made = []
-    for each in kept if isinstance(kept, list) else []:
-        if isinstance(each, dict) and isinstance(each.get("variables"), dict):
-            variables = cast("Mapping[str, JsonValue]", each["variables"])
-            targets = each.get("targets")
-            made.append(
-                Step(
-                    control=str(each.get("control", "")),
-                    action=str(each.get("action", "")),
-                    variables=tuple(variables.items()),
-                    targets=tuple(map(str, targets)) if isinstance(targets, list) else (),
-                    shown=str(each.get("shown", "")),
-                )
-            )
-    return tuple(made)
 
 
 def measure_json(measure: Measure) -> Json:

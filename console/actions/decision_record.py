@@ -14,12 +14,14 @@ import msgspec
 from console.actions.approval import SHORTEST_REASON
 from console.actions.decision_evidence import evidence_of, guards_of_decision, trigger_of
 from console.actions.write_gate import require
+from console.decisions.decision_log import fold_decisions
 from console.domain.action import ActionRefused, Guard, NotConfirmed
 from console.domain.decision import DECISION_KINDS, Decision, DecisionRecord
 from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.evaluation.inventory import lineage_of
 from console.journal.chain import new_ulid
+from console.journal.store_base import Question
 from console.settings.durations import DurationError, parse_duration
 from console.settings.problems import nearest
 
@@ -276,3 +278,76 @@ def _asking(prepared: PreparedDecision) -> EntryDraft:
 
 def _refused(guard: str, sentence: str) -> ActionRefused:
     return ActionRefused.forbidden(guard, sentence)
+
+
+def close_decision(
+    journal: Journal,
+    record: DecisionRecord,
+    outcome: str,
+    mode: Mode,
+    now: float,
+    *,
+    seen_seq: int,
+) -> Entry:
+    """Write what came of a decision. Blocks.
+
+    Raises `WritesNotAllowed`, `ActionRefused` where it is closed already or nothing is said, and
+    ``JournalError``; ``TargetTouchedError`` where somebody wrote about the model meanwhile.
+    """
+    require_writes(mode)
+    check_closing(record, outcome)
+    decision = record.decision
+    return journal.append(
+        EntryDraft(
+            kind="decision",
+            at=now,
+            action=decision.kind,
+            target=decision.model,
+            op_id=decision.id,
+            why=outcome.strip(),
+            confirm_class="C1",
+            incident=decision.incident,
+            before=record.state(now),
+            wanted="closed",
+            details={
+                "step": "closed",
+                "digest": record.digest,
+                "overdue_seconds": round(max(0.0, now - decision.review_by), 3),
+                "was_pending": record.pending,
+            },
+        ),
+        untouched_since=seen_seq,
+    )
+
+
+def check_closing(record: DecisionRecord, outcome: str) -> None:
+    """Raise `ActionRefused` unless ``record`` can be closed with this outcome."""
+    if record.closed_at is not None:
+        raise _refuse(f"{visible(record.closed_by, 60)} has closed it already")
+    if not SHORTEST_REASON <= len(outcome.strip()) <= LONGEST_TEXT:
+        raise _refuse(f"say what came of it, in 3 to {LONGEST_TEXT} characters: --outcome TEXT")
+
+
+def decision_waiting(journal: Journal, op_id: str, now: float) -> Entry | None:
+    """Return the entry that asks for the second person of a decision, None for other operations.
+
+    Blocks. Unlike an action, a decision waits until its review date: nobody is hurt meanwhile.
+    Raises `ActionRefused` where it has been approved or closed, or where that date has passed.
+    """
+    found = journal.entries(Question(op_id=op_id, kinds=("decision", "approval")))
+    records = fold_decisions(found).records
+    asked = next((each for each in found if each.details.get("step") == "asked"), None)
+    if not records or asked is None:
+        return None
+    (record,) = records
+    if record.closed_at is not None:
+        raise _refuse(f"{visible(record.closed_by, 60)} has closed that decision already")
+    if record.approved_by:
+        raise _refuse(f"{visible(record.approved_by, 100)} has approved that decision already")
+    if record.overdue(now):
+        raise _refuse("its review date has passed; close it with its outcome and decide anew")
+    return asked
+
+
+def _refuse(sentence: str) -> ActionRefused:
+    return ActionRefused.forbidden("decision", sentence)

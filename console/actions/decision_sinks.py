@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.actions.decision_log import decisions_in
 from console.actions.decision_record import digest_of_decision, prepare_decision
 from console.actions.fleet_view import FleetView, send_target
 from console.actions.verbs import SENDS
 from console.controls.registry import bound_name, fixed_vars
+from console.decisions.decision_log import decisions_in
 from console.domain.action import ActionRefused, ActionRequest, Guard, Step
 from console.domain.decision import DECISION_SINKS, PlannedSend
 from console.domain.model import numbered

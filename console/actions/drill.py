@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.actions.overrides import overrides_in_force
 from console.actions.undo import prepare_end, prepare_undo
 from console.domain.action import ActionRequest, Confirmation
 from console.domain.entry import EntryDraft
+from console.journal.override_log import overrides_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from console.actions import write_gate
 from console.actions.action_record import consequences, intent_of, outcome_of
 from console.actions.approval import APPROVAL_SECONDS, approval_of, check_confirmation
-from console.actions.overrides import named_overrides, overrides_in_force
 from console.actions.prepare import ActionEnvironment, prepare
 from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
 from console.actions.recovery import WATCH_SECONDS, settle_target, watch_words
@@ -23,6 +22,7 @@ from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.journal.chain import JournalError, TargetTouchedError
 from console.journal.leases import holder_name, shown_holder
+from console.journal.override_log import named_overrides, overrides_in_force
 from console.journal.store_base import Question
 
 if TYPE_CHECKING:

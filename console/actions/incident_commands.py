@@ -17,7 +17,6 @@ from console.actions.acknowledge import (
     release,
     take,
 )
-from console.actions.overrides import overrides_in_force
 from console.actions.undo import UNDO_SECONDS
 from console.domain.action import ActionRefused
 from console.domain.entry import EntryDraft
@@ -25,6 +24,7 @@ from console.domain.incident import NOTHING_TO_DECIDE
 from console.domain.severity import Severity
 from console.domain.text import visible
 from console.incidents.state import fold_care
+from console.journal.override_log import overrides_in_force
 from console.journal.store_base import Question
 from console.settings.durations import format_duration
 

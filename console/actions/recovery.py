@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.actions.action_record import consequences, ended_of, outcome_json, outcome_of
-from console.actions.overrides import overrides_in_force
 from console.actions.readback import judge, read_back
 from console.actions.target_state import LEASE_SECONDS, lease_name, locked_by, watched_of
 from console.domain.action import Outcome
 from console.domain.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
 from console.domain.entry import EntryDraft, number_of
 from console.journal.leases import holder_name
+from console.journal.override_log import overrides_in_force
 from console.journal.store_base import Question
 from console.settings.durations import format_duration
 

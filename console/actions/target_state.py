@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.actions.overrides import overrides_in_force
 from console.domain.entry import number_of
 from console.domain.text import visible
-from console.journal.leases import shown_holder
+from console.journal.leases import KEEPER_LEASE, shown_holder
+from console.journal.override_log import overrides_in_force
 from console.journal.store_base import Question
 from console.settings.durations import format_duration
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS = 600.0
 LEASE_SECONDS = 20.0
-KEEPER_LEASE = "keeper"
 _ACTING = ("intent", "outcome")
 _SETTLING = ("resolved", "observed")
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.actions.ack_renewal import Holding
-from console.actions.overrides import lost_of, lost_overrides, overrides_in_force
+from console.actions.overrides import lost_of, lost_overrides
 from console.actions.recovery import settle_all
-from console.actions.target_state import KEEPER_LEASE
 from console.actions.undo import note_gone, prepare_end, still_held
 from console.domain.action import ActionRefused, Confirmation
 from console.domain.text import visible
 from console.journal.anchor import publish_anchor
 from console.journal.chain import JournalError
-from console.journal.leases import holder_name, shown_holder
+from console.journal.leases import KEEPER_LEASE, holder_name, shown_holder
+from console.journal.override_log import overrides_in_force
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:

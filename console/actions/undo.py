@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from console.actions.action_record import ended_of, steps_of
+from console.actions.action_record import ended_of
 from console.actions.prepare import verb_of_steps
 from console.actions.verbs import VERBS, slot_of
 from console.controls.protocol import ControlError
 from console.domain.action import MAY_HAVE_CHANGED, ActionRefused, ActionRequest
 from console.domain.control import same_value
 from console.domain.text import visible
+from console.journal.override_log import steps_of
 from console.journal.store_base import Question
 
 if TYPE_CHECKING:

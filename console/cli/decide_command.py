@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.actions import decision_record
-from console.actions.decision_log import decisions_in
 from console.actions.decision_record import (
     DecisionWish,
     check_review_by,
@@ -31,6 +30,7 @@ from console.cli.action_session import (
     told,
 )
 from console.cli.command_line import Parser, UsageError, add_shared
+from console.decisions.decision_log import decisions_in
 from console.domain.action import ActionRefused
 from console.domain.decision import DECISION_KINDS, DecisionRecord
 from console.domain.text import visible

@@ -8,8 +8,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.actions.decision_log import check_closing, close_decision, decisions_in, find_decision
-from console.actions.decision_record import require_writes
+from console.actions.decision_record import check_closing, close_decision, require_writes
 from console.actions.decision_sinks import prepare_unsent
 from console.actions.preview import preview_text
 from console.cli.action_session import (
@@ -28,6 +27,7 @@ from console.cli.action_session import (
     told,
 )
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared
+from console.decisions.decision_log import decisions_in, find_decision
 from console.domain.action import ActionRefused
 from console.domain.decision import DECISION_SINKS
 from console.domain.text import visible
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from console.actions.decision_log import Decided
     from console.actions.decision_sinks import PreparedSend
     from console.cli.action_session import Session
+    from console.decisions.decision_log import Decided
     from console.domain.action import Outcome
     from console.domain.decision import DecisionRecord
     from console.journal import Journal

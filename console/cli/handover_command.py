@@ -31,15 +31,8 @@ from console.cli.command_line import CommandError, Parser, UsageError, add_share
 from console.domain.text import visible
 from console.domain.timestamps import timestamp
 from console.engine.client import wish_of
-from console.handover.record import (
-    USUAL,
-    accept_with_holds,
-    handovers_in,
-    require_writes,
-    shift_start,
-    to_accept,
-    write_handover,
-)
+from console.handover.accept import accept_with_holds, require_writes, write_handover
+from console.handover.record import USUAL, handovers_in, shift_start, to_accept
 from console.journal import JournalError, TargetTouchedError
 
 if TYPE_CHECKING:

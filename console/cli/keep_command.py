@@ -8,13 +8,13 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.actions.overrides import overrides_in_force
 from console.actions.ttl_controller import Anchoring, Keeper
 from console.actions.write_gate import require
 from console.cli.action_session import DONE, NOTHING_CHANGED, opened, run_async
 from console.cli.command_line import Parser, add_shared, duration
 from console.domain.text import visible
 from console.journal.anchor import anchor_place
+from console.journal.override_log import overrides_in_force
 
 if TYPE_CHECKING:
     import argparse

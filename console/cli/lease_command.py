@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from console.actions.target_state import KEEPER_LEASE, lease_name
+from console.actions.target_state import lease_name
 from console.actions.write_gate import require_writable
 from console.cli.action_session import (
     DONE,
@@ -23,7 +23,7 @@ from console.cli.command_line import CommandError, Parser, UsageError, add_share
 from console.domain.entry import EntryDraft, Lease
 from console.domain.text import visible
 from console.journal.chain import new_ulid
-from console.journal.leases import LONGEST_LEASE_SECONDS, is_dead, shown_holder
+from console.journal.leases import KEEPER_LEASE, LONGEST_LEASE_SECONDS, is_dead, shown_holder
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from console.actions.acknowledge import read_log
 from console.actions.approval import approve, waiting
-from console.actions.decision_log import decision_waiting
+from console.actions.decision_record import decision_waiting
 from console.actions.incident_commands import care_entry
 from console.actions.incident_executor import prepare_care
-from console.actions.overrides import note_ended_by_service, overrides_in_force
+from console.actions.overrides import note_ended_by_service
 from console.actions.recovery import note_truth
-from console.actions.target_state import KEEPER_LEASE, holder_of, lease_name
+from console.actions.target_state import holder_of, lease_name
 from console.actions.undo import prepare_end, prepare_renew, prepare_undo
 from console.actions.write_gate import require, require_writable
 from console.cli.action_session import (
@@ -37,6 +37,8 @@ from console.domain.action import ActionRefused, Outcome
 from console.domain.incident import CareWish
 from console.domain.text import visible
 from console.journal import Question
+from console.journal.leases import KEEPER_LEASE
+from console.journal.override_log import overrides_in_force
 from console.journal.store_base import whole_op
 from console.settings.durations import format_duration
 

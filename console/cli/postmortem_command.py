@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.actions.decision_log import decisions_in
 from console.cli import command_line
 from console.cli.action_session import opened, run_async, told
 from console.cli.bootstrap import refuse_existing, write_whole
 from console.cli.command_line import CommandError, Parser, add_shared
+from console.decisions.decision_log import decisions_in
 from console.domain.text import visible
 from console.engine.client import Refused
 from console.engine.report_facts import incident_series

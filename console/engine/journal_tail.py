@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from console.actions.decision_log import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
-from console.actions.overrides import OVERRIDE_KINDS, fold_overrides
-from console.actions.target_state import KEEPER_LEASE
+from console.decisions.decision_log import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
 from console.domain.entry import NO_RECORD, BrokenEntry, Record, RecordPage
 from console.domain.text import visible
 from console.incidents.state import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
 from console.journal import BrokenEntryError, JournalError, JournalReplacedError, Question
-from console.journal.leases import shown_holder
+from console.journal.leases import KEEPER_LEASE, shown_holder
+from console.journal.override_log import OVERRIDE_KINDS, fold_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -14,7 +14,6 @@ from msgspec.structs import replace as structs_replace
 from console.actions.ack_renewal import Holding
 from console.actions.approval import APPROVAL_SECONDS, approval_of, ask_for
 from console.actions.availability import Outlook, outlooks
-from console.actions.decision_log import decisions_in, find_decision
 from console.actions.decision_record import write_decision
 from console.actions.decision_sinks import prepare_with_sends
 from console.actions.executor import ActionExecutor
@@ -22,22 +21,19 @@ from console.actions.incident_executor import care_for
 from console.actions.prepare import ActionEnvironment
 from console.actions.record_actions import ACCEPT
 from console.actions.recovery import settle_all
-from console.actions.target_state import KEEPER_LEASE, holder_of
+from console.actions.target_state import holder_of
 from console.actions.undo import prepare_end, prepare_renew, prepare_undo
 from console.actions.write_gate import ARMED_SECONDS, Arming
 from console.controls.registry import ControlRegistry
+from console.decisions.decision_log import decisions_in, find_decision
 from console.domain.action import ActionRefused, Together, WritesNotAllowed
 from console.domain.text import visible
 from console.engine.client import Refused, WriteState
-from console.handover.record import (
-    accept_with_holds,
-    handovers_in,
-    require_writes,
-    to_accept,
-    write_handover,
-)
+from console.handover.accept import accept_with_holds, require_writes, write_handover
+from console.handover.record import handovers_in, to_accept
 from console.journal.chain import JournalError, TargetTouchedError
 from console.journal.identity import gather_who, is_shared_login
+from console.journal.leases import KEEPER_LEASE
 from console.journal.opening import declared_name, open_configured
 
 if TYPE_CHECKING:

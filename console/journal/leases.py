@@ -14,6 +14,9 @@ from console.domain.text import visible
 if TYPE_CHECKING:
     from console.domain.entry import Lease, Who
 
+KEEPER_LEASE = "keeper"
+"""The lease of whoever ends overrides when they are due."""
+
 LONGEST_LEASE_SECONDS = 60.0
 """The longest lease anybody takes. One that ends later was written by a clock that was ahead, and
 how old it is nobody knows: it counts as lapsed."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.overrides import overrides_in_force
 from console.actions.recovery import WATCH_SECONDS
 from console.domain.action import ActionRefused
 from console.domain.entry import EntryDraft
 from console.journal import Question
+from console.journal.override_log import overrides_in_force
 from tests.actions.support import YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, world
 

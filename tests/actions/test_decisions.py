@@ -12,19 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from console.actions.approval import approve
-from console.actions.decision_log import (
-    close_decision,
-    decision_waiting,
-    decisions_in,
-    find_decision,
-)
 from console.actions.decision_record import (
     LONGEST_TEXT,
     DecisionWish,
+    close_decision,
+    decision_waiting,
     prepare_decision,
     write_decision,
 )
 from console.actions.fleet_view import FleetView
+from console.decisions.decision_log import decisions_in, find_decision
 from console.demo.demo_fleet import DemoFleet
 from console.domain.action import ActionRefused, NotConfirmed, WritesNotAllowed
 from console.domain.decision import DECISION_KINDS

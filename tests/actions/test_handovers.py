@@ -9,15 +9,14 @@ from msgspec.structs import replace
 
 from console.actions.record_actions import HANDOVER
 from console.domain.action import ActionRefused, WritesNotAllowed
+from console.handover.accept import accept_handover, write_handover
 from console.handover.record import (
     LONGEST_TEXT,
     HandedHold,
     HandoverWish,
-    accept_handover,
     handovers_in,
     handovers_of,
     to_accept,
-    write_handover,
 )
 from console.journal import TargetTouchedError, open_journal
 from tests.journal.records import NOW, WHO, url_of

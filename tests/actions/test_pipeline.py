@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.overrides import overrides_in_force
 from console.actions.preview import preview_text, request_lines
 from console.actions.recovery import WATCH_SECONDS
 from console.actions.ttl_controller import Keeper
@@ -21,6 +20,7 @@ from console.domain.action import (
     WritesNotAllowed,
 )
 from console.journal import Question
+from console.journal.override_log import overrides_in_force
 from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, control_toml, world
 

@@ -10,8 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from console.actions.approval import approve
-from console.actions.decision_log import decision_waiting, decisions_in, find_decision
-from console.actions.decision_record import DecisionWish, prepare_decision, write_decision
+from console.actions.decision_record import (
+    DecisionWish,
+    decision_waiting,
+    prepare_decision,
+    write_decision,
+)
 from console.actions.decision_sinks import (
     PreparedSend,
     line_of,
@@ -21,6 +25,7 @@ from console.actions.decision_sinks import (
 )
 from console.actions.fleet_view import FleetView
 from console.actions.undo import prepare_undo
+from console.decisions.decision_log import decisions_in, find_decision
 from console.domain.action import ActionRefused, WritesNotAllowed
 from console.domain.decision import PlannedSend
 from console.domain.model import ModelRow

@@ -7,10 +7,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from console.actions.decision_log import decisions_in, find_decision
 from console.actions.decision_record import DecisionWish, write_decision
 from console.actions.decision_sinks import prepare_unsent, prepare_with_sends, text_of
 from console.actions.undo import prepare_undo
+from console.decisions.decision_log import decisions_in, find_decision
 from tests.actions.support import YES, actor, write_config
 from tests.controls.grafana import grafana, told
 from tests.http.serving import Asked, Handler, serving

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from console.actions.overrides import fold_overrides, named_overrides, overrides_in_force
 from console.actions.ttl_controller import Keeper
 from console.actions.undo import prepare_end, prepare_renew, prepare_undo
 from console.domain.action import ActionRefused, ActionRequest, Confirmation, NotConfirmed
 from console.journal import Question
+from console.journal.override_log import fold_overrides, named_overrides, overrides_in_force
 from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, control_toml, world
 

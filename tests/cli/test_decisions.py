@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from console.actions.decision_log import decisions_in
 from console.cli.command_line import UsageError
 from console.cli.decide_command import parse_review_by
 from console.cli.main import run as run_here
+from console.decisions.decision_log import decisions_in
 from console.journal import open_journal
 from tests.journal.records import WHO
 

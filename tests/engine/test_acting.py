@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from console.actions.target_state import KEEPER_LEASE
 from console.actions.write_gate import ARMED_SECONDS
 from console.domain.action import (
     ActionRefused,
@@ -22,6 +21,7 @@ from console.engine.client import Refused, WriteState
 from console.engine.thread import EngineThread
 from console.engine.write_service import Acting, told_refusal
 from console.journal import JournalError, open_configured
+from console.journal.leases import KEEPER_LEASE
 from console.journal.store_base import Question
 from console.settings.load import Flags, Loaded, load
 from console.settings.schema import Settings

@@ -16,7 +16,6 @@ from threading import Event
 
 import msgspec
 
-from console.actions.target_state import KEEPER_LEASE
 from console.domain.entry import EntryDraft, RecordPage, Verification
 from console.domain.snapshot import Snapshot
 from console.engine.journal_tail import Follower, Records
@@ -24,6 +23,7 @@ from console.engine.service import Engine
 from console.engine.thread import EngineThread
 from console.evaluation.overrides import count, force
 from console.journal import Journal, JournalError, open_journal
+from console.journal.leases import KEEPER_LEASE
 from console.reports.status import document
 from console.screens.journal import reader
 from console.settings.schema import JournalSettings, Settings

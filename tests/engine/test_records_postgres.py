@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from console.actions.target_state import KEEPER_LEASE
 from console.engine.service import Engine
 from console.evaluation.overrides import count, force
 from console.journal import open_journal
+from console.journal.leases import KEEPER_LEASE
 from console.settings.schema import JournalSettings
 from tests.engine.fakes import FakeSource, loaded, seen, settings_of
 from tests.engine.keep_record import WHO

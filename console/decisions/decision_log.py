@@ -1,4 +1,4 @@
-"""Reads decisions back from the journal with approvals, outcomes and who may still approve."""
+"""Folds journal entries into retraining decisions with approvals, outcomes and what was sent."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.actions.approval import SHORTEST_REASON
-from console.actions.decision_record import LONGEST_TEXT, require_writes
 from console.domain.action import ActionRefused
 from console.domain.decision import Decision, DecisionRecord, SentOn
-from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.journal.identity import is_shared_login, same_person
 from console.journal.store_base import Question
@@ -19,7 +16,6 @@ from console.journal.store_base import Question
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from console.domain.action import Mode
     from console.domain.entry import Entry, EntryKind, Who
     from console.journal.store_base import Journal
 
@@ -178,75 +174,6 @@ def find_decision(decided: Decided, wanted: str) -> DecisionRecord:
         raise _refused(f"{len(matching)} decisions end in {visible(name, 40)}; give the whole id")
     count = f"there are {len(ids)}" if ids else "there is none yet"
     raise _refused(f"no decision {visible(wanted, 40)}; {count}: midwatch decisions")
-
-
-def close_decision(
-    journal: Journal,
-    record: DecisionRecord,
-    outcome: str,
-    mode: Mode,
-    now: float,
-    *,
-    seen_seq: int,
-) -> Entry:
-    """Write what came of a decision. Blocks.
-
-    Raises `WritesNotAllowed`, `ActionRefused` where it is closed already or nothing is said, and
-    ``JournalError``; ``TargetTouchedError`` where somebody wrote about the model meanwhile.
-    """
-    require_writes(mode)
-    check_closing(record, outcome)
-    decision = record.decision
-    return journal.append(
-        EntryDraft(
-            kind="decision",
-            at=now,
-            action=decision.kind,
-            target=decision.model,
-            op_id=decision.id,
-            why=outcome.strip(),
-            confirm_class="C1",
-            incident=decision.incident,
-            before=record.state(now),
-            wanted="closed",
-            details={
-                "step": "closed",
-                "digest": record.digest,
-                "overdue_seconds": round(max(0.0, now - decision.review_by), 3),
-                "was_pending": record.pending,
-            },
-        ),
-        untouched_since=seen_seq,
-    )
-
-
-def check_closing(record: DecisionRecord, outcome: str) -> None:
-    """Raise `ActionRefused` unless ``record`` can be closed with this outcome."""
-    if record.closed_at is not None:
-        raise _refused(f"{visible(record.closed_by, 60)} has closed it already")
-    if not SHORTEST_REASON <= len(outcome.strip()) <= LONGEST_TEXT:
-        raise _refused(f"say what came of it, in 3 to {LONGEST_TEXT} characters: --outcome TEXT")
-
-
-def decision_waiting(journal: Journal, op_id: str, now: float) -> Entry | None:
-    """Return the entry that asks for the second person of a decision, None for other operations.
-
-    Blocks. Unlike an action, a decision waits until its review date: nobody is hurt meanwhile.
-    Raises `ActionRefused` where it has been approved or closed, or where that date has passed.
-    """
-    found = journal.entries(Question(op_id=op_id, kinds=("decision", "approval")))
-    records = fold_decisions(found).records
-    asked = next((each for each in found if each.details.get("step") == "asked"), None)
-    if not records or asked is None:
-        return None
-    (record,) = records
-    if record.closed_at is not None:
-        raise _refused(f"{visible(record.closed_by, 60)} has closed that decision already")
-    if record.approved_by:
-        raise _refused(f"{visible(record.approved_by, 100)} has approved that decision already")
-    if record.overdue(now):
-        raise _refused("its review date has passed; close it with its outcome and decide anew")
-    return asked
 
 
 def _refused(sentence: str) -> ActionRefused:
