@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from console.cli import command_line
 from console.cli.command_line import CommandError, Parser, UsageError, add_shared
-from console.domain.signals import SIGNALS, ReadingState
+from console.domain.signals import SIGNALS
 from console.domain.text import visible
 
 if TYPE_CHECKING:
@@ -58,15 +59,18 @@ def _report(profile: Profile, names: frozenset[str]) -> None:
         print(f"  ok      {name}: {SIGNALS[name].title}")
     for name, metrics in missing:
         print(f"  missing {name}: {SIGNALS[name].title}; add {', '.join(metrics)}")
-    for name, how in foreign:
-        print(f"  none    {name}: {how}")
+    if foreign:
+        # By kind of server, so that what can be mended stays on the screen.
+        print(f"  none    {len(foreign)} signals this kind of server does not give:")
+        for line in textwrap.wrap(", ".join(foreign), 86):
+            print(f"          {line}")
+        print("          docs/profiles.md says what would fill each")
 
 
 def _sorted_out(
     profile: Profile, names: frozenset[str]
-) -> tuple[list[str], list[tuple[str, list[str]]], list[tuple[str, str]]]:
+) -> tuple[list[str], list[tuple[str, list[str]]], list[str]]:
     """Return the signals that are given, those whose metrics are missing, and all others."""
-    from console.engine.explain import hint
     from console.metrics.variants import measurements
 
     measured = {**measurements(profile)}
@@ -75,12 +79,12 @@ def _sorted_out(
             measured.setdefault(name, measured["cost_increase"])
     given: list[str] = []
     missing: list[tuple[str, list[str]]] = []
-    foreign: list[tuple[str, str]] = []
+    foreign: list[str] = []
     for name, fact in SIGNALS.items():
         if fact.derived:
             continue
         if name not in measured:
-            foreign.append((name, hint(name, "NAME", ReadingState.NO_DATA, profile.name)))
+            foreign.append(name)
             continue
         metrics = measured[name].expression.metrics()
         if metrics & names:

@@ -109,6 +109,12 @@ def test_every_command_of_the_tutorial_runs(tmp_path: Path, environ: dict[str, s
             name = words[2]
             wanted = EXITS.get(name, {0})
             assert done.returncode in wanted, f"{line}: {done.stdout[-800:]}{done.stderr[-800:]}"
+        # The README's lines, on the same fleet.
+        for line in commands_of(ROOT / "README.md"):
+            words = shlex.split(line, comments=True)[1:]
+            done = _midwatch(words, tmp_path, {**environ, "MIDWATCH_CONFIG": str(config)})
+            wanted = EXITS.get(words[0], {0})
+            assert done.returncode in wanted, f"{line}: {done.stdout[-800:]}{done.stderr[-800:]}"
     finally:
         fleet.send_signal(signal.SIGINT)
         fleet.wait(30)

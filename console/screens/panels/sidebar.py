@@ -58,7 +58,8 @@ def _block(source: SourceStatus, now: float) -> list[BoxLine]:
     ]
     lines: list[BoxLine] = [head]
     lines.append(
-        f"  {source.queries} queries, {source.failed_queries} failed; the server worked "
+        f"  {source.queries} {'query' if source.queries == 1 else 'queries'}, "
+        f"{source.failed_queries} failed; the server worked "
         f"{seconds_text(source.server_seconds)} for the last tick; every "
         f"{age_text(source.cadence_seconds)}"
     )

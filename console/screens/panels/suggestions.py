@@ -79,9 +79,12 @@ def suggested(view: RowView, found: Sequence[Outlook]) -> Iterator[Outlook]:
             yield by_verb["human"]
         if view.breaker.state not in _OPEN and "trip" in by_verb:
             yield by_verb["trip"]
+    # While what it depends on is to blame, probes would fail and the model could not answer.
+    if any(one.culprit for one in view.dependencies()):
+        return
     if view.breaker.state in _OPEN and (away or not in_trouble) and "half-open" in by_verb:
         yield by_verb["half-open"]
-    if away and not any(one.culprit for one in view.dependencies()) and "restore" in by_verb:
+    if away and "restore" in by_verb:
         yield by_verb["restore"]
 
 
