@@ -153,7 +153,9 @@ def judge(
         sentence = f"{words} may have happened: it cannot be read back ({why}){said}; look at it"
         return Judgement("unverified", sentence, 0, total, unknown)
     if late:
-        sentence = f"{words} was sent and is not so yet: {states}{said}"
+        refused = all(name in rejected for name in late)
+        how = "was refused, and cannot be read back" if refused else "was sent and is not so yet"
+        sentence = f"{words} {how}: {states}{said}"
         return Judgement("unverified", sentence, 0, total, may_come=True)
     if rejected:
         return Judgement("rejected", f"{words} was refused{said}", 0, total)
@@ -174,6 +176,12 @@ def _third_and_late(
     for change, each, answer in zip(changes, seen, answers, strict=True):
         said = {} if answer is None else {result.target: result for result in answer.results}
         for call in change.calls:
+            found = said.get(call.target)
+            if each.reached.get(call.target) == "unknown" and found is not None:
+                # A refusal is no proof while nobody can look: it is looked at again later.
+                if found.verdict == "rejected" and found.sent:
+                    late.append(call.target)
+                continue
             if each.reached.get(call.target) != "not" or call.already:
                 continue
             text = each.states.get(call.target, "?")

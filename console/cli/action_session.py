@@ -32,7 +32,7 @@ from console.settings.schema import SHIFT_END
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from console.cli.bootstrap import Prepared
     from console.cli.command_line import Parser
@@ -359,6 +359,26 @@ async def _second_person(session: Session, prepared: PreparedAction) -> str:
 
 def show_outcome(prepared: PreparedAction, outcome: Outcome, *, as_json: bool) -> None:
     """Print what became of an action on standard output."""
+    with output_may_fail(outcome.sentence):
+        _show_outcome(prepared, outcome, as_json=as_json)
+
+
+@contextlib.contextmanager
+def output_may_fail(said: str) -> Iterator[None]:
+    """Print for the length of a ``with``; output that takes no more changes no exit code.
+
+    What was done is done: a script has to learn that, not that a pipe was full.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as fault:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = visible(fault.strerror or "").lower()
+        told("note", f"the output cannot be written ({reason}); what became of it: {said}")
+
+
+def _show_outcome(prepared: PreparedAction, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         made = document(prepared, outcome)
         print(json.dumps(made, indent=2, ensure_ascii=False))

@@ -14,6 +14,7 @@ from console.cli.action_session import (
     has_terminal,
     iso,
     opened,
+    output_may_fail,
     run_async,
     told,
 )
@@ -162,10 +163,11 @@ async def do_care(
             print("dry run: nothing was sent or written")
         return DONE
     outcome = await perform_care(session.actor, prepared)
-    if as_json:
-        print(json.dumps(document(prepared, outcome), indent=2, ensure_ascii=False))
-    else:
-        print(f"{outcome.kind}: {visible(outcome.sentence, 800)}")
+    with output_may_fail(outcome.sentence):
+        if as_json:
+            print(json.dumps(document(prepared, outcome), indent=2, ensure_ascii=False))
+        else:
+            print(f"{outcome.kind}: {visible(outcome.sentence, 800)}")
     if outcome.kind in ("applied", "partial") and not as_json:
         told("op", prepared.op_id)
     return code_of(outcome)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -319,3 +320,22 @@ def test_only_the_keeper_ends_it_when_whoever_began_it_is_gone(
         keeper.kill()
         keeper.communicate(timeout=10)
     assert "nothing is held" in run("overrides", *acting).err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_the_actions_code_wins_over_the_pipes(service: World, acting: tuple[str, str]) -> None:
+    command = [sys.executable, "-m", "console", "trip", "fraud-scorer", *WHY, "--yes", "--instant"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, *acting],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "the output cannot be written" in done.stderr
+    assert "now FORCED_OPEN" in done.stderr
+    assert len(service.changes) == 1
