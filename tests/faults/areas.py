@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Self
 from textual._xterm_parser import XTermParser
 
 from console.actions.executor import ActionExecutor
-from console.actions.overrides import overrides_in_force
 from console.actions.recovery import WATCH_SECONDS
 from console.actions.ttl_controller import Keeper
 from console.domain.entry import EntryDraft
 from console.domain.text import visible
 from console.journal import JournalError, Question, gather_who, open_journal
 from console.journal.leases import LONGEST_LEASE_SECONDS
+from console.journal.override_log import overrides_in_force
 from console.sources.exposition import ExpositionError, ExpositionReader
 from tests.actions.support import write_config
 from tests.actions.world import config_toml
