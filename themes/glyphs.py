@@ -62,6 +62,9 @@ UNICODE = Glyphs(
             "s3": "◆3",
             "s4": "·4",
             "unknown": "?-",
+            "unjudged": "– ",
+            "over_s1": "□1",
+            "over_s2": "△2",
             "planned": "m ",
             "ok": "  ",
         }
@@ -99,6 +102,9 @@ ASCII = Glyphs(
             "s3": "+3",
             "s4": ".4",
             "unknown": "?-",
+            "unjudged": "- ",
+            "over_s1": "o1",
+            "over_s2": "o2",
             "planned": "m ",
             "ok": "  ",
         }

@@ -121,6 +121,8 @@ def _health(name: str, sight: FleetView) -> str:
     severity = sight.snapshot.severity(row)
     if severity is Severity.UNKNOWN:
         return "health unknown"
+    if severity is Severity.UNJUDGED:
+        return "health not judged: too little traffic"
     return "healthy" if severity > Severity.S2 else f"unhealthy: {severity.label}"
 
 

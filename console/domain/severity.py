@@ -8,18 +8,22 @@ from msgspec import Struct
 
 
 class Severity(IntEnum):
-    """A row's level; a lower number is worse, and the number is its code in a column."""
+    """A row's level; a lower number is worse, and the number is its code in a column.
+
+    UNJUDGED is a row whose numbers arrive and say nothing of its health: neither well nor an alarm.
+    """
 
     S1 = 1
     S2 = 2
     UNKNOWN = 3
-    S3 = 4
-    S4 = 5
-    OK = 6
+    UNJUDGED = 4
+    S3 = 5
+    S4 = 6
+    OK = 7
 
     @property
     def label(self) -> str:
-        """Return the level's name in JSON: S1 S2 S3 S4 unknown ok."""
+        """Return the level's name in JSON: S1 S2 S3 S4 unknown unjudged ok."""
         return self.name if self.name.startswith("S") else self.name.lower()
 
 
@@ -124,12 +128,21 @@ class Route(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """One rule that holds for a row: its stable id, level, sentence, and since when."""
+    """One rule that holds for a row: its stable id, level, sentence, and since when.
+
+    ``recovering_since`` is Unix seconds from when on users are no longer hurt, None while they are.
+    """
 
     rule: str
     level: Severity
     text: str
     since: float
+    recovering_since: float | None = None
+
+    @property
+    def phase(self) -> str:
+        """Return "hurting" or "recovering"."""
+        return "hurting" if self.recovering_since is None else "recovering"
 
 
 UNKNOWN_BREAKER = Breaker()

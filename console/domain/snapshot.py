@@ -122,7 +122,8 @@ class Snapshot:
 
     ``rows`` are in name order and ``order`` (int64) lists row indices by rank, worst first.
     ``severities`` holds `Severity` codes. ``findings`` has an entry only for rows with any.
-    ``planned`` marks rows whose trouble an owned, unexpired override explains.
+    ``planned`` marks rows whose trouble an owned, unexpired override explains, ``recovering``
+    those whose level comes from rules that are over for users.
     ``pending`` names rules that one evaluation could not decide (a run without memory).
     ``incidents`` are the most urgent first, ``alert_sources`` the places that tell of them;
     ``changes`` are the newest first, ``change_sources`` the places beside metrics that tell them.
@@ -140,6 +141,7 @@ class Snapshot:
     order: NDArray[np.int64]
     findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
     planned: frozenset[int] = frozenset()
+    recovering: frozenset[int] = frozenset()
     breakers: Mapping[int, Breaker] = field(default_factory=dict)
     routes: Mapping[int, Route] = field(default_factory=dict)
     baselines: Mapping[str, Floats] = field(default_factory=dict)

@@ -286,6 +286,8 @@ def level_changes(
 def _left_text(model: str, level: Severity) -> str:
     if level is Severity.UNKNOWN:
         return f"{name(model)} is unknown now: no current data"
+    if level is Severity.UNJUDGED:
+        return f"{name(model)} is no longer raised, and nothing can be judged of it now"
     if level is Severity.OK:
         return f"{name(model)} is ok again"
     return f"{name(model)} is down to {level.label}"
@@ -363,7 +365,7 @@ def _new(here: Snapshot, there: Snapshot | None) -> Iterator[tuple[str, Finding]
         model = here.rows[row].model
         known = _rules(model, there)
         for finding in mine.get(row, ()):
-            if finding.level <= TOLD_TO and finding.rule not in known:
+            if _is_told(finding) and finding.rule not in known:
                 yield model, finding
 
 
@@ -374,4 +376,9 @@ def _rules(model: str, there: Snapshot | None) -> frozenset[str]:
     findings: Mapping[int, tuple[Finding, ...]] = there.findings
     if row is None or row not in findings:
         return frozenset()
-    return frozenset(each.rule for each in findings[row] if each.level <= TOLD_TO)
+    return frozenset(each.rule for each in findings[row] if _is_told(each))
+
+
+def _is_told(finding: Finding) -> bool:
+    """Tell whether a rule's beginning is news: a row that is not judged is no event."""
+    return finding.level <= TOLD_TO and finding.level is not Severity.UNJUDGED

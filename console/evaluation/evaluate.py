@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from console.domain.entry import NO_RECORD, Record
-from console.domain.incident import holds_of
 from console.domain.severity import BreakerState, Severity
 from console.domain.signals import SIGNALS, TOP_OF
 from console.domain.snapshot import Snapshot
 from console.evaluation import changes
 from console.evaluation import dependencies as culprit
 from console.evaluation.changes import written_changes
-from console.evaluation.dependencies import breaker_facts, shared_breakers, times_of
-from console.evaluation.derive import Asked, derive, spending
-from console.evaluation.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.evaluation.dependencies import times_of
+from console.evaluation.evidence import Evidence
+from console.evaluation.inputs import Said, Seen, look
 from console.evaluation.lazy_views import BreakerView, FindingsView, Raised
-from console.evaluation.memory import Folds, Memory, RowsBefore, Streaks, advance, at_once, follow
-from console.evaluation.observations import Statics, statics_of
-from console.evaluation.override_rows import held_facts
+from console.evaluation.memory import (
+    Memory,
+    RowsBefore,
+    Streaks,
+    advance,
+    at_once,
+    phases_before,
+)
+from console.evaluation.phases import Phases, advance_phases, no_phases
 from console.evaluation.row_labels import (
     acknowledged_rows,
-    attempts,
-    call_places,
-    firing_by_row,
-    fold,
-    holds_by_row,
-    identities,
-    route_facts,
-    several_versions,
 )
-from console.evaluation.rules.holds import NOTHING_DECIDED, UNREAD, DecidedFacts, overdue_rows
+from console.evaluation.rules.holds import UNREAD, DecidedFacts
 from console.evaluation.rules.presence import absent_too_briefly
 from console.evaluation.rules.rule_list import POSITION, RULES
-from console.evaluation.score_drift import ScoreDrift, measure, with_score_drift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,148 +46,12 @@ if TYPE_CHECKING:
     from console.domain.model import ModelRow
     from console.domain.samples import SourceStatus
     from console.domain.snapshot import Change, Dependency, SignalColumn
-    from console.evaluation.cost import Habits
     from console.evaluation.observations import Observed
-    from console.evaluation.row_labels import Identity
     from console.settings.schema import Settings
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """The evidence of one evaluation, with the past it is judged against."""
-
-    evidence: Evidence
-    observed: Observed
-    memory: Memory
-    folds: Folds
-    streaks: Streaks
-    before: RowsBefore
-    identities: Mapping[str, Identity]
-    identity_changes: tuple[Change, ...]
-    score_drift: ScoreDrift | None = None
-    days: Habits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What people hold, did about incidents and decided, as the record tells it."""
-
-    overrides: Sequence[Override] = ()
-    care: Mapping[str, Care] = field(default_factory=dict)
-    decided: DecidedFacts = NOTHING_DECIDED
-
-
-def look(
-    rows: tuple[ModelRow, ...],
-    observed: Observed,
-    sources: Sequence[SourceStatus],
-    memory: Memory,
-    now: float,
-    settings: Settings,
-    rules: int,
-    said: Said,
-) -> Seen:
-    """Gather what ``rules`` rules may judge by."""
-    statics = _statics(rows, memory.statics)
-    score_drift = measure(statics.references, observed, memory.score_drift)
-    observed = with_score_drift(observed, score_drift, len(rows))
-    streaks, before = follow(memory, statics, rules)
-    folds = _folds(observed, statics, memory.folds)
-    known, news, changed_models = _identities(folds, statics, memory, now)
-    asked = Asked(observed, len(rows))
-    has_data = rows_with_data(asked, len(rows))
-    days = spending(asked, memory.days if statics is memory.statics else None, now, len(rows))
-    changed_at = before.changed_at.copy()
-    changed_at[[statics.index[model] for model in changed_models]] = now
-    renamed = culprit.aliases(settings)
-    shared = culprit.renamed_breakers(folds.shared_breakers.result, renamed)
-    breakers, routes = folds.breakers.result, folds.routes.result
-    evidence = Evidence(
-        now=now,
-        statics=statics,
-        asked=asked,
-        derived=derive(asked, statics, now, days),
-        breakers=breakers,
-        routes=routes,
-        held=held_facts(said.overrides, statics, breakers, shared, routes, now),
-        versions=folds.versions.result,
-        attempts=attempts(
-            observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
-        ),
-        dependency_breakers=shared,
-        has_data=has_data,
-        doubtful=rows_in_doubt(asked, len(rows)),
-        absent_since=np.where(has_data, np.nan, np.fmin(before.absent_since, now)),
-        changed_at=changed_at,
-        source_states={source.name: source.state for source in sources},
-        alerts=firing_by_row(observed.incidents, statics),
-        alerts_whole=observed.alerts_whole,
-        holds=holds_by_row(holds_of(said.care), statics),
-        overdue=overdue_rows(said.decided.records, statics.index, now),
-        record_read=said.decided.read,
-    )
-    return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift, days)
-
-
-def _statics(rows: tuple[ModelRow, ...], kept: Statics | None) -> Statics:
-    if kept is not None and (kept.rows is rows or kept.rows == rows):
-        return kept
-    return statics_of(rows)
-
-
-def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
-    labelled = observed.labelled
-    return Folds(
-        breakers=fold(
-            labelled.get("breaker_state", ()),
-            statics,
-            kept.breakers if kept else None,
-            breaker_facts,
-        ),
-        shared_breakers=fold(
-            labelled.get("dependency_breaker", ()),
-            statics,
-            kept.shared_breakers if kept else None,
-            shared_breakers,
-        ),
-        routes=fold(labelled.get("route", ()), statics, kept.routes if kept else None, route_facts),
-        versions=fold(
-            labelled.get("versions", ()),
-            statics,
-            kept.versions if kept else None,
-            several_versions,
-            reads="presence",
-        ),
-        identities=fold(
-            labelled.get("info", ()),
-            statics,
-            kept.identities if kept else None,
-            identities,
-            reads="nothing",
-        ),
-        calls=fold(
-            labelled.get("dependency_attempts", ()),
-            statics,
-            kept.calls if kept else None,
-            call_places,
-            reads="nothing",
-        ),
-    )
-
-
-def _identities(
-    folds: Folds, statics: Statics, memory: Memory, now: float
-) -> tuple[Mapping[str, Identity], tuple[Change, ...], frozenset[str]]:
-    """Return the identity last known of each model, and what changed of them."""
-    if memory.folds is not None and memory.folds.identities is folds.identities:
-        return memory.identities, (), frozenset()
-    present = {statics.rows[row].model: pair for row, pair in folds.identities.result.items()}
-    news, models = changes.identity_changes(present, memory.identities, now)
-    return {**memory.identities, **present}, tuple(news), models
 
 
 def rank(
@@ -225,6 +85,11 @@ _LOWERED = np.array(
 )
 _LOWEST_TIER = 3
 _PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
+_RECOVERS = np.array(
+    [rule.recovers and rule.level <= Severity.S2 for rule in RULES], dtype=np.bool_
+)
+_RECOVERING_LEVELS = np.arange(len(Severity) + 1, dtype=np.uint8)
+_RECOVERING_LEVELS[[Severity.S1, Severity.S2]] = [Severity.S2, Severity.S3]
 _ONE_LOWER = np.arange(len(Severity) + 1, dtype=np.uint8)
 _ONE_LOWER[[Severity.S1, Severity.S2, Severity.S3]] = [Severity.S2, Severity.S3, Severity.S4]
 _WHEN_PLANNED = np.array(
@@ -275,10 +140,16 @@ def evaluate(
             waiting = (hit & ~proven) | _absent_briefly(seen.evidence)
         held = _held_texts(seen, streaks.raised & ~hit)
         levels = _levels(seen.evidence)
-        severities = np.where(streaks.raised, levels, np.uint8(Severity.OK)).min(
+        phases = _phases(seen, streaks.raised, remembers=remembers)
+        streaks = _with_new_onsets(streaks, phases, now)
+        effective = np.where(
+            phases.recovering[:, np.newaxis] & _RECOVERS, _RECOVERING_LEVELS[levels], levels
+        )
+        severities = np.where(streaks.raised, effective, np.uint8(Severity.OK)).min(
             axis=1, initial=np.uint8(Severity.OK)
         )
-        told = Raised(_told(streaks.raised), levels, streaks.since)
+        over = _led_by_recovery(streaks.raised, effective, severities, phases)
+        told = Raised(_told(streaks.raised), levels, streaks.since, phases.since)
         findings = FindingsView(seen.evidence, RULES, told, held)
         pending = FindingsView(
             seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
@@ -296,7 +167,8 @@ def evaluate(
             rows=seen.evidence.statics.rows,
             columns=_columns(seen),
             severities=severities,
-            order=_order(seen.evidence, severities, streaks),
+            order=_order(seen.evidence, severities, streaks, over),
+            recovering=over,
             findings=findings,
             planned=frozenset(np.flatnonzero(seen.evidence.held.planned).tolist()),
             breakers=BreakerView(
@@ -319,7 +191,33 @@ def evaluate(
             care=care,
             decisions=tuple(decisions),
         )
-    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since)
+    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since, phases)
+
+
+def _phases(seen: Seen, raised: Mask, *, remembers: bool) -> Phases:
+    """Return which raised burn rules are over for users; of a look without a past, none is."""
+    rows = len(seen.evidence.statics)
+    if not remembers:
+        return no_phases(rows)
+    burning: Mask = np.logical_or.reduce(raised & _RECOVERS, axis=1)
+    return advance_phases(phases_before(seen.memory, seen.evidence.statics), seen.evidence, burning)
+
+
+def _with_new_onsets(streaks: Streaks, phases: Phases, now: float) -> Streaks:
+    """Let rules of rows that hurt anew after a recovery begin now."""
+    if not phases.onset.any():
+        return streaks
+    anew = phases.onset[:, np.newaxis] & _RECOVERS & streaks.raised
+    return replace(streaks, since=np.where(anew, now, streaks.since))
+
+
+def _led_by_recovery(
+    raised: Mask, effective: Codes, severities: Codes, phases: Phases
+) -> frozenset[int]:
+    """Return the rows whose level comes from rules that are over alone."""
+    leads = raised & (effective == severities[:, np.newaxis])
+    rows = phases.recovering & ~(leads & ~_RECOVERS).any(axis=1) & leads.any(axis=1)
+    return frozenset(np.flatnonzero(rows).tolist())
 
 
 def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
@@ -375,12 +273,15 @@ def _held_texts(seen: Seen, held: Mask) -> dict[tuple[str, str], str]:
     return texts
 
 
-def _order(evidence: Evidence, severities: Codes, streaks: Streaks) -> NDArray[np.int64]:
+def _order(
+    evidence: Evidence, severities: Codes, streaks: Streaks, over: frozenset[int]
+) -> NDArray[np.int64]:
+    """Rank the rows; those of ``over`` stand after everything that hurts at their level."""
     bad = evidence.lately("bad_rate")
     reckoned = evidence.values("error_ratio") * evidence.values("requests_rate")
     raised_since = np.where(streaks.raised, streaks.since, np.inf)
     return rank(
-        severities=severities,
+        severities=(2 * severities + evidence.mask(over)).astype(np.uint8),
         acknowledged=evidence.mask(acknowledged_rows(evidence.alerts, evidence.holds)),
         tier=evidence.statics.tier,
         bad_rate=np.where(np.isfinite(bad), bad, reckoned),
@@ -454,6 +355,7 @@ def _remember(
     streaks: Streaks,
     held: Mapping[tuple[str, str], str],
     breaker_since: Floats,
+    phases: Phases,
 ) -> Memory:
     evidence = seen.evidence
     states = evidence.breakers.states
@@ -482,6 +384,7 @@ def _remember(
         source_states=evidence.source_states,
         score_drift=seen.score_drift,
         days=seen.days,
+        phases=phases,
         bad_dependencies={
             one.name: one.since for one in snapshot.dependencies if one.since is not None
         },

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import Breaker, BreakerState, Finding, Severity
+from console.metrics.units import clock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,11 +53,16 @@ def _or_none(value: np.float64) -> float | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Raised:
-    """Rows x rules: what is told, at which level and since when (Unix seconds)."""
+    """Rows x rules: what is told, at which level and since when (Unix seconds).
+
+    ``recovering`` has one entry a row: from when on its users are no longer hurt, NaN while they
+    are.
+    """
 
     mask: Mask
     levels: Codes
     since: Floats
+    recovering: Floats | None = None
 
 
 class FindingsView(Mapping[int, tuple[Finding, ...]]):
@@ -120,6 +126,10 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
     def _acute(self, level: Severity) -> Mask:
         return self._raised.mask & (self._raised.levels <= int(level))
 
+    def _recovering_since(self, row: int) -> float | None:
+        since = self._raised.recovering
+        return None if since is None else _or_none(since[row])
+
     def _make(self, row: int) -> tuple[Finding, ...]:
         model = self._evidence.statics.rows[row].model
         findings = []
@@ -127,5 +137,9 @@ class FindingsView(Mapping[int, tuple[Finding, ...]]):
             rule = self._rules[column]
             text = self._held_texts.get((model, rule.id)) or rule.text(self._evidence, row)
             level = Severity(int(self._raised.levels[row, column]))
-            findings.append(Finding(rule.id, level, text, float(self._raised.since[row, column])))
+            since = float(self._raised.since[row, column])
+            over = self._recovering_since(row) if rule.recovers else None
+            if over is not None:
+                text = f"over since {clock(over)}, was: {text}"
+            findings.append(Finding(rule.id, level, text, since, over))
         return tuple(sorted(findings, key=lambda finding: int(finding.level)))

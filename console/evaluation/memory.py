@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import BreakerState
+from console.evaluation.phases import no_phases, reorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from console.evaluation.dependencies import BreakerFacts, Judged
     from console.evaluation.evidence import Evidence
     from console.evaluation.observations import Statics
+    from console.evaluation.phases import Phases
     from console.evaluation.row_labels import CallPlaces, Fold, Identity, RouteFacts
     from console.evaluation.score_drift import ScoreDrift
 
@@ -95,6 +97,7 @@ class Memory:
     days: Habits | None = None
     bad_dependencies: Mapping[str, float] = field(default_factory=dict)
     dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
+    phases: Phases | None = None
 
 
 def no_streaks(rows: int, rules: int) -> Streaks:
@@ -130,6 +133,18 @@ def follow(memory: Memory, statics: Statics, rules: int) -> tuple[Streaks, RowsB
     where = np.array([old.index.get(row.model, -1) for row in statics.rows], dtype=np.int64)
     met = where >= 0
     return _moved_streaks(streaks, where, met, rules), _moved_rows(before, where, met)
+
+
+def phases_before(memory: Memory, statics: Statics) -> Phases:
+    """Return the phases in the order of the present rows; models not met before hurt."""
+    phases, old = memory.phases, memory.statics
+    if phases is None or old is None:
+        return no_phases(len(statics))
+    if old is statics:
+        return phases
+    return reorder(
+        phases, np.array([old.index.get(row.model, -1) for row in statics.rows], dtype=np.int64)
+    )
 
 
 def _moved_streaks(streaks: Streaks, where: NDArray[np.int64], met: Mask, rules: int) -> Streaks:

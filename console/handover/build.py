@@ -216,7 +216,14 @@ def head(facts: ShiftFacts) -> HeadReport:
     )
 
 
-_LEVELS = (Severity.S1, Severity.S2, Severity.UNKNOWN, Severity.S3, Severity.S4)
+_LEVELS = (
+    Severity.S1,
+    Severity.S2,
+    Severity.UNKNOWN,
+    Severity.UNJUDGED,
+    Severity.S3,
+    Severity.S4,
+)
 
 
 def handover(facts: ShiftFacts, shift: Shift) -> HandoverDocument:

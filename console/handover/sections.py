@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _SLACK_SECONDS = 60.0
 _TOLD_ACTIONS = 3
-_IN_ORDER = {"S1": 0, "S2": 1, "unknown": 2, "S3": 3, "S4": 4, "ok": 5}
+_IN_ORDER = {"S1": 0, "S2": 1, "unknown": 2, "unjudged": 3, "S3": 4, "S4": 5, "ok": 6}
 
 
 def open_incidents(facts: ShiftFacts, shift: Shift) -> tuple[OpenIncidentReport, ...]:

@@ -27,6 +27,7 @@ _MARKS = {
     Severity.S3: "S3",
     Severity.S4: "S4",
     Severity.UNKNOWN: "?",
+    Severity.UNJUDGED: "-",
     Severity.OK: "ok",
 }
 _TABLE_SIGNALS = (
@@ -159,6 +160,7 @@ def _model(snapshot: Snapshot, row: int) -> list[str]:
     known = snapshot.rows[row]
     where = f"tier {known.tier}" + (f" {visible(known.region)}" if known.region else "")
     planned = " planned" if row in snapshot.planned else ""
+    planned += " recovering" if row in snapshot.recovering else ""
     start = f"{_MARKS[snapshot.severity(row)]}{planned} {visible(known.model)} {where}"
     findings = snapshot.findings.get(row, ())
     lines = [f"{start}: {'. '.join(_facts(snapshot, row))}."]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "midwatch.status/1"
 
-LevelName = Literal["S1", "S2", "S3", "S4", "unknown", "ok"]
+LevelName = Literal["S1", "S2", "S3", "S4", "unknown", "unjudged", "ok"]
 SignalState = Literal["ok", "no_data", "no_traffic", "too_few", "stale", "error"]
 SourceStateName = Literal["starting", "up", "stale", "down"]
 BreakerName = Literal[
@@ -52,12 +52,14 @@ class SourceReport(Struct, frozen=True, kw_only=True):
 
 
 class RuleReport(Struct, frozen=True, kw_only=True):
-    """A rule that holds for a model."""
+    """A rule that holds for a model; ``phase`` says whether its users are still hurt."""
 
     rule: str
     level: LevelName
     text: str
     since: str
+    phase: Literal["hurting", "recovering"] = "hurting"
+    recovering_since: str | None = None
 
 
 class SignalReport(Struct, frozen=True, kw_only=True):
@@ -207,9 +209,6 @@ def _write_schema() -> None:
     sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
 
 
-if __name__ == "__main__":
-    _write_schema()
-
 EXIT_S1 = 2
 EXIT_S2 = 1
 EXIT_UNKNOWN = 3
@@ -246,7 +245,11 @@ def as_json(found: msgspec.Struct, *, indent: int | None = 2) -> str:
 
 
 def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
-    """Return 2 for any S1, else 1 any S2, else 3 any unknown, absent source or no model, else 0."""
+    """Return 2 for any S1, else 1 any S2, else 3 where something is not known, else 0.
+
+    Not known is an unknown row, an absent source, no model at all or none that is judged, traffic
+    nobody can judge, and a tier 1 model without its usual traffic; an idle model is none of these.
+    """
     levels = {snapshot.severity(row) for row in in_order(snapshot, rows)}
     if Severity.S1 in levels:
         return EXIT_S1
@@ -255,7 +258,18 @@ def exit_code(snapshot: Snapshot, rows: Sequence[int] | None = None) -> int:
     read = (*snapshot.sources, *snapshot.alert_places)
     away = any(status.state != "up" for status in read)
     # Of a fleet without any model nothing is known, and unknown is never well.
-    return EXIT_UNKNOWN if away or not levels or Severity.UNKNOWN in levels else EXIT_OK
+    if away or not levels or Severity.UNKNOWN in levels or levels == {Severity.UNJUDGED}:
+        return EXIT_UNKNOWN
+    blind = any(_is_blind(snapshot, row) for row in in_order(snapshot, rows))
+    return EXIT_UNKNOWN if blind else EXIT_OK
+
+
+def _is_blind(snapshot: Snapshot, row: int) -> bool:
+    """Tell whether an unjudged row should have been judged: it has traffic, or tier 1 lost it."""
+    if snapshot.severity(row) is not Severity.UNJUDGED:
+        return False
+    rules = {finding.rule for finding in snapshot.findings.get(row, ())}
+    return "unjudged" in rules or (snapshot.rows[row].tier == 1 and "lost_traffic" in rules)
 
 
 def in_order(snapshot: Snapshot, rows: Sequence[int] | None = None) -> Iterable[int]:
@@ -364,6 +378,10 @@ def _rules(findings: Sequence[Finding]) -> tuple[RuleReport, ...]:
             level=_level(finding.level),
             text=finding.text,
             since=timestamp(finding.since),
+            phase="hurting" if finding.recovering_since is None else "recovering",
+            recovering_since=None
+            if finding.recovering_since is None
+            else timestamp(finding.recovering_since),
         )
         for finding in findings
     )
@@ -427,3 +445,7 @@ def _dependency(known: Dependency) -> DependencyReport:
 
 def _finite(reading: Reading) -> float | None:
     return reading.value if reading.value is not None and math.isfinite(reading.value) else None
+
+
+if __name__ == "__main__":
+    _write_schema()

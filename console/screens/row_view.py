@@ -22,6 +22,7 @@ ROLE_OF: dict[Severity, str] = {
     Severity.S3: "s3",
     Severity.S4: "s4",
     Severity.UNKNOWN: "unknown",
+    Severity.UNJUDGED: "unjudged",
     Severity.OK: "ok",
 }
 
@@ -52,7 +53,8 @@ class RowView:
         self._readings: dict[str, Reading] = {}
         for finding in self.findings:
             column = subject_of(finding.rule)
-            self._levels[column] = min(finding.level, self._levels.get(column, Severity.OK))
+            level = finding.level if finding.recovering_since is None else Severity.S4
+            self._levels[column] = min(level, self._levels.get(column, Severity.OK))
 
     @property
     def model(self) -> ModelRow:
@@ -82,6 +84,17 @@ class RowView:
         from console.domain.incident import hold_on  # not before the first frame
 
         return hold_on(self.snapshot.care, self.model.model)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether what gives the row its level is over for its users."""
+        return self.row in self.snapshot.recovering
+
+    @property
+    def level_before(self) -> Severity:
+        """The level of what is over for the row's users, as it was while it hurt."""
+        over = (each.level for each in self.findings if each.recovering_since is not None)
+        return min(over, default=self.severity)
 
     @property
     def unknown(self) -> bool:

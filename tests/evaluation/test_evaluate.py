@@ -126,10 +126,10 @@ def test_one_more_bad_signal_never_lowers_a_level(base: Mapping[str, Entry]) -> 
     assert other.severity(0) <= Severity.S2
 
 
-def test_zero_and_no_traffic_are_fine_but_silence_and_failure_are_not() -> None:
+def test_zero_is_fine_and_silence_and_failure_are_not() -> None:
     row = ModelRow("m", source="prom")
     states: list[tuple[dict[str, Entry], Severity]] = [
-        ({"requests_rate": 0.0, "error_ratio": NO_TRAFFIC}, Severity.OK),
+        ({"requests_rate": 0.0, "error_ratio": NO_TRAFFIC}, Severity.UNJUDGED),
         (dict(CALM), Severity.OK),
         ({}, Severity.UNKNOWN),
         ({"requests_rate": stale(3.0)}, Severity.UNKNOWN),

@@ -15,6 +15,7 @@ PROMISED = {
     Severity.S2: "burn_degraded off_primary dependency_breaker retry_storm low_confidence"
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
+    Severity.UNJUDGED: "unjudged lost_traffic no_traffic",
     Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base drift_alone ece"
     " no_owner ack_old decision_overdue forecast_over_budget",
     Severity.S4: "drift_watch canary changed forecast_may_exceed",

@@ -145,6 +145,7 @@ def _short_rule(
         text=_short_text(long),
         spans=True,
         implied_by=implied_by,
+        recovers=True,
         lowered=mostly_good(long),
     )
 
@@ -195,6 +196,7 @@ def _rule(
         text=_text(long, short),
         spans=True,
         implied_by=implied_by,
+        recovers=True,
     )
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from console.domain.severity import Severity
+from console.domain.signals import BURN_WINDOWS
 from console.evaluation.evidence import Truth, certain
 from console.evaluation.row_labels import is_trial
 from console.evaluation.rules.rule import Rule
 from console.metrics.units import clock, name, span
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from console.domain.alert import Alert
     from console.evaluation.evidence import Evidence
 
+    Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
 
@@ -130,6 +133,7 @@ NOTICE_RULES = (
 )
 
 ABSENT_SECONDS = 300.0
+HOUR = BURN_WINDOWS["1h"]
 
 
 def _absent(evidence: Evidence) -> Truth:
@@ -180,7 +184,112 @@ def _unowned_text(evidence: Evidence, row: int) -> str:
     return f"no owner is declared for {name(evidence.statics.rows[row].model)}"
 
 
+JUDGED_BY = ("latency_p95", "latency_mean", "ttft_p95", "low_confidence_ratio")
+"""Signals that say something of a model's health where its errors do not."""
+
+LEAST_REQUESTS = 20.0
+"""Fewer requests in a window than these say nothing, unless they fail (the burn rules)."""
+
+LOST_OF_6H = 84.0
+"""14 requests an hour: then an hour without any is no chance (Poisson, e^-14 = 8e-7)."""
+
+
+def _counted(evidence: Evidence, window: str) -> Floats:
+    return evidence.values(f"requests_count@{window}")
+
+
+def _is_judged(evidence: Evidence) -> Mask:
+    """Return the rows of whose health something is known: errors or slowness of enough requests."""
+    found = np.zeros(len(evidence.statics), dtype=np.bool_)
+    recent = _counted(evidence, "1h") > 0
+    for window in BURN_WINDOWS:
+        burn = evidence.derived.burn[window]
+        # A missing count is not a low one; windows beyond the hour count while there is traffic.
+        enough = ~(_counted(evidence, window) < LEAST_REQUESTS) | burn.proven
+        found |= np.isfinite(burn.values) & enough & (recent | (BURN_WINDOWS[window] <= HOUR))
+    for signal in JUDGED_BY:
+        found |= np.isfinite(evidence.values(signal))
+    return found
+
+
+def _has_no_traffic(evidence: Evidence) -> Mask:
+    """Return the rows that nothing was asked of within the last hour, or 5m where that is all."""
+    hour, minutes = _counted(evidence, "1h"), _counted(evidence, "5m")
+    asked = np.where(np.isfinite(hour), hour, np.where(np.isfinite(minutes), minutes, np.nan))
+    rate = evidence.values("requests_rate")
+    none: Mask = (asked == 0.0) | (~np.isfinite(asked) & (rate == 0.0))
+    return none & ~(rate > 0.0)
+
+
+def _unjudged_rows(evidence: Evidence) -> Mask:
+    return evidence.has_data & ~evidence.doubtful & ~_is_judged(evidence)
+
+
+def _idle(evidence: Evidence) -> Truth:
+    return certain(_unjudged_rows(evidence) & _has_no_traffic(evidence))
+
+
+def _lost(evidence: Evidence) -> Truth:
+    lost = _counted(evidence, "6h") >= LOST_OF_6H
+    return certain(_unjudged_rows(evidence) & _has_no_traffic(evidence) & lost)
+
+
+def _unjudged(evidence: Evidence) -> Truth:
+    return certain(_unjudged_rows(evidence) & ~_has_no_traffic(evidence))
+
+
+def _idle_text(evidence: Evidence, row: int) -> str:
+    for window in ("6h", "1d"):
+        count = float(_counted(evidence, window)[row])
+        if count > 0:
+            return f"no traffic, not judged; {count:,.0f} requests in {window}"
+    return "no traffic, not judged"
+
+
+def _lost_text(evidence: Evidence, row: int) -> str:
+    return f"no request for an hour, {float(_counted(evidence, '6h')[row]):,.0f} in 6h: not judged"
+
+
+def _unjudged_text(evidence: Evidence, row: int) -> str:
+    for window in ("1h", "5m"):
+        count = float(_counted(evidence, window)[row])
+        if np.isfinite(count):
+            if not np.isfinite(evidence.derived.burn[window].values[row]):
+                return f"{count:,.0f} requests in {window}, errors and latency not measured"
+            bad = count * float(evidence.derived.burn[window].bad_ratio[row])
+            return f"{count:,.0f} requests in {window}, {bad:,.0f} bad: too few to judge"
+    return "neither errors nor latency nor confidence are measured: not judged"
+
+
 PRESENCE_RULES = (
+    Rule(
+        "unjudged",
+        Severity.UNJUDGED,
+        "there is traffic, and neither errors nor latency nor confidence of it can be judged",
+        ("requests_rate", "error_ratio@1h", "requests_count@1h", *JUDGED_BY),
+        _unjudged,
+        _unjudged_text,
+        immediate=True,
+    ),
+    Rule(
+        "lost_traffic",
+        Severity.UNJUDGED,
+        f"no request for an hour, and {LOST_OF_6H:.0f} or more in 6h: more than chance",
+        ("requests_rate", "requests_count@1h", "requests_count@6h"),
+        _lost,
+        _lost_text,
+        immediate=True,
+    ),
+    Rule(
+        "no_traffic",
+        Severity.UNJUDGED,
+        "no request for an hour: there is nothing to judge",
+        ("requests_rate", "requests_count@1h"),
+        _idle,
+        _idle_text,
+        immediate=True,
+        implied_by=("lost_traffic",),
+    ),
     Rule(
         "no_data_tier1",
         Severity.S1,

@@ -27,7 +27,8 @@ class Rule:
     ``immediate`` rules are raised by one hit and cleared by one clean evaluation. While a rule
     of ``implied_by`` is raised this one goes without saying. ``opens_incident`` is False for an
     S1 or S2 that is no incident: it repeats another system's alert, or reminds of what is held.
-    ``lowered`` returns the rows for which the rule counts one level lower.
+    ``lowered`` returns the rows for which the rule counts one level lower. ``recovers`` rules hold
+    on while their windows empty: their findings have a phase.
     """
 
     id: str
@@ -42,3 +43,4 @@ class Rule:
     implied_by: tuple[str, ...] = ()
     opens_incident: bool = True
     lowered: Callable[[Evidence], Mask] | None = None
+    recovers: bool = False

@@ -16,6 +16,7 @@ _LEVELS = {
     Severity.S1: ("■1", "S1, act now"),
     Severity.S2: ("▲2", "S2, degraded but answering"),
     Severity.UNKNOWN: ("?-", "unknown, sorted just under S2"),
+    Severity.UNJUDGED: ("–", "unjudged: numbers arrive and say nothing of its health"),
     Severity.S3: ("◆3", "S3, today"),
     Severity.S4: ("·4", "S4, notice"),
 }

@@ -44,6 +44,7 @@ _LEVEL_WORDS = {
     Severity.S3: "today",
     Severity.S4: "notice",
     Severity.UNKNOWN: "unknown",
+    Severity.UNJUDGED: "not judged",
     Severity.OK: "ok",
 }
 _DEPENDENCY_ROLES = {"down": "s1", "degraded": "s2", "unknown": "unknown"}
@@ -135,6 +136,7 @@ def headline(view: RowView, now: float) -> str:
     top = view.top
     if top is not None:
         word = "planned" if view.planned else _LEVEL_WORDS[view.severity]
+        word = "recovering" if view.recovering else word
         since = when_text(top.since, now)
         return f"{word}: {visible(top.text, 160)} since {since}"
     if view.unknown:

@@ -124,6 +124,12 @@ def _legend(glyphs: Glyphs) -> list[BoxLine]:
         (marks["s3"], "s3", "today"),
         (marks["s4"], "s4", "notice"),
         (marks["unknown"], "unknown", "nobody can say; never shown as ok"),
+        (marks["unjudged"], "unjudged", "not judged: no traffic, or too little to tell"),
+        (
+            f"{marks['over_s1']} {marks['over_s2']}",
+            "recovering",
+            "over for users; watch, then close",
+        ),
         (marks["planned"], "planned", "planned: an owned override explains it"),
         ("–", "dim", "no data: no such series"),
         ("idle", "dim", "no traffic: 0/0"),

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 STALE_AFTER_SECONDS = 20.0
 """Nobody has answered for so long (or three cadences): the whole view is called stale."""
 
-_LEVELS = ("s1", "s2", "s3", "s4", "unknown")
+_LEVELS = ("s1", "s2", "s3", "s4", "unknown", "unjudged")
 
 
 class HeaderState(Struct, frozen=True):
@@ -231,7 +231,14 @@ def _level_counts(snapshot: Snapshot) -> dict[str, int]:
     import numpy as np
 
     counts = np.bincount(snapshot.severities, minlength=len(Severity) + 1).tolist()
-    levels = (Severity.S1, Severity.S2, Severity.S3, Severity.S4, Severity.UNKNOWN)
+    levels = (
+        Severity.S1,
+        Severity.S2,
+        Severity.S3,
+        Severity.S4,
+        Severity.UNKNOWN,
+        Severity.UNJUDGED,
+    )
     return {name: counts[level] for name, level in zip(_LEVELS, levels, strict=True)}
 
 

@@ -8,7 +8,7 @@ from console.domain.severity import BreakerState, Severity
 from console.domain.signals import Reading, ReadingState
 from console.domain.text import visible
 from console.metrics.units import format_value
-from console.screens.row_view import OPEN_STATES, WITH_VALUE, RowView, off_primary
+from console.screens.row_view import OPEN_STATES, ROLE_OF, WITH_VALUE, RowView, off_primary
 from console.screens.spans import (
     NO_DATA_TEXT,
     STALE_MARK,
@@ -60,6 +60,8 @@ def severity(view: RowView, glyphs: Glyphs) -> Cell:
     """Return the severity mark; healthy is blank, planned trouble is ``m``."""
     if view.planned:
         return Cell(glyphs.severity["planned"], "planned")
+    if view.recovering:
+        return Cell(glyphs.severity[f"over_{ROLE_OF[view.level_before]}"], "recovering")
     level = view.severity
     if level is Severity.OK:
         return EMPTY
