@@ -1,0 +1,1 @@
+"""How the house stands: how many modules, how long, which names repeat, what is entangled."""
