@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from console.domain.action import MAY_HAVE_CHANGED
 from console.domain.severity import BreakerState
 from console.domain.text import visible
 from console.screens.spans import Piece, age_text, clock_text, join_that_fit, piece
@@ -122,6 +121,8 @@ class Sent(Struct):
     @property
     def changed(self) -> bool:
         """Whether it is, or may be, in force, so that it can be undone."""
+        from console.domain.action import MAY_HAVE_CHANGED  # not before the first frame
+
         taken_back = not self.cares or self.verb in CARE_UNDONE
         return taken_back and self.kind in MAY_HAVE_CHANGED
 

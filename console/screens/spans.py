@@ -72,8 +72,9 @@ def age_text(seconds: float) -> str:
 
 
 def usd_text(value: float, width: int = 5) -> str:
-    """Return an amount in USD: $.14, $6.2, $151, $41k."""
-    return format_value(value, "USD", width)
+    """Return an amount in USD: $.14, $6.2, $151, $41k; the sign goes where a bound needs room."""
+    text = format_value(value, "USD", width)
+    return text if len(text) <= width else text.replace("$", "", 1)
 
 
 def clock_text(at: float, *, seconds: bool = True) -> str:

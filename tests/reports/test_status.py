@@ -59,7 +59,9 @@ def test_the_document_has_the_promised_shape() -> None:
         "breaker", "route", "incidents", "overrides",
     }  # fmt: skip
     assert set(model["signals"]) == set(SIGNALS)
-    assert set(model["rules"][0]) == {"rule", "level", "text", "since"}
+    assert set(model["rules"][0]) == {
+        "rule", "level", "text", "since", "phase", "recovering_since",
+    }  # fmt: skip
     assert set(found["sources"][0]) >= {"name", "kind", "state", "age_seconds", "error"}
     assert set(found["dependencies"][0]) >= {
         "name", "state", "attempts_per_request", "breaker", "models",

@@ -213,7 +213,8 @@ def _counts(snapshot: Snapshot, state: HeaderState, glyphs: Glyphs) -> RunLine:
     for name in _LEVELS:
         count = counts[name]
         role = name if count else "dim"
-        if name == "s4" and state.width < 100 and not count:
+        # What is judged well goes without saying; a narrow line says nothing of notices either.
+        if not count and (name == "unjudged" or (name == "s4" and state.width < 100)):
             continue
         line.append(Run(f"{glyphs.severity[name]} {count}", role))
         line.append(Run("  ", ""))
