@@ -66,12 +66,16 @@ class _Hues(Struct, frozen=True):
     prod: str
     """Foreground and background of the header on a production fleet."""
     demo: str
+    row: str = ""
+    """Background of the row under the cursor; empty where inverting it is safer."""
     s1_extra: str = "bold"
 
 
 def _mix(hues: _Hues) -> Mapping[str, str]:
+    row = {"cursor.row": f"on {hues.row}"} if hues.row else {}
     return MappingProxyType(
         {
+            **row,
             "text": hues.text,
             "dim": hues.dim,
             "ok": hues.quiet,
@@ -112,6 +116,7 @@ def _mix(hues: _Hues) -> Mapping[str, str]:
 
 
 _DARK = _Hues(
+    row="#2b333b",
     text="#d4d7da",
     quiet="#a3a8ad",
     dim="#83898f",
@@ -131,6 +136,7 @@ _DARK = _Hues(
     demo="#ffffff on #1f4f82",
 )
 _LIGHT = _Hues(
+    row="#edf2f7",
     text="#1d2023",
     quiet="#50555a",
     dim="#6b7177",
@@ -150,6 +156,7 @@ _LIGHT = _Hues(
     demo="#ffffff on #1f4f82",
 )
 _HIGH_CONTRAST = _Hues(
+    row="#33414f",
     text="#ffffff",
     quiet="#d8d8d8",
     dim="#b8b8b8",
@@ -172,6 +179,7 @@ _HIGH_CONTRAST = _Hues(
 # Okabe and Ito's set: vermilion, yellow, sky blue, reddish purple, bluish green, orange. The
 # vermilion and the purple are lightened to stay readable on black.
 _COLOUR_BLIND = _Hues(
+    row="#25292d",
     text="#d8d8d8",
     quiet="#a8a8a8",
     dim="#888888",
@@ -213,7 +221,7 @@ _ANSI = _Hues(
 
 _MONO: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(_mix(_DARK), "none"),
+        **{role: "none" for role in _mix(_DARK) if role != "cursor.row"},
         "dim": "dim",
         "header": "bold",
         "header.prod": "bold reverse",

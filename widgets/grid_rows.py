@@ -177,11 +177,14 @@ class Painter:
         style = self._mixed.get(key)
         if style is None:
             style = base
-            if role and role in self._roles:
+            # One background under the whole row: where the palette has one, each text keeps its
+            # colour on it; inverted instead, all cells look alike.
+            row_style = self._roles.get("cursor.row") if is_cursor else None
+            if role and role in self._roles and (row_style is not None or not is_cursor):
                 style += self._roles[role]
             if is_marked:
                 style += self._roles["selected"]
             if is_cursor:
-                style += self._roles["cursor"]
+                style += self._roles["cursor"] if row_style is None else row_style
             self._mixed[key] = style
         return style

@@ -244,6 +244,29 @@ async def test_c2_wants_the_name_typed() -> None:
         assert engine.performed[0][1].typed == "fraud-scorer"
 
 
+async def test_letters_and_digits_go_to_the_name_that_is_asked_for() -> None:
+    # `r` is in the name and was the key of the reason; a digit was the choice of an end.
+    app, engine = ready()
+    engine.answer_prepare = lambda request, together: prepared_action(request, confirm_class="C2")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        box = await box_of(pilot, "C")
+        await alive(pilot)
+        chosen, reason = box.form.chosen, box.form.reason
+        assert box.form.focus_on == "cancel"
+        await pilot.press("f2")
+        assert box.exact
+        await pilot.press("f2", *"fraud", "minus", *"scorer1", "backspace")
+        assert (box.form.typed, box.form.reason, box.form.chosen) == (
+            "fraud-scorer",
+            reason,
+            chosen,
+        )
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.performed[0][1].typed == "fraud-scorer"
+
+
 async def test_c3_without_a_shared_journal_takes_a_break_glass_reason() -> None:
     app, engine = ready()
     guard = Guard("residency", "refuse", "fraud-us serves in us; allowed is eu only")
@@ -276,7 +299,7 @@ async def test_c3_waits_for_a_second_person() -> None:
         app.session.take_mode()
         await pilot.press("Y", *"fraud", "minus", *"scorer", "tab", "tab")
         assert box.form.focus_on == "cancel"
-        await pilot.press("p")
+        await pilot.press("f3")
         await pilot.pause()
         op = box.form.first.op_id
         assert f"midwatch approve {op}" in shown(app)
@@ -298,7 +321,7 @@ async def test_leaving_while_waiting_asks_nobody_any_more() -> None:
         await settle(pilot)
         box = await box_of(pilot, "T")
         await alive(pilot)
-        await pilot.press("Y", *"fraud", "minus", *"scorer", "tab", "tab", "p")
+        await pilot.press("Y", *"fraud", "minus", *"scorer", "f3")
         await pilot.pause()
         await pilot.press("escape")
         await pilot.pause()

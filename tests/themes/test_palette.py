@@ -66,7 +66,9 @@ def colours(name: str, role: str) -> tuple[str, str]:
 @pytest.mark.parametrize("name", THEMES)
 def test_every_theme_draws_every_role_in_a_readable_style(name):
     styles = palette(name).styles
-    assert set(styles) == ROLES
+    # A theme without colours of its own inverts the row under the cursor.
+    assert set(styles) - {"cursor.row"} == ROLES
+    assert ("cursor.row" in styles) == (name in COLOURED)
     assert set(REQUIRED.split()) <= ROLES
     for text in styles.values():
         Style.parse(text)
@@ -76,6 +78,16 @@ def test_every_theme_draws_every_role_in_a_readable_style(name):
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_contrast(name, role):
     assert contrast(*colours(name, role)) >= (3.0 if role in FAINT else 4.5)
+
+
+@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize(
+    "role", ["text", "ok", "s1", "s2", "s3", "s4", "unknown", "planned", "dim"]
+)
+def test_contrast_under_the_cursor(name, role):
+    back = Style.parse(palette(name)["cursor.row"]).bgcolor
+    assert back is not None
+    assert contrast(colours(name, role)[0], back.name) >= (3.0 if role in FAINT else 4.5)
 
 
 @pytest.mark.parametrize("name", COLOURED)

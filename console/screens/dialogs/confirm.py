@@ -133,6 +133,11 @@ class ConfirmForm:
         return target.removeprefix("dep:")
 
     @property
+    def asks_name(self) -> bool:
+        """Whether a name has to be typed now: then letters and digits belong to it."""
+        return self.phase == "asking" and self.confirm_class in ("C2", "C3")
+
+    @property
     def fields(self) -> list[str]:
         """What can have the focus, top to bottom; Cancel is first in line."""
         if self.phase not in ("asking", "checking"):
@@ -307,6 +312,8 @@ def note(form: ConfirmForm, now: float) -> str:
     if form.phase not in ("asking", "checking"):
         return "Esc cancels"
     age = age_note(min(one.prepared_at for one in form.prepared.values()), now)
+    if form.asks_name:
+        return f"{age}  F2 exact request  Tab reason, end  Esc cancels"
     return f"{age}  d exact request  Tab fields  Esc cancels"
 
 
@@ -386,7 +393,7 @@ def _confirmation(
         focused = form.focus_on == "typed"
         lines.append(field_line("", form.typed, "", width, focused=focused))
     if form.confirm_class == "C3":
-        asks = "p asks a second person, or give" if shared else "no shared journal: give"
+        asks = "F3 asks a second person, or give" if shared else "no shared journal: give"
         text = f"{asks} a break-glass reason, flagged in the handover:"
         lines.append([Run(text, "text")])
         focused = form.focus_on == "glass"

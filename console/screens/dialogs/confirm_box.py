@@ -217,6 +217,8 @@ class ConfirmBox(ModalScreen[Decision | None]):
             self._key_in_exact(event.key)
         elif event.key in ("up", "down"):
             form.step(1 if event.key == "down" else -1)
+        elif event.key in ("f2", "f3"):
+            self._key_on_button(event.key, "")
         elif form.in_text:
             self._key_in_text(event)
         else:
@@ -234,7 +236,7 @@ class ConfirmBox(ModalScreen[Decision | None]):
     def _key_in_exact(self, key: str) -> None:
         if key in _SCROLLS:
             self._top = max(0, self._top + _SCROLLS[key])
-        elif key in ("d", "q", "enter"):
+        elif key in ("d", "f2", "q", "enter"):
             self._toggle_exact()
 
     def _toggle_exact(self) -> None:
@@ -253,7 +255,14 @@ class ConfirmBox(ModalScreen[Decision | None]):
 
     def _key_on_button(self, key: str, character: str) -> None:
         form = self.form
-        if character == self.confirm_key:
+        if key == "f2":
+            self._toggle_exact()
+        elif key == "f3" and form.phase == "asking" and form.confirm_class == "C3":
+            self._begin("approval")
+        elif form.asks_name and self._belongs_to_name(character):
+            form.focus_on = "typed"
+            form.insert(character)
+        elif character == self.confirm_key:
             self._yes()
         elif key == "enter" and form.focus_on == "cancel":
             self._leave(None)
@@ -263,14 +272,21 @@ class ConfirmBox(ModalScreen[Decision | None]):
             return
         elif character == "r":
             form.focus_on = "reason"
-        elif character == "p" and form.confirm_class == "C3":
-            self._begin("approval")
         elif form.holds and character.isdecimal() and 1 <= int(character) <= len(form.choices):
             form.chosen = int(character) - 1
         elif form.focus_on == "ends" and key in ("left", "right"):
             form.chosen = (form.chosen + (1 if key == "right" else -1)) % len(form.choices)
         elif form.focus_on == "ends" and key == "enter":
             form.step(1)
+
+    def _belongs_to_name(self, character: str) -> bool:
+        """Tell whether a key is a letter of the name that is asked for: typing it is no danger.
+
+        The key that says yes is one only where the name begins with it.
+        """
+        if not character or not character.isprintable() or character == " ":
+            return False
+        return character != self.confirm_key or self.form.must_type.startswith(character)
 
     def _yes(self) -> None:
         form = self.form
