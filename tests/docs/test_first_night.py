@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "first-night.md").read_text("utf-8")
 PATIENCE_SECONDS = 120.0
-READING_SECONDS = 2.0
+READING_SECONDS = 1.5
 EXITS = {"check": {0}, "status": {1, 2}, "incidents": {1, 2}, "journal": {0}}
 """What a command of the tutorial may end with while the feature store is away; else 0."""
 
@@ -38,6 +38,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "PYTHONPATH": str(ROOT),
         "TERM": "xterm-256color",
+        "MIDWATCH_REFRESH": "1s",
         "LANG": "C.UTF-8",
     }
 
@@ -63,7 +64,7 @@ def test_every_key_of_the_tutorial_shows_what_it_says(socket: str, environ: dict
         ).stdout
 
     command = commands_of(ROOT / "docs" / "first-night.md")[0]
-    words = [sys.executable, "-m", "console", *shlex.split(command)[1:], "--speed", "4"]
+    words = [sys.executable, "-m", "console", *shlex.split(command)[1:], "--speed", "8"]
     tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "36", shlex.join(words))
     rows = re.findall(
         r"^\| (?:`([^`]+)`)? ?\| [^|]+ \| `([^`]+)` \|$",
@@ -91,7 +92,7 @@ def test_every_command_of_the_tutorial_runs(tmp_path: Path, environ: dict[str, s
     config = tmp_path / "demo.toml"
     with config.open("w") as out:
         fleet = subprocess.Popen(
-            [sys.executable, "-m", "console", *argv, "--speed", "4"],
+            [sys.executable, "-m", "console", *argv, "--speed", "8"],
             stdout=out,
             stderr=subprocess.PIPE,
             text=True,
