@@ -7,6 +7,7 @@ scrapes find it in a dictionary, under half a microsecond a line.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,42 @@ _LINE = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+LONGEST_VALUE = 16_384
+"""Characters of a label's value that are kept whole; one of 15 MB took 2 GB of memory to read."""
+
+LONGEST_LINE = 262_144
+
+_KEPT_OF_LONG = 200
+
+
+def cut_long_values(line: str) -> str:
+    """Return a line whose longer label values are cut, each told from others by a digest."""
+    parts: list[str] = []
+    done = at = 0
+    while (opened := line.find('"', at)) >= 0:
+        closed = opened + 1
+        while (closed := line.find('"', closed)) >= 0 and _is_escaped(line, closed):
+            closed += 1
+        if closed < 0:
+            break
+        if closed - opened > LONGEST_VALUE:
+            whole = line[opened + 1 : closed]
+            digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+            kept = whole[:_KEPT_OF_LONG].rpartition("\\")[0] or whole[:_KEPT_OF_LONG]
+            parts += [line[done : opened + 1], kept, f"…#{digest}"]
+            done = closed
+        at = closed + 1
+    return "".join((*parts, line[done:])) if parts else line
+
+
+def _is_escaped(line: str, at: int) -> bool:
+    """Tell whether an odd number of backslashes stands before ``at``."""
+    first = at
+    while first > 0 and line[first - 1] == "\\":
+        first -= 1
+    return (at - first) % 2 == 1
 
 
 class ExpositionError(Exception):
@@ -75,6 +112,7 @@ class ExpositionReader:
         self.generation = 0
         self._keeps = keeps
         self._max_series = max_series
+        self.cut_lines = 0
         self._known: dict[str, int] = {}
         self._ids: dict[tuple[str, Labels], int] = {}
 
@@ -104,7 +142,7 @@ class ExpositionReader:
         ids: list[int] = []
         values: list[float] = []
         known = self._known
-        number = 0
+        number = self.cut_lines = 0
         for number, line in enumerate(text.split("\n"), 1):
             series, _, shown = line.rpartition(" ")
             found = known.get(series)
@@ -125,6 +163,14 @@ class ExpositionReader:
 
     def _slowly(self, line: str, number: int) -> tuple[int, str]:
         """Take a line apart that was not seen before, and remember its series."""
+        if len(line) > LONGEST_VALUE and (cut := cut_long_values(line)) != line:
+            self.cut_lines += 1
+            line = cut
+        if len(line) > LONGEST_LINE:
+            raise ExpositionError(
+                f"line {number} has {len(line)} characters, {LONGEST_LINE} are the most: "
+                f"{_shown(line[:LONGEST_VALUE])}"
+            )
         matched = _LINE.match(line)
         if matched is None:
             raise ExpositionError(f"line {number} is not a metric: {_shown(line)}")

@@ -165,7 +165,11 @@ class PrometheusSource:
         await self._probe_if_shut_out(now)
         answers = await asyncio.gather(*(self._answer(query, now) for query in queries))
         failures = [failure for _, failure in answers if failure is not None]
-        if queries and len(failures) == len(queries) and not any(f.heard for f in failures):
+        # A server that hears every question and refuses all of them for one reason (too many
+        # samples, a limit) gives nothing to look at either.
+        same = len(queries) > 1 and len({failure.sentence for failure in failures}) == 1
+        unheard = not any(failure.heard for failure in failures)
+        if queries and len(failures) == len(queries) and (unheard or same):
             raise self._down(failures[0], now, queries=len(queries))
         whole = self._unsaid.put_back(queries, [one for one, _ in answers], self._same_keys)
         honest = await self._reach.honest(queries, whole, now)

@@ -305,6 +305,7 @@ class ScrapeSource:
         ]
         if len(failing) > _SHOWN_PROBLEMS:
             told.append(f"and {len(failing) - _SHOWN_PROBLEMS} more targets")
+        told += [f"{each.instance}: {each.remark}" for each in self._targets if each.remark][:3]
         return tuple(told)
 
     def _history_note(self) -> tuple[str, ...]:

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from console.domain.text import visible
-from console.sources.exposition import ACCEPT, ExpositionError, ExpositionReader, Scrape
+from console.sources.exposition import (
+    ACCEPT,
+    LONGEST_VALUE,
+    ExpositionError,
+    ExpositionReader,
+    Scrape,
+)
 from console.sources.sample_store import Shelf
 
 if TYPE_CHECKING:
@@ -78,6 +84,7 @@ class Target:
             (("instance", self.instance), ("job", job)), interval_seconds, keeps_long
         )
         self.error: str | None = None
+        self.remark = ""
         self.failures = 0
         self.answered_at = -math.inf
         self.elapsed_seconds = 0.0
@@ -115,6 +122,14 @@ class Target:
         if not self._store(scrape, now):
             return self._failed("the clock of this machine went back; no sample is kept", now)
         self.error = None
+        self.remark = ""
+        if not answer.body.strip():
+            self.remark = "the page is empty: it exports no metric at all"
+        elif self._reader.cut_lines:
+            self.remark = (
+                f"{self._reader.cut_lines} series have a label longer than {LONGEST_VALUE} "
+                "characters; its value is cut, and told from others by a digest"
+            )
         self.failures = 0
         self.answered_at = now
         self.elapsed_seconds = answer.elapsed_seconds

@@ -32,7 +32,7 @@ url = "sqlite:///{journal}"
 [[sources]]
 kind = "scrape"
 name = "soak"
-url = "{url}"
+targets = ["{url}"]
 """
 
 
