@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -307,6 +308,11 @@ def _export(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
             first = matching[0].seq if matching else after_end
         lines = journal.export_lines(Question(after_seq=first - 1))
         if not chosen.output:
+            if sys.stdout.isatty():
+                raise UsageError(
+                    "an export is exact bytes, control characters of outside text included, which "
+                    "a terminal would obey: -o FILE, or a pipe"
+                )
             for line in lines:
                 sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
@@ -457,8 +463,16 @@ def _question(
     )
 
 
+_UNSEEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
 def _print_json(document: object) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print JSON whose control and invisible characters are escapes: the same text for a program.
+
+    U+009B alone begins a control sequence on many a terminal.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    print(_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _say(sentence: str) -> None:

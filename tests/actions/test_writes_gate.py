@@ -70,3 +70,9 @@ def test_acting_loads_neither_textual_nor_pandas_nor_numpy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_verb_that_a_confirmation_names_is_a_command() -> None:
+    """`disable` and `watch` had none, though confirmations and approvals printed them."""
+    assert set(VERBS) <= set(COMMANDS)
+    assert {spec.command for spec in WRITES} <= set(COMMANDS)

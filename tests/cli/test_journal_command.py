@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from console.cli.main import run
 from console.domain.entry import EntryDraft
-from console.journal import Journal
+from console.journal import Journal, gather_who, open_journal
 from tests.journal.records import NOW, head_of, intent, note, opened, outcome, tamper
 
 DAY = 86400.0
@@ -228,3 +229,20 @@ def test_a_journal_in_a_config_file_and_its_operator_are_used(tmp_path: Path, ca
 def test_a_heads_hash_is_what_verify_prints(journal: Journal, capsys) -> None:
     assert run(["journal", "verify"]) == 0
     assert head_of(journal).hash in capsys.readouterr().out
+
+
+def test_json_on_a_terminal_holds_nothing_a_terminal_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "a\x9b2Jb\u202ec\u200bd\x7f"
+    path = tmp_path / "hostile" / "journal.db"
+    config = tmp_path / "hostile.toml"
+    config.write_text(f'version = 1\n[journal]\nurl = "sqlite:///{path}"\n', encoding="utf-8")
+    config.chmod(0o600)
+    journal = open_journal(f"sqlite:///{path}", who=gather_who("ana", "test", {}))
+    journal.append(EntryDraft(kind="note", at=1.7e9, why=hostile, target=hostile))
+    journal.close()
+    assert run(["journal", "list", "--json", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert not [c for c in out if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"]
+    assert json.loads(out)["entries"][-1]["target"] == hostile, "the same text for a program"

@@ -328,6 +328,19 @@ async def test_behind_a_bad_proxy_it_is_down_with_words_and_recovers(
     assert after.keys is before.keys
 
 
+async def test_a_server_that_refuses_every_query_for_one_reason_is_down(
+    url: str, now: float
+) -> None:
+    said = b'{"status":"error","errorType":"execution","error":"too many samples"}'
+    queries = [a_query("requests_rate", now), a_query("review_depth", now)]
+    with faulty_proxy(url) as proxy:
+        proxy.spoil = lambda _: Reply(said, 422, "application/json")
+        source = impatient_source(proxy.url)
+        with pytest.raises(SourceDown, match="too many samples"):
+            await source.ask(queries, now)
+        await source.aclose()
+
+
 async def test_one_failing_query_among_good_ones_is_that_querys_error(url: str, now: float) -> None:
     good, bad = a_query("requests_rate", now), a_query("review_depth", now)
     with faulty_proxy(url) as proxy:
