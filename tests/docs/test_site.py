@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.cli.command_line import split_shared
-from console.cli.command_table import COMMANDS
+from console.cli.command_table import COMMANDS, EXITS
 from console.cli.main import parser_of, split_command
 from console.settings.load import Flags, load
 
@@ -107,6 +107,16 @@ def test_every_command_on_a_page_is_understood(path: Path) -> None:
             continue
         assert name in COMMANDS, line
         parser_of(COMMANDS[name]).parse_all([*before, *after])
+
+
+def test_the_page_of_commands_has_every_command_and_exit_code() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    quoted = " ".join(re.findall(r"`([^`]+)`", text))
+    assert [name for name in COMMANDS if not re.search(rf"\b{re.escape(name)}\b", quoted)] == []
+    codes = {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.M) for code in row.split(",")
+    }
+    assert set(EXITS) <= codes
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
