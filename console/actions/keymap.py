@@ -45,6 +45,12 @@ class Keymap(Struct, frozen=True):
         found = self.by_place.get((place, key))
         return None if found is None else BY_ID[found]
 
+    def elsewhere(self, place: Place, key: str) -> ActionSpec | None:
+        """Return the action this key has in other places alone, None where it has none."""
+        if self.find(place, key) is not None:
+            return None
+        return next((spec for spec in ACTIONS if key in self.keys[spec.id]), None)
+
     def first_key(self, action_id: str) -> str:
         """Return the key that is shown for an action, empty when it has none."""
         keys = self.keys[action_id]

@@ -176,6 +176,8 @@ COMMAND_HINT = "a command; Tab completes, :help lists them"
 
 AnyScreen = TypeVar("AnyScreen", bound="ConsoleScreen")
 
+PLACES_IN_ORDER: tuple[Place, ...] = ("fleet", "model", "incidents", "incident", "handover")
+
 SAID_SECONDS = 6.0
 """How long an answer to a key stands in the bottom line."""
 
@@ -396,15 +398,40 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             message.prompt.show_hint("  ".join(found) if found else "no such command")
 
     def on_key(self, event: events.Key) -> None:
-        """Complete a command with Tab."""
+        """Complete a command with Tab; answer a key that has no action here."""
         prompt = self.query_one(Prompt)
-        if event.key != "tab" or not prompt.is_open:
+        if not prompt.is_open:
+            self.answer_other_key(event.character if event.is_printable else event.key)
+            return
+        if event.key != "tab":
             return
         event.stop()
         event.prevent_default()
         found = matching(prompt.text, 1)
         if prompt.label == ":" and found and " " not in prompt.text.strip():
             prompt.replace_text(found[0].partition(" ")[0] + " ")
+
+    @property
+    def models_meant(self) -> Sequence[str]:
+        """The models that an action on this screen can be about, most urgent first."""
+        model = self.context.model
+        return (model,) if model else ()
+
+    def answer_other_key(self, key: str | None) -> None:
+        """Act on the one model meant with a key of the fleet screen, or say where the key works."""
+        spec = None if key is None else self.session.keys.elsewhere(self.PLACE, key)
+        if spec is None:
+            return
+        meant = self.models_meant
+        if not spec.writes or spec.in_place("incident") or not meant:
+            where = next((name for name in PLACES_IN_ORDER if spec.in_place(name)), "fleet")
+            self.say(f"{key} ({spec.title.lower()}) is for the {where} screen; Esc goes back", "s3")
+        elif len(meant) > 1:
+            names = ", ".join(visible(name, 40) for name in meant[:3])
+            more = f" and {len(meant) - 3} more" if len(meant) > 3 else ""
+            self.say(f"which of {names}{more}? Open the model, then {key}", "s3")
+        else:
+            self.ask(spec)
 
     def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Run a command line; a screen takes the labels it opened itself."""

@@ -303,6 +303,15 @@ class IncidentScreen(ConsoleScreen, inherit_bindings=False):
         )
         return self.in_session(self.with_incident(context, listed), model)
 
+    @property
+    def models_meant(self) -> Sequence[str]:
+        """The models of this incident that are there."""
+        listed, snapshot = self.listed, self.session.snapshot
+        names = () if listed is None else (listed.about, *listed.models)
+        return [
+            one for one in dict.fromkeys(names) if snapshot is not None and one in snapshot.index
+        ]
+
     def perform(self, spec: ActionSpec, argument: str) -> bool:
         """Do what concerns this screen."""
         page = max(1, self._upper[1] - 2)

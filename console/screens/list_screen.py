@@ -246,6 +246,7 @@ class ListScreen(ConsoleScreen, inherit_bindings=False):
                 event.prevent_default()
                 self.local(does)
                 return
+        self.answer_other_key(pressed)
 
     def ask_for(self, action: str, argument: str) -> None:
         """Ask for an action of the registry, or say that this version has none."""

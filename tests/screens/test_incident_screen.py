@@ -24,6 +24,7 @@ from console.domain.text import ConsoleOptions
 from console.engine.client import Refused
 from console.incidents.similar import Past, recorded, same_before
 from console.screens.base import SnapshotArrived
+from console.screens.dialogs.confirm_box import ConfirmBox
 from console.screens.incident import IncidentScreen
 from console.screens.panels.incident_blocks import (
     can_lines,
@@ -34,6 +35,7 @@ from console.screens.panels.incident_blocks import (
     update_word,
 )
 from console.screens.panels.timeline import timeline_lines
+from console.settings.schema import Settings
 from tests.screens.support import Clock, make_app, part, picture, settle
 from tests.support.incident_nights import LATE, hostile_night, hostile_view, incident_night
 from tests.support.incident_views import SAMPLE_INCIDENT, sample_incident_view
@@ -476,3 +478,45 @@ def test_can_gives_each_part_a_line_however_short_the_room() -> None:
     lines = plain(can_lines(sample_incident_view(SAMPLE_NOW), 40, 3))  # type: ignore[arg-type]
     assert [line.split()[0] for line in lines] == ["Condition", "Actions", "Needs"]
     assert all(line.endswith("…") and len(line) <= 40 for line in lines)
+
+
+async def test_a_key_of_the_fleet_says_here_which_model_is_meant() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await shown(pilot)
+        assert len(screen.models_meant) == 2
+        await pilot.press("F")
+        await pilot.pause()
+        assert app.screen is screen
+        assert "which of churn-ranker, fraud-scorer? Open the model, then F" in "\n".join(
+            picture(app)
+        )
+
+
+async def test_a_key_that_has_no_action_here_says_where_it_has_one() -> None:
+    app, _ = make_app(incident_night())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot)
+        await pilot.press("g")
+        await pilot.pause()
+        text = "\n".join(picture(app))
+        assert "is for the fleet screen; Esc goes back" in text
+
+
+async def test_with_one_model_a_key_of_the_fleet_acts_on_it() -> None:
+    app, _ = make_app(incident_night(), settings=Settings(environment="prod", writes="open"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await shown(pilot)
+        snapshot = app.session.snapshot
+        assert snapshot is not None
+        alone = [
+            replace(one, models=one.models[:1]) if one.id == SAMPLE_INCIDENT else one
+            for one in snapshot.incidents
+        ]
+        app.session.snapshot = replace(snapshot, incidents=tuple(alone))
+        screen.show_snapshot()
+        assert len(screen.models_meant) == 1
+        await pilot.press("T")
+        await pilot.pause()
+        assert isinstance(app.screen, ConfirmBox)
+        assert app.screen.form.requests[0].target == screen.models_meant[0]
