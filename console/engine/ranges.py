@@ -48,7 +48,7 @@ BASES: Mapping[str, tuple[str, ...]] = {
     "cost_month_p90": ("cost_month", *DAY_COLUMNS[:1]),
     "cost_pace": ("cost_today", "cost_per_hour"),
     "spend_burn": ("cost_per_hour",),
-    "cost_per_1k": ("cost_per_hour", "requests_count@1h"),
+    "cost_per_1k": ("cost_increase@1h", "cost_per_hour", "requests_count@1h"),
 }
 """The columns each derived signal is computed from."""
 
@@ -75,7 +75,9 @@ def derive(signal: str, row: ModelRow, times: Floats, bases: Mapping[str, Floats
             base("review_rate"), base("review_capacity") if capacity is None else capacity
         )
     if signal == "cost_per_1k":
-        return 1000.0 * _ratio(base("cost_per_hour"), base("requests_count@1h"))
+        spent = base("cost_increase@1h")
+        spent = np.where(np.isfinite(spent), spent, base("cost_per_hour"))
+        return 1000.0 * _ratio(spent, base("requests_count@1h"))
     if signal == "cost_today":
         return _spent_today(times, base("cost_today"), base("cost_per_hour"))
     if signal == "cost_month":

@@ -292,9 +292,17 @@ def _cost_per_hour(asked: Asked, statics: Statics) -> SignalColumn:
 
 
 def _cost_per_1k(asked: Asked, statics: Statics, hourly: SignalColumn) -> SignalColumn:
-    """Cost per 1,000 = 1000 x spend / requests over 1 h; where nothing is measured, declared."""
+    """Cost per 1,000 = 1000 x spend / requests of one window; where nothing is measured, declared.
+
+    That is the last hour; where only the rate of 5 minutes is told, the requests of 5 minutes:
+    a rate of 5 minutes over the requests of an hour was off by 9x after traffic changed.
+    """
+    spend = asked.values("cost_increase@1h")
     requests = asked.values("requests_count@1h")
-    spend = np.where(known(hourly), hourly.values, np.nan)
+    now = np.where(known(hourly), hourly.values, np.nan)
+    short: Mask = ~np.isfinite(spend) & (hourly.window_seconds == BURN_WINDOWS["5m"])
+    requests = np.where(short, asked.values("requests_count@5m"), requests)
+    spend = np.where(np.isfinite(spend), spend, np.where(short, now / 12.0, now))
     with np.errstate(divide="ignore", invalid="ignore"):
         values = 1000.0 * spend / np.where(requests > 0, requests, np.nan)
     declared = np.isfinite(statics.price_per_1k_usd) & ~np.isfinite(values)
@@ -307,7 +315,7 @@ def _cost_per_1k(asked: Asked, statics: Statics, hourly: SignalColumn) -> Signal
         states=states,
         at=hourly.at,
         n=requests,
-        window_seconds=np.full(len(statics), 3600.0),
+        window_seconds=np.where(short, BURN_WINDOWS["5m"], 3600.0),
         method_index=declared.astype(np.uint8),
         methods=("1000 x spend / requests", "declared in the configuration"),
         history_seconds=_too_short(states, asked.column("requests_count@1h")),

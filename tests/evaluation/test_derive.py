@@ -8,9 +8,9 @@ import pytest
 from console.domain.model import ModelRow, Objectives
 from console.domain.signals import Reading, ReadingState
 from console.evaluation.derive import Asked, derive
-from console.evaluation.observations import statics_of
+from console.evaluation.observations import Observed, statics_of
 from tests.evaluation.scenes import observe
-from tests.support.columns import ERROR, NO_TRAFFIC, Entry, stale, too_short
+from tests.support.columns import ERROR, NO_TRAFFIC, Entry, column, stale, too_short
 from tests.support.snapshots import SAMPLE_NOW
 
 ROW = ModelRow(
@@ -152,9 +152,25 @@ def test_spend_burn_against_the_hourly_budget() -> None:
 def test_cost_per_thousand_requests() -> None:
     measured = {"cost_per_hour": 2.0, "requests_count@1h": 4000.0}
     assert _reading("cost_per_1k", measured).value == pytest.approx(0.5)
-    idle = {"cost_per_hour": 2.0, "requests_count@1h": 0.0}
+    idle = {"cost_increase@1h": 2.0, "cost_per_hour": 2.0, "requests_count@1h": 0.0}
     assert _reading("cost_per_1k", idle).state is ReadingState.NO_TRAFFIC
     assert _reading("cost_per_1k", {}).state is ReadingState.NO_DATA
+
+
+def test_cost_per_thousand_divides_spend_and_requests_of_one_window() -> None:
+    # Traffic has just grown tenfold: the rate of 5 minutes speaks of ten times the spend.
+    grown = {"cost_per_hour": 20.0, "cost_increase@1h": 2.9, "requests_count@1h": 5800.0}
+    assert _reading("cost_per_1k", grown).value == pytest.approx(0.5)
+    told = column([20.0], NOON, window_seconds=300.0)
+    columns = {
+        "cost_per_hour": told,
+        "requests_count@1h": column([5800.0], NOON),
+        "requests_count@5m": column([3333.0], NOON),
+    }
+    found = derive(Asked(Observed(columns), 1), statics_of((ModelRow("m"),)), NOON)
+    reading = found.columns["cost_per_1k"].reading(0)
+    assert reading.value == pytest.approx(0.5, rel=0.02)
+    assert reading.window_seconds == 300.0
 
 
 def test_a_declared_price_stands_in_for_a_missing_cost_metric() -> None:
