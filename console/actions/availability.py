@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.settings.schema import Settings
 
-LOOKED_AT = ("human", "trip", "half-open", "reset", "restore", "rollback", "disable", "watch")
+LOOKED_AT = tuple(name for name in VERBS if name not in ("fallback", "threshold"))
+"""The verbs that need nothing chosen; a fallback has its rung, a threshold its value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Verb:
     change that lets more harm through: on tier 1 it needs a second person. ``safe_end`` is the
     action that leads to the safe state where the state seen before is not safe by itself.
     ``serves`` is False where nothing that answers requests is touched, so that no traffic counts.
+    ``keys``, ``label``, ``tooltip``, ``argument`` and ``footer`` are how the console offers it.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Verb:
     for_dependency: bool = False
     effect: str = ""
     serves: bool = True
+    keys: tuple[str, ...] = ()
+    label: str = ""
+    tooltip: str = ""
+    argument: str = ""
+    footer: int | None = None
+    footer_title: str = ""
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -54,6 +61,15 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 safe_end="half-open",
                 for_dependency=True,
                 effect="every call is refused",
+                keys=("T",),
+                label="Trip",
+                tooltip=(
+                    "Force the breaker open: every call is refused; :trip dep:NAME does it to a "
+                    "dependency."
+                ),
+                argument="TARGET",
+                footer=5,
+                footer_title="trip",
             ),
             Verb(
                 "half-open",
@@ -63,6 +79,12 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 "C1",
                 for_dependency=True,
                 effect="a few probes pass and decide; the rest is refused",
+                keys=("K",),
+                label="Half-open",
+                tooltip="Let a few probes pass and decide.",
+                argument="TARGET",
+                footer=13,
+                footer_title="half",
             ),
             Verb(
                 "reset",
@@ -73,6 +95,77 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 risky=True,
                 for_dependency=True,
                 effect="every call passes again",
+                keys=("C",),
+                label="Close",
+                tooltip="Force the breaker closed: every call passes.",
+                argument="TARGET",
+            ),
+            Verb(
+                "fallback",
+                "Switch",
+                ("route",),
+                "fallback",
+                "C1",
+                holds=True,
+                effect="another rung of the ladder answers",
+                keys=("F",),
+                label="Fallback",
+                tooltip="Let another rung of the ladder answer.",
+                argument="NAME",
+                footer=6,
+                footer_title="fallb",
+            ),
+            Verb(
+                "restore",
+                "Restore",
+                ("route", "human"),
+                "restore",
+                "C1",
+                effect="the model itself answers again",
+                keys=("R",),
+                label="Restore",
+                tooltip="Let the model itself answer again.",
+                argument="MODEL",
+            ),
+            Verb(
+                "human",
+                "Send to people everything for",
+                ("human", "route"),
+                "human",
+                "C1",
+                holds=True,
+                effect="people answer every request",
+                keys=("H",),
+                label="Human review",
+                tooltip="Let people answer every request.",
+                argument="MODEL",
+                footer=7,
+                footer_title="human",
+            ),
+            Verb(
+                "threshold",
+                "Move the confidence threshold of",
+                ("threshold",),
+                "threshold",
+                "C2",
+                holds=True,
+                effect="answers with less confidence go to people",
+                keys=(),
+                label="Threshold",
+                tooltip="Move the confidence under which people look.",
+                argument="VALUE",
+            ),
+            Verb(
+                "rollback",
+                "Roll back",
+                ("route",),
+                "rollback",
+                "C2",
+                effect="the version before serves again",
+                keys=(),
+                label="Roll back",
+                tooltip="Let the version before serve again.",
+                argument="MODEL",
             ),
             Verb(
                 "disable",
@@ -85,6 +178,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 safe_end="half-open",
                 for_dependency=True,
                 effect="nothing is ever refused: unprotected",
+                keys=(),
+                label="Disable breaker",
+                tooltip="Let the breaker refuse nothing.",
+                argument="TARGET",
             ),
             Verb(
                 "watch",
@@ -97,49 +194,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 safe_end="half-open",
                 for_dependency=True,
                 effect="failures are counted, nothing is refused",
-            ),
-            Verb(
-                "fallback",
-                "Switch",
-                ("route",),
-                "fallback",
-                "C1",
-                holds=True,
-                effect="another rung of the ladder answers",
-            ),
-            Verb(
-                "restore",
-                "Restore",
-                ("route", "human"),
-                "restore",
-                "C1",
-                effect="the model itself answers again",
-            ),
-            Verb(
-                "human",
-                "Send to people everything for",
-                ("human", "route"),
-                "human",
-                "C1",
-                holds=True,
-                effect="people answer every request",
-            ),
-            Verb(
-                "threshold",
-                "Move the confidence threshold of",
-                ("threshold",),
-                "threshold",
-                "C2",
-                holds=True,
-                effect="answers with less confidence go to people",
-            ),
-            Verb(
-                "rollback",
-                "Roll back",
-                ("route",),
-                "rollback",
-                "C2",
-                effect="the version before serves again",
+                keys=(),
+                label="Watch only",
+                tooltip="Let the breaker count and refuse nothing.",
+                argument="TARGET",
             ),
         )
     }

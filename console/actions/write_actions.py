@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.actions.record_actions import INCIDENT_PLACES
 from console.actions.spec import ActionContext, ActionSpec, Danger, Place
+from console.actions.verbs import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,36 +91,19 @@ DECIDE = ActionSpec(
 """Writing a decision or its outcome, and sending it on, for the same gate as every action."""
 
 WRITES: tuple[ActionSpec, ...] = (
-    _spec(
-        "trip",
-        ("T",),
-        "Trip",
-        "Force the breaker open: every call is refused; :trip dep:NAME does it to a dependency.",
-        "C1",
-        "TARGET",
-        5,
-        "trip",
+    *(
+        _spec(
+            verb.name,
+            verb.keys,
+            verb.label,
+            verb.tooltip,
+            verb.confirm_class or "none",
+            verb.argument,
+            verb.footer,
+            verb.footer_title,
+        )
+        for verb in VERBS.values()
     ),
-    _spec(
-        "half-open", ("K",), "Half-open", "Let a few probes pass and decide.", "C1", "TARGET", 13,
-        "half",
-    ),
-    _spec("reset", ("C",), "Close", "Force the breaker closed: every call passes.", "C2", "TARGET"),
-    _spec(
-        "fallback", ("F",), "Fallback", "Let another rung of the ladder answer.", "C1", "NAME", 6,
-        "fallb",
-    ),
-    _spec("restore", ("R",), "Restore", "Let the model itself answer again.", "C1", "MODEL"),
-    _spec(
-        "human", ("H",), "Human review", "Let people answer every request.", "C1", "MODEL", 7,
-        "human",
-    ),
-    _spec(
-        "threshold", (), "Threshold", "Move the confidence under which people look.", "C2", "VALUE"
-    ),
-    _spec("rollback", (), "Roll back", "Let the version before serve again.", "C2", "MODEL"),
-    _spec("disable", (), "Disable breaker", "Let the breaker refuse nothing.", "C2", "TARGET"),
-    _spec("watch", (), "Watch only", "Let the breaker count and refuse nothing.", "C2", "TARGET"),
     _spec("end", ("E",), "End", "End the override in force, in its safe state.", "C1", "OP"),
     _spec("renew", (), "Renew", "Give the override in force another end.", "C1", "OP"),
     _spec(
