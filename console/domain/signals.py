@@ -92,8 +92,8 @@ BURN_WINDOWS: Mapping[str, float] = MappingProxyType(
 )
 """Burn windows by name, in seconds."""
 
-DAY_COLUMNS = tuple(f"cost_day@{days}d" for days in range(1, 29))
-"""The spend of each of the last 28 days (UTC), yesterday first."""
+DAY_COLUMNS = tuple(f"cost_day@{days}d" for days in range(1, 37))
+"""The spend of each of the last 36 days (UTC), yesterday first."""
 
 SPENT_BY_NOW_COLUMNS = tuple(f"cost_by_now@{days}d" for days in (7, 14, 21, 28))
 """The spend of this weekday's last four days by this time of day."""
@@ -215,9 +215,9 @@ cost_today | USD | cost today | slow
 cost_month | USD | cost this month | slow
     spend since the first of the month UTC
 cost_month_p50 | USD | month's end P50 | slow derived
-    spent + each day left: median of its last four weekdays x trend (Theil-Sen, 0.5 to 2)
+    spent + each day left: its weekday's median share x level; a trend or shift where it is sure
 cost_month_p90 | USD | month's end P90 | slow derived
-    P50 + 1.2816 x 1.4826 x MAD x sqrt(days left)
+    P50 + 1.2816 x spread of backtest errors, scaled to the days left
 cost_per_1k | USD | cost per 1,000 requests | slow derived
     1000 x spend / requests
 cost_pace | x | cost pace | slow derived

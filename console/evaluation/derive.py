@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def spending(asked: Asked, before: Habits | None, now: float, rows: int) -> Habits:
-    """Return the habits of the last four weeks; the identical object while the days are the same.
+    """Return the habits of the last 36 days; the identical object while the days are the same.
 
     Days are asked for anew after midnight UTC: what was answered before speaks of other days.
     """
@@ -53,7 +53,7 @@ def spending(asked: Asked, before: Habits | None, now: float, rows: int) -> Habi
 def share_by_now(asked: Asked, found: Habits) -> Floats:
     """Return the share of the day's spend that is usual by now on this weekday, NaN unknown."""
     by_now = np.stack([asked.values(name) for name in SPENT_BY_NOW_COLUMNS])
-    return due_share(by_now, found.days[WEEK - 1 :: WEEK])
+    return due_share(by_now, found.days[WEEK - 1 :: WEEK][: len(SPENT_BY_NOW_COLUMNS)])
 
 
 BUDGET_WINDOW = "30d"
@@ -122,7 +122,7 @@ class Asked:
 
 
 def derive(asked: Asked, statics: Statics, now: float, days: Habits | None = None) -> Derived:
-    """Compute every derived signal at ``now`` (Unix seconds); ``days`` are the last four weeks'."""
+    """Compute every derived signal at ``now`` (Unix seconds); ``days`` are the last 36 days'."""
     columns: dict[str, SignalColumn] = {}
     burn: dict[str, Burn] = {}
     for window, seconds in BURN_WINDOWS.items():
@@ -349,7 +349,7 @@ def _cost_pace(asked: Asked, statics: Statics, now: float, share: Floats) -> Sig
 def _month_end(asked: Asked, month: Forecast) -> dict[str, SignalColumn]:
     """Lay the forecast out as columns; a run rate has no range, so no P90."""
     spent = asked.column("cost_month")
-    few = month.by_run_rate & np.isfinite(month.p50_usd)
+    few = np.isnan(month.p90_usd) & np.isfinite(month.p50_usd)
     found = {}
     for name, values in (("cost_month_p50", month.p50_usd), ("cost_month_p90", month.p90_usd)):
         states = _states(np.isfinite(values), spent)
@@ -364,7 +364,7 @@ def _month_end(asked: Asked, month: Forecast) -> dict[str, SignalColumn]:
             window_seconds=np.full(len(values), DAYS * _DAY_SECONDS),
             method_index=month.by_run_rate.astype(np.uint8),
             methods=(
-                "spent + medians of the last four same weekdays x trend",
+                "spent + each weekday's median share x level",
                 f"spent + this month's run rate: fewer than {LEAST_DAYS} days of history",
             ),
             history_seconds=_too_short(states, spent),

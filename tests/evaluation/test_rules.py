@@ -300,7 +300,7 @@ def test_a_forecast_names_the_day_on_which_the_budget_is_reached() -> None:
     reading = few.reading("cost_month_p90", 0)
     assert (reading.state, reading.value, reading.n) == (ReadingState.TOO_FEW, None, 1.0)
     may = settled(ROW, {"cost_month": 470.0, **_days(24.0, 6.0)})
-    assert text_of(may, "forecast_may_exceed") == "month's end P90 $743 of $720"
+    assert text_of(may, "forecast_may_exceed") == "month's end P90 $800 of $720"
 
 
 def test_days_that_were_asked_for_before_midnight_are_not_taken_for_todays() -> None:

@@ -65,12 +65,12 @@ def now() -> float:
 @pytest.fixture(scope="module")
 def old_server(tmp_path_factory: pytest.TempPathFactory, now: float) -> Iterator[str]:
     """A month and more of data, and models that began later."""
-    whole = moments(now, 32 * DAY)
+    whole = moments(now, 40 * DAY)
     fleet = [
         *service("old", whole, whole),
         *service("new", moments(now, 40 * MINUTE), moments(now, 40 * MINUTE)),
         *service("cost-later", whole, moments(now, 3 * HOUR)),
-        *service("was-away", moments(now, 32 * DAY, (7 * HOUR, 5 * HOUR)), whole),
+        *service("was-away", moments(now, 40 * DAY, (7 * HOUR, 5 * HOUR)), whole),
     ]
     directory = tmp_path_factory.mktemp("old")
     with running_prometheus(directory, blocks=openmetrics(fleet)) as url:
@@ -143,12 +143,12 @@ async def test_the_days_spend_is_asked_for_day_by_day(old_server: str, now: floa
         for column, query in planned(now, "cost-later", "old").items()
         if column.startswith("cost_day@")
     }
-    assert len(queries) == 28
+    assert len(queries) == 36
     assert {query.cadence for query in queries.values()} == {"rare"}
     answers = await asked(old_server, queries, now)
     spent = [first(answer)["old"] for answer in answers.values()]
     # A tenth of a cent a second, seen through samples a quarter of an hour apart.
-    assert spent == pytest.approx([86.4] * 28, rel=0.02)
+    assert spent == pytest.approx([86.4] * 36, rel=0.02)
     assert all("cost-later" not in first(answer) for answer in answers.values())
 
 

@@ -248,7 +248,10 @@ def _budget(evidence: Evidence) -> Floats:
 
 
 def _over_budget(evidence: Evidence) -> Truth:
-    return above(evidence.derived.month.p50_usd, _budget(evidence))
+    """Judge that the month ends over budget with 80% probability; without a range, P50."""
+    month = evidence.derived.month
+    margin = np.where(np.isfinite(month.p80_margin_usd), month.p80_margin_usd, 0.0)
+    return above(month.p50_usd - margin, _budget(evidence))
 
 
 def _may_exceed(evidence: Evidence) -> Truth:
@@ -261,8 +264,12 @@ def _over_budget_text(evidence: Evidence, row: int) -> str:
     days = float(month.crosses_in[row])
     if np.isfinite(days):
         text += f", reached on {day_text(evidence.now, days)}" if days else ", reached"
-    few = f", by the run rate of {month.known_days[row]} days" if month.by_run_rate[row] else ""
-    return text + few
+    if month.by_run_rate[row]:
+        return f"{text}, by the run rate of {month.known_days[row]} days"
+    if not np.isfinite(month.p90_usd[row]):
+        return f"{text}, range not known, {month.known_days[row]} days"
+    shift = float(month.shift_days[row])
+    return f"{text}, level changed {shift:.0f} d ago" if np.isfinite(shift) else text
 
 
 def _may_exceed_text(evidence: Evidence, row: int) -> str:
@@ -296,7 +303,8 @@ SPEND_RULES = (
     Rule(
         "forecast_over_budget",
         Severity.S3,
-        "the month's end forecast (P50) is over the budget; under 7 days of history the run rate",
+        "the month ends over the budget with a probability of 80% or more; under 14 days of "
+        "history the forecast (P50) is over it, under 7 the run rate",
         ("cost_month", "cost_day@1d", "cost_day@28d"),
         _over_budget,
         _over_budget_text,
