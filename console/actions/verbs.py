@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,7 @@ LONGEST_TTL_SECONDS = 7 * 86400.0
 SHORTEST_TTL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Struct, frozen=True):
     """One verb.
 
     ``roles`` are the control roles that can carry it out, first wins; ``action`` is the control's

@@ -31,7 +31,7 @@ async def test_marked_rows_are_acted_on_together_as_c3() -> None:
         assert "828 req/min in 2 models" in text
         assert {together for _, together in engine.prepares} == {2}
         await alive(pilot)
-        await pilot.press("r", *"shed", "enter", "2", "space")
+        await pilot.press("tab", "tab", *"shed", "enter", "2", "space")
         await pilot.press(*"models", "enter", *"outage", "enter")
         await pilot.pause()
         assert {one.request.target for one, _ in engine.performed} == {
@@ -57,10 +57,10 @@ async def test_a_second_person_confirms_the_marked_rows_as_one_set(size: tuple[i
         await pilot.press("space", "space")
         box = await box_of(pilot, "T")
         await alive(pilot)
-        assert "p asks a second person" in shown(app)
-        await pilot.press("r", *"shed", "enter", "2", "space", *"models", "tab", "tab")
+        assert "F3 asks a second person" in shown(app)
+        await pilot.press("tab", "tab", *"shed", "enter", "2", "space", *"models", "tab", "tab")
         assert box.form.focus_on == "cancel"
-        await pilot.press("p")
+        await pilot.press("f3")
         await pilot.pause()
         [asked] = engine.approvals
         assert {one.request.target for one in asked} == {"fraud-scorer", "support-llm"}
@@ -152,7 +152,7 @@ async def test_what_became_of_marked_rows_is_shown_row_by_row(size: tuple[int, i
         await pilot.press("space", "space")
         await box_of(pilot, "T")
         await alive(pilot)
-        await pilot.press("r", *"shed", "enter", "2", "space")
+        await pilot.press("tab", "tab", *"shed", "enter", "2", "space")
         await pilot.press(*"models", "enter", *"outage", "enter")
         await pilot.pause()
         (first, _), (second, _) = engine.performed
