@@ -256,8 +256,9 @@ class ScrapeSource:
 
     def _learn(self, profiles: Mapping[str, Profile]) -> None:
         if profiles is not self._learnt_from:
-            self._learnt_from = profiles
+            # In this order: targets are read in threads, and one may look in between.
             self._wanted = Wanted(profiles)
+            self._learnt_from = profiles
 
     async def _scrape_if_due(self, now: float) -> None:
         """Scrape all targets, unless this round was scraped already; never one target twice."""

@@ -75,7 +75,8 @@ async def test_the_first_tick_shows_the_whole_fleet_with_its_past(
     assert p50.value is not None
     assert p90.value is not None
     assert spent.value < p50.value < p90.value
-    assert p50.n == 28
+    assert p50.n is not None
+    assert 28 <= p50.n <= 36
     past = await engine.series("fraud-scorer", ("latency_p95",), 3600, 60)
     assert (~(past.series[0].values != past.series[0].values)).sum() > 50
     await engine.close()
