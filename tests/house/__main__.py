@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.house.behind_status import files_behind_status
 from tests.house.measure import TOPS, by_room, import_cycles, read_modules, repeated_names
 
-BEFORE = {"modules": 504, "lines": 73_883, "files behind status --json": 129, "repeats": 52}
-"""Measured on the tree before the modules moved, the files by this very script."""
+BEFORE = {"modules": 488, "lines": 73_883, "files behind status --json": 129, "repeats": 52}
+"""Measured on the tree before the modules moved. Files without code are not counted: with its
+empty package files that tree had 504."""
 
 GOALS = {"modules": 240, "lines": 66_000, "files behind status --json": 65, "repeats": 20}
 
