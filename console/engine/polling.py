@@ -329,7 +329,8 @@ class Poller:
         every_tick = [query for query in queries if query.cadence == "tick"]
         slow = [query for query in queries if query.cadence == "slow"]
         began_at = time.monotonic()
-        await self._ask(every_tick, now)
+        # Without a question too: that is the source's heartbeat, or one without rows goes stale.
+        self._desk.answered(self.name, await self.source.ask(every_tick, now))
         self._stretch(time.monotonic() - began_at)
         self._down = None
         first_poll = self._polls == 0

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 
 from console.domain.text import visible
 from console.http.endpoint import Credentials, Endpoint, SecretLookup, origin, shown, tls_context
-from console.http.resilience import Breaker, Kind, WireError, blames_the_server, retry_pause_seconds
+from console.http.refusals import refusal
+from console.http.resilience import (
+    Breaker,
+    ByteBudget,
+    Kind,
+    WireError,
+    blames_the_server,
+    retry_pause_seconds,
+)
+from console.settings.endpoint_tables import AuthSettings
 from console.settings.secret_references import redact, redact_bytes
 
 if TYPE_CHECKING:
     import httpx
 
 ERROR_BODY_BYTES = 64 * 1024
-SHOWN_BODY_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ async def exchange(
     headers: Mapping[str, str],
     max_bytes: int,
     elapsed: Callable[[], float],
+    auth: AuthSettings | None = None,
+    budget: ByteBudget | None = None,
 ) -> Answer:
     """Send one request and read its whole answer; raise ``WireError`` for anything from 400 up."""
     import httpx
@@ -50,15 +60,13 @@ async def exchange(
         async with client.stream(
             method, url, params=params, data=fields, headers=headers
         ) as response:
-            limit = max_bytes if response.status_code < 400 else ERROR_BODY_BYTES
-            body, whole = await _read(response, limit)
             if response.status_code >= 400:
-                raise _refusal(response.status_code, body, url)
+                body, _ = await _read(response, ERROR_BODY_BYTES, None)
+                raise refusal(response.status_code, body, url, auth)
+            limit = max_bytes if budget is None else min(max_bytes, budget.each)
+            body, whole = await _read(response, limit, budget)
             if not whole:
-                size = f"{max_bytes / 1048576:g} MiB" if max_bytes >= 1048576 else f"{max_bytes} B"
-                raise WireError(
-                    "too_large", f"the answer of {shown(url)} is larger than {size}; not read on"
-                )
+                raise _too_large(url, limit, budget)
             found = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, body, found, elapsed(), shown(url))
     except (httpx.HTTPError, OSError) as error:
@@ -68,31 +76,33 @@ async def exchange(
         raise WireError("protocol", f"{shown(url)} cannot be asked: {_reason(error)}") from error
 
 
-async def _read(response: "httpx.Response", limit: int) -> tuple[bytes, bool]:
+def _too_large(url: str, limit: int, budget: ByteBudget | None) -> WireError:
+    if budget is not None and budget.is_spent:
+        size = _size(budget.together)
+        told = f"the answers of {shown(url)} in one round are larger than {size} together"
+    else:
+        told = f"the answer of {shown(url)} is larger than {_size(limit)}"
+    return WireError("too_large", f"{told}; not read on")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1048576:.4g} MiB" if count >= 1048576 else f"{count} B"
+
+
+async def _read(
+    response: "httpx.Response", limit: int, budget: ByteBudget | None
+) -> tuple[bytes, bool]:
     """Return at most ``limit`` bytes of the decoded body and whether that is all of it."""
     pieces: list[bytes] = []
     size = 0
     async for piece in response.aiter_bytes():
         size += len(piece)
-        if size > limit:
-            pieces.append(piece[: len(piece) - (size - limit)])
+        within = budget is None or budget.take(len(piece))
+        if size > limit or not within:
+            pieces.append(piece[: max(0, len(piece) - max(0, size - limit))])
             return b"".join(pieces), False
         pieces.append(piece)
     return b"".join(pieces), True
-
-
-def _refusal(status: int, body: bytes, url: str) -> WireError:
-    text = visible(body[: 4 * SHOWN_BODY_CHARACTERS].decode("utf-8", "replace").strip())
-    said = f": {text[:SHOWN_BODY_CHARACTERS]}" if text else " without a word"
-    advice = {
-        401: "; the secret is missing, wrong or expired (midwatch secret test)",
-        403: "; this identity may not read here",
-        404: "; the path is not there, so the URL may be wrong",
-        429: "; it asks for fewer requests",
-    }.get(status, "")
-    return WireError(
-        "http", f"{shown(url)} answered {status}{said}{advice}", status=status, body=body
-    )
 
 
 def _failure(error: "httpx.HTTPError | OSError", url: str) -> WireError:
@@ -144,7 +154,9 @@ def _tls_cause(error: BaseException) -> str | None:
     """Return what TLS said, if a TLS failure is behind ``error``."""
     for seen in _chain(error):
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({visible(seen.verify_message, 120)})"
+            why = visible(seen.verify_message, 120)
+            hint = "; give the PEM file of who signed it as ca_file" if "self" in why else ""
+            return f"its certificate is not trusted ({why}){hint}"
         if isinstance(seen, ssl.SSLError):
             return visible(seen.reason or str(seen), 120)
     return None
@@ -181,6 +193,7 @@ class _Ask:
     params: Mapping[str, str] | None = None
     fields: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
+    budget: ByteBudget | None = None
 
 
 class Wire:
@@ -215,10 +228,15 @@ class Wire:
         self._preferred = 0
 
     async def post_form(
-        self, path: str, fields: Mapping[str, str], *, deadline_seconds: float | None = None
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        *,
+        deadline_seconds: float | None = None,
+        budget: ByteBudget | None = None,
     ) -> Answer:
         """Ask with fields in the body; a read, so it may be sent again. Raises ``WireError``."""
-        return await self._ask(_Ask("POST", path, fields=fields), deadline_seconds)
+        return await self._ask(_Ask("POST", path, fields=fields, budget=budget), deadline_seconds)
 
     async def get(
         self,
@@ -227,12 +245,13 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         *,
         deadline_seconds: float | None = None,
+        budget: ByteBudget | None = None,
     ) -> Answer:
         """Ask for a path under the server, or a whole URL on it; ``""`` is the base URL itself.
 
         Raises ``WireError``; also when a whole URL points to another server than the endpoint's.
         """
-        ask = _Ask("GET", path_or_url, params=params, headers=headers)
+        ask = _Ask("GET", path_or_url, params=params, headers=headers, budget=budget)
         return await self._ask(ask, deadline_seconds)
 
     async def aclose(self) -> None:
@@ -409,6 +428,8 @@ class Wire:
                 headers=headers,
                 max_bytes=self._max_bytes,
                 elapsed=lambda: self._clock() - started,
+                auth=self.endpoint.auth,
+                budget=ask.budget,
             )
         except WireError as error:
             raise self._cleaned(error) from self._harmless(error.__cause__)

@@ -34,14 +34,37 @@ class WireError(Exception):
         self.body = body
 
 
+class ByteBudget:
+    """Bytes that several answers may take together, and each of them alone."""
+
+    def __init__(self, together: int, each: int) -> None:
+        """Allow ``together`` bytes in all and ``each`` bytes an answer."""
+        self.together = together
+        self.each = each
+        self._left = together
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether the answers took more than is allowed together."""
+        return self._left < 0
+
+    def take(self, count: int) -> bool:
+        """Note ``count`` more bytes; tell whether they are still within what is allowed."""
+        self._left -= count
+        return self._left >= 0
+
+
 # What says nothing about the server's health must not open the breaker before it.
 INNOCENT_KINDS: frozenset[Kind] = frozenset({"secret", "redirect", "too_large", "breaker_open"})
 
 
 def blames_the_server(error: WireError) -> bool:
-    """Return whether the failure counts for the breaker; a 4xx answer comes from a live server."""
+    """Return whether the failure counts for the breaker.
+
+    A 4xx answer comes from a live server, and so does 501: it knows no such method.
+    """
     if error.kind == "http":
-        return error.status is not None and error.status >= 500
+        return error.status is not None and error.status >= 500 and error.status != 501
     return error.kind not in INNOCENT_KINDS
 
 

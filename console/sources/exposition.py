@@ -49,6 +49,15 @@ LONGEST_LINE = 262_144
 _KEPT_OF_LONG = 200
 
 
+def bounded_value(whole: str) -> str:
+    """Return a label's value, cut where it is too long and told from others by a digest."""
+    if len(whole) <= LONGEST_VALUE:
+        return whole
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    kept = whole[:_KEPT_OF_LONG].rpartition("\\")[0] or whole[:_KEPT_OF_LONG]
+    return f"{kept}…#{digest}"
+
+
 def cut_long_values(line: str) -> str:
     """Return a line whose longer label values are cut, each told from others by a digest."""
     parts: list[str] = []
@@ -59,11 +68,8 @@ def cut_long_values(line: str) -> str:
             closed += 1
         if closed < 0:
             break
-        if closed - opened > LONGEST_VALUE:
-            whole = line[opened + 1 : closed]
-            digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-            kept = whole[:_KEPT_OF_LONG].rpartition("\\")[0] or whole[:_KEPT_OF_LONG]
-            parts += [line[done : opened + 1], kept, f"…#{digest}"]
+        if closed - opened - 1 > LONGEST_VALUE:
+            parts += [line[done : opened + 1], bounded_value(line[opened + 1 : closed])]
             done = closed
         at = closed + 1
     return "".join((*parts, line[done:])) if parts else line

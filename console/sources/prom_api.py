@@ -15,9 +15,11 @@ import msgspec
 import numpy as np
 
 from console.domain.text import visible
+from console.http.refusals import said_in
 from console.metrics.expressions import divides
 from console.metrics.labels import ExpressionError, Matcher, conditions, selector
 from console.metrics.units import format_age
+from console.sources.exposition import LONGEST_VALUE, bounded_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +40,9 @@ PIECE_SERIES = 250
 
 PIECE_POINTS = 4000
 """Points of a range decoded between two turns of the loop."""
+
+ANY_TYPE = "any"
+"""The type of an empty answer that bears none: it is as good as any other."""
 
 _SHOWN_CHARACTERS = 300
 _MAX_NOTES = 20
@@ -62,26 +67,26 @@ class ApiError(Exception):
 
 
 class _Data(msgspec.Struct, frozen=True, rename={"result_type": "resultType"}):
-    result_type: str = ""
-    result: tuple[msgspec.Raw, ...] = ()
+    result_type: str | None = ""
+    result: tuple[msgspec.Raw, ...] | None = ()
 
 
 class _Envelope(msgspec.Struct, frozen=True, rename={"error_type": "errorType"}):
     status: str
     data: _Data | None = None
-    error_type: str = ""
-    error: str = ""
+    error_type: str | None = ""
+    error: str | None = ""
     warnings: tuple[str, ...] | None = None
     infos: tuple[str, ...] | None = None
 
 
 class _Instant(msgspec.Struct, frozen=True):
-    metric: dict[str, str]
+    metric: dict[str, str] | None
     value: tuple[float, str] | None = None
 
 
 class _Ranged(msgspec.Struct, frozen=True):
-    metric: dict[str, str]
+    metric: dict[str, str] | None
     values: tuple[tuple[float, str], ...] = ()
 
 
@@ -119,24 +124,34 @@ _ranged = msgspec.json.Decoder(_Ranged)
 
 
 def open_body(body: bytes) -> Body:
-    """Read the envelope; raises `ApiError` for status=error and for what is no API answer."""
+    """Read the envelope; raises `ApiError` for status=error and for what is no API answer.
+
+    A null where a list belongs is an empty one: some managed front ends write it so. An error
+    is the API's own only with its ``errorType``; a gateway before it says things of its own.
+    """
     try:
         envelope = _envelope.decode(body)
     except msgspec.ValidationError as fault:
         raise ApiError(_foreign(body, f"its JSON has another shape ({fault})")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise ApiError(_foreign(body, str(fault))) from None
-    if envelope.status != "success" or envelope.data is None:
+    if envelope.status == "error" and envelope.error_type:
         raise ApiError(_refusal(envelope), refused=True)
+    if envelope.status != "success":
+        raise ApiError(_foreign(body, f"its status is {visible(envelope.status, 40)}"))
     data = envelope.data
-    return Body(data.result_type, data.result, _notes(envelope.warnings), _notes(envelope.infos))
+    if data is None:
+        raise ApiError(_foreign(body, "it has no data"))
+    series = data.result or ()
+    kind = data.result_type or ("" if series else ANY_TYPE)
+    return Body(kind, series, _notes(envelope.warnings), _notes(envelope.infos))
 
 
 async def instant_vector(body: Body) -> Vector:
     """Decode an instant answer piece by piece; raises `ApiError` for what is no vector."""
     if body.result_type == "scalar" and len(body.series) == 2:
         return Vector([{}], np.array([_number(body.series[1])]), 0)
-    if body.result_type != "vector":
+    if body.result_type not in ("vector", ANY_TYPE):
         found = visible(body.result_type, 40) or "nothing"
         raise ApiError(f"the query answers a {found}, not one value a series", refused=True)
     labels: list[dict[str, str]] = []
@@ -147,14 +162,14 @@ async def instant_vector(body: Body) -> Vector:
         for raw in body.series[begin : begin + PIECE_SERIES]:
             series = _decoded(_instant, raw)
             if series.value is not None:
-                labels.append(series.metric)
+                labels.append(_bounded(raw, series.metric or {}))
                 values.append(float(series.value[1]))
     return Vector(labels, np.array(values, dtype=np.float64), len(body.series) - len(values))
 
 
 async def range_matrix(body: Body) -> list[RangedSeries]:
     """Decode a range answer series by series; raises `ApiError` for what is no matrix."""
-    if body.result_type != "matrix":
+    if body.result_type not in ("matrix", ANY_TYPE):
         raise ApiError(f"a range query answered a {visible(body.result_type, 40)}", refused=True)
     found = []
     points = 0
@@ -166,7 +181,7 @@ async def range_matrix(body: Body) -> list[RangedSeries]:
         points += len(series.values)
         times = np.array([at for at, _ in series.values], dtype=np.float64)
         values = np.array([float(text) for _, text in series.values], dtype=np.float64)
-        found.append(RangedSeries(series.metric, times, values))
+        found.append(RangedSeries(series.metric or {}, times, values))
     return found
 
 
@@ -177,20 +192,32 @@ def _decoded(decoder: msgspec.json.Decoder[_SeriesT], raw: msgspec.Raw) -> _Seri
         raise ApiError(_foreign(bytes(raw), str(fault))) from None
 
 
+def _bounded(raw: msgspec.Raw, labels: dict[str, str]) -> dict[str, str]:
+    """Return labels none of which is longer than a scrape keeps."""
+    if len(memoryview(raw)) <= LONGEST_VALUE:
+        return labels
+    return {name: bounded_value(value) for name, value in labels.items()}
+
+
 def _number(raw: msgspec.Raw) -> float:
     return float(msgspec.json.decode(raw, type=str))
 
 
 def _refusal(envelope: _Envelope) -> str:
-    said = visible(envelope.error, _SHOWN_CHARACTERS) or "without a reason"
-    kind = visible(envelope.error_type, 40) or "unknown error"
-    advice = _ADVICE.get(envelope.error_type, "")
+    said = visible(envelope.error or "", _SHOWN_CHARACTERS) or "without a reason"
+    kind = visible(envelope.error_type or "", 40)
+    advice = _ADVICE.get(envelope.error_type or "", "")
     return f"the server refused this query ({kind}): {said}{advice}"
 
 
 def _foreign(body: bytes, reason: str) -> str:
+    said = said_in(body)
     start = visible(body[:_SHOWN_CHARACTERS].decode("utf-8", "replace").strip(), 80)
     shown = f"it begins with {start}" if start else "it is empty"
+    if body[:2] == b"\x1f\x8b":
+        shown = "it looks gzip-compressed, and no header says so"
+    elif said and not start.startswith(said[:8]):
+        shown = f"it says: {visible(said, 120)}"
     return (
         f"the answer is not the Prometheus API's ({visible(reason, 120)}); {shown}. "
         "The URL may point at a proxy or a login page, or the answer was cut off"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from console.metrics.profile import (
     models_promql,
     profile_of_metric,
 )
+from console.sources.api_connection import Allowance, ApiConnection, Failure
 from console.sources.base import (
     RecentModels,
     SourceDown,
@@ -28,66 +31,34 @@ from console.sources.prom_api import (
     ZERO_BY_ZERO,
     ApiError,
     Unsaid,
-    instant_vector,
     late_note,
     narrowed,
     newest_promql,
     of_model,
     on_grid,
-    open_body,
     range_matrix,
-    skew_note,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from console.http.client import Answer as HttpAnswer
-    from console.http.resilience import Breaker
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
+    from console.sources.api_connection import Poster
     from console.sources.base import Discovery
-    from console.sources.prom_api import Body, Vector
-
-MAX_CONCURRENCY = 8
-"""Queries under way at once; a server has 20 slots by default, and others want some."""
+    from console.sources.prom_api import Body
 
 MAX_POINTS = 11_000
 """The server refuses a range of more points a series."""
 
+HEARTBEAT = "vector(1)"
+"""What any server that is there answers, whatever it holds."""
 
-_SERVER_DEADLINE_SHARE = 0.95
+TOO_LARGE_SECONDS = 60.0
+"""A question whose answer was too large is left alone for so long."""
+
 _SHOWN_NOTES = 8
 _ROUNDING_SECONDS = 1e-6
-
-
-class Poster(Protocol):
-    """What this source needs of the wire; `console.http.client.Wire` has it."""
-
-    breaker: Breaker
-    last_failure: str
-
-    async def post_form(
-        self, path: str, fields: Mapping[str, str], *, deadline_seconds: float | None = None
-    ) -> HttpAnswer:
-        """Send a form; raises `WireError`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why one query has no answer.
-
-    ``heard`` tells that the server itself said so, ``shut_out`` that our breaker did not ask it.
-    """
-
-    sentence: str
-    heard: bool
-    shut_out: bool = False
 
 
 class PrometheusSource:
@@ -105,17 +76,16 @@ class PrometheusSource:
     ) -> None:
         """Give each query ``timeout_seconds``, and tell the server a little less."""
         self.name = name
-        self._wire = wire
-        self._timeout_seconds = timeout_seconds
-        self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
+        self._api = ApiConnection(wire, timeout_seconds)
+        self._rows = 0
+        self._too_large: dict[str, tuple[float, Failure]] = {}
+        self._exporter: bool | None = None
         self._recent = RecentModels()
         self._written: dict[str, Profile] = {}
         self._reach = Reach(self._labels_or_raise)
         self._unsaid = Unsaid()
         self._late: tuple[str, ...] = ()
         self._reason = ""
-        self._server_date = ""
-        self._decoding = asyncio.Lock()
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
 
@@ -126,59 +96,82 @@ class PrometheusSource:
         """
         await self._probe_if_shut_out(now)
         warnings: list[str] = []
-        present = await self._present(profiles, now, warnings)
+        allowance = Allowance(self._rows)
+        present = await self._present(profiles, now, warnings, allowance)
         found = await asyncio.gather(
-            *(self._labels(models_promql(profile), now) for profile in present)
+            *(self._labels(models_promql(profile), now, allowance) for profile in present)
         )
         models: list[SeenModel] = []
         here: dict[str, Profile] = {}
         for profile, series in zip(present, found, strict=True):
-            if isinstance(series, _Failure):
-                warnings.append(f"models of profile {profile.name}: {series.sentence}")
+            if isinstance(series, Failure):
+                large = "answers are too large: " if series.too_large else ""
+                warnings.append(f"{large}models of profile {profile.name}: {series.sentence}")
             elif series:
                 written = here[profile.name] = as_written(profile, profile.signature, series)
                 models.extend(seen_models(written, self.name, series))
+        self._rows = len(models)
         if models:
             await self._learn_its_ways(present, now)
-        # A server without any model is asked nothing else, and is up all the same.
-        self._status = replace(
-            self._status, state="up", answered_at=now, error=None, next_try_at=None
-        )
+        self._answered(now, warnings=self._api.skew_notes(now))
         listed = self._recent.with_gone(models, now)
         self._written |= here
         names = {model.profile for model in listed}
         known = {name: self._written[name] for name in profiles if name in names}
         return found_here(listed, known, tuple(warnings))
 
+    def _answered(self, now: float, *, warnings: tuple[str, ...]) -> None:
+        """Note that the server is there; a server without any model is up all the same."""
+        self._exporter = None
+        self._status = replace(
+            self._status,
+            state="up",
+            answered_at=now,
+            error=None,
+            next_try_at=None,
+            warnings=warnings or self._status.warnings,
+        )
+
     async def _learn_its_ways(self, present: Sequence[Profile], now: float) -> None:
         """Ask what no answer shows: whether 0/0 is left out, and how old the newest samples are."""
         if not self._unsaid.known:
-            told = await self._vector(ZERO_BY_ZERO, now)
-            if not isinstance(told, _Failure):
+            told = await self._api.vector(ZERO_BY_ZERO, now, Allowance())
+            if not isinstance(told, Failure):
                 self._unsaid.learn(len(told.values))
-        newest = await self._vector(newest_promql(present), now)
-        if not isinstance(newest, _Failure) and len(newest.values):
+        newest = await self._api.vector(newest_promql(present), now, Allowance())
+        if not isinstance(newest, Failure) and len(newest.values):
             self._late = late_note(float(newest.values.max()), now)
 
     async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
-        """Answer all queries as of ``now``; raises `SourceDown` when the server answers none."""
+        """Answer all queries as of ``now``; raises `SourceDown` when the server answers none.
+
+        Without a query the server is asked whether it is there.
+        """
         await self._probe_if_shut_out(now)
-        answers = await asyncio.gather(*(self._answer(query, now) for query in queries))
+        if not queries:
+            await self._beat(now)
+        allowance = Allowance(self._rows)
+        answers = await asyncio.gather(*(self._answer(query, now, allowance) for query in queries))
         failures = [failure for _, failure in answers if failure is not None]
-        # A server that hears every question and refuses all of them for one reason (too many
-        # samples, a limit) gives nothing to look at either.
-        same = len(queries) > 1 and len({failure.sentence for failure in failures}) == 1
+        # A server that hears every question and refuses all of them (too many samples, a limit)
+        # gives nothing to look at either.
         unheard = not any(failure.heard for failure in failures)
-        if queries and len(failures) == len(queries) and (unheard or same):
-            raise self._down(failures[0], now, queries=len(queries))
+        if queries and len(failures) == len(queries) and (unheard or len(queries) > 1):
+            raise self._down(_loudest(failures), now, queries=len(queries))
         whole = self._unsaid.put_back(queries, [one for one, _ in answers], self._same_keys)
         honest = await self._reach.honest(queries, whole, now)
-        self._note(honest, now)
+        self._note(honest, failures, now)
         return honest
+
+    async def _beat(self, now: float) -> None:
+        """Ask for nothing but an answer; raises `SourceDown` without one."""
+        told = await self._api.vector(HEARTBEAT, now, Allowance())
+        if isinstance(told, Failure) and not told.heard:
+            raise self._down(told, now)
 
     async def ask_aside(self, query: Query, now: float) -> Answer:
         """Ask one instant query beside the rounds; raises `SourceDown`."""
-        answer, failure = await self._answer(query, now)
+        answer, failure = await self._answer(query, now, Allowance(self._rows))
         if failure is not None and not failure.heard:
             raise SourceDown(failure.sentence)
         (honest,) = await self._reach.honest([query], [answer], now)
@@ -197,8 +190,8 @@ class PrometheusSource:
             "end": _seconds(end),
             "step": _seconds(step),
         }
-        body = await self._body("/api/v1/query_range", fields)
-        if isinstance(body, _Failure):
+        body = await self._api.body("/api/v1/query_range", fields, Allowance())
+        if isinstance(body, Failure):
             return Series(query.column, times, np.full(count, np.nan), body.sentence)
         try:
             found = await range_matrix(body[0])
@@ -214,21 +207,27 @@ class PrometheusSource:
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self._wire.aclose()
+        await self._api.wire.aclose()
 
     async def _probe_if_shut_out(self, now: float) -> None:
         """While the breaker is not closed, let one cheap query try the server before the rest."""
-        if self._wire.breaker.state == "closed":
+        if self._api.wire.breaker.state == "closed":
             return
-        probe = await self._body("/api/v1/query", self._instant_fields("vector(1)", now))
-        if isinstance(probe, _Failure) and not probe.heard:
+        probe = await self._api.vector(HEARTBEAT, now, Allowance())
+        if isinstance(probe, Failure) and not probe.heard:
             raise self._down(probe, now)
 
     async def _present(
-        self, profiles: Mapping[str, Profile], now: float, warnings: list[str]
+        self,
+        profiles: Mapping[str, Profile],
+        now: float,
+        warnings: list[str],
+        allowance: Allowance,
     ) -> list[Profile]:
-        found = await self._labels(discovery_promql(profiles), now)
-        if isinstance(found, _Failure):
+        found = await self._labels(discovery_promql(profiles), now, allowance)
+        if isinstance(found, Failure):
+            if found.foreign and self._exporter is None:
+                self._exporter = await self._api.looks_like_metrics()
             if not found.heard:
                 raise self._down(found, now)
             # Some servers forbid a pattern over metric names: then each profile is asked for.
@@ -246,40 +245,50 @@ class PrometheusSource:
             if profile.name in spelled
         ]
 
-    async def _labels(self, promql: str, now: float) -> list[dict[str, str]] | _Failure:
+    async def _labels(
+        self, promql: str, now: float, allowance: Allowance
+    ) -> list[dict[str, str]] | Failure:
         """Ask one instant query and return the labels of its series."""
-        found = await self._vector(promql, now)
-        return found if isinstance(found, _Failure) else found.labels
+        left_alone = self._left_alone(promql, now)
+        if left_alone is not None:
+            return left_alone
+        found = await self._api.vector(promql, now, allowance)
+        if isinstance(found, Failure):
+            return self._noting_size(promql, found, now, allowance)
+        return found.labels
 
-    async def _vector(self, promql: str, now: float) -> Vector | _Failure:
-        """Ask one instant query beside those of the plan."""
-        body = await self._body("/api/v1/query", self._instant_fields(promql, now))
-        if isinstance(body, _Failure):
-            return body
-        try:
-            return await instant_vector(body[0])
-        except ApiError as problem:
-            return _Failure(problem.sentence, problem.refused)
+    def _left_alone(self, question: str, now: float) -> Failure | None:
+        """Return the failure of a question whose answer was too large a moment ago."""
+        since, failure = self._too_large.get(question, (-math.inf, None))
+        return failure if 0 <= now - since < TOO_LARGE_SECONDS else None
+
+    def _noting_size(
+        self, question: str, failure: Failure, now: float, allowance: Allowance
+    ) -> Failure:
+        """Return the failure; an answer too large by itself is not asked for again at once."""
+        if failure.too_large and not allowance.bytes.is_spent:
+            self._too_large[question] = (now, failure)
+        return failure
 
     async def _labels_or_raise(self, promql: str, now: float) -> list[dict[str, str]]:
-        found = await self._labels(promql, now)
-        if isinstance(found, _Failure):
+        found = await self._labels(promql, now, Allowance(self._rows))
+        if isinstance(found, Failure):
             raise ReachUnknown(found.sentence)
         return found
 
-    async def _answer(self, query: Query, now: float) -> tuple[Answer, _Failure | None]:
+    async def _answer(
+        self, query: Query, now: float, allowance: Allowance
+    ) -> tuple[Answer, Failure | None]:
         """Ask one query; what goes wrong is in the answer and beside it."""
-        body = await self._body("/api/v1/query", self._instant_fields(query.promql, now))
-        if isinstance(body, _Failure):
-            return _failed(query, now, body), body
+        body: tuple[Body, float] | Failure | None = self._left_alone(query.id, now)
+        if body is None:
+            body = await self._api.instant(query.promql, now, allowance)
+        vector = body if isinstance(body, Failure) else await self._api.decoded(body[0])
+        if isinstance(body, Failure) or isinstance(vector, Failure):
+            failed = body if isinstance(body, Failure) else cast("Failure", vector)
+            failed = self._noting_size(query.id, failed, now, allowance)
+            return _failed(query, now, failed), failed
         opened, elapsed_seconds = body
-        try:
-            # One answer at a time, or a turn of the loop would be a piece of each.
-            async with self._decoding:
-                vector = await instant_vector(opened)
-        except ApiError as problem:
-            failure = _Failure(problem.sentence, problem.refused)
-            return _failed(query, now, failure), failure
         keys = _keys_of(vector.labels, query.by)
         infos = opened.infos
         if vector.skipped:
@@ -295,29 +304,6 @@ class PrometheusSource:
         )
         return answer, None
 
-    async def _body(self, path: str, fields: Mapping[str, str]) -> tuple[Body, float] | _Failure:
-        """Post a form; return the opened answer and the seconds it took, or why there is none."""
-        from console.http.resilience import WireError
-
-        # The deadline runs from the moment a query is sent, not while it waits for its turn.
-        async with self._slots:
-            try:
-                answer = await self._wire.post_form(
-                    path, fields, deadline_seconds=self._timeout_seconds
-                )
-                self._server_date = answer.headers.get("date", "")
-                return open_body(answer.body), answer.elapsed_seconds
-            except WireError as problem:
-                return _from_wire(problem)
-            except ApiError as problem:
-                return _Failure(problem.sentence, problem.refused)
-
-    def _instant_fields(self, promql: str, now: float) -> dict[str, str]:
-        return {"query": promql, "time": _seconds(now), "timeout": self._server_timeout()}
-
-    def _server_timeout(self) -> str:
-        return f"{max(1, round(self._timeout_seconds * _SERVER_DEADLINE_SHARE * 1000))}ms"
-
     def _same_keys(
         self, query_id: str, keys: tuple[tuple[str, ...], ...]
     ) -> tuple[tuple[str, ...], ...]:
@@ -332,7 +318,7 @@ class PrometheusSource:
             self._keys[query_id] = known
         return known
 
-    def _note(self, answers: Sequence[Answer], now: float) -> None:
+    def _note(self, answers: Sequence[Answer], failures: Sequence[Failure], now: float) -> None:
         self._status = replace(
             self._status,
             state="up",
@@ -343,19 +329,22 @@ class PrometheusSource:
             failed_queries=sum(answer.error is not None for answer in answers),
             server_seconds=sum(answer.elapsed_seconds for answer in answers),
             warnings=(
-                *skew_note(self._server_date, now, self._timeout_seconds),
+                *self._api.skew_notes(now),
+                *_size_note(failures, len(answers)),
                 *self._late,
                 *_distinct(answers, lambda answer: answer.warnings),
             ),
             infos=(*self._reach.note(now), *_distinct(answers, _own_infos)),
         )
 
-    def _down(self, failure: _Failure, now: float, *, queries: int = 1) -> SourceDown:
+    def _down(self, failure: Failure, now: float, *, queries: int = 1) -> SourceDown:
         # Being shut out is no reason: what the server did before is.
         if not failure.shut_out:
-            self._reason = failure.sentence
-        elif self._wire.last_failure:
-            self._reason = self._wire.last_failure
+            large = "answers are too large: " if failure.too_large else ""
+            exporter = _EXPORTER if failure.foreign and self._exporter else ""
+            self._reason = f"{large}{failure.sentence}{exporter}"
+        elif self._api.wire.last_failure:
+            self._reason = self._api.wire.last_failure
         next_try_at = self._next_try_at(now)
         reason = sentence = self._reason or failure.sentence
         if failure.shut_out and self._reason and next_try_at is not None:
@@ -374,23 +363,23 @@ class PrometheusSource:
     def _next_try_at(self, now: float) -> float | None:
         import time
 
-        due = self._wire.breaker.next_try_at
+        due = self._api.wire.breaker.next_try_at
         # The breaker counts on the monotonic clock; people and snapshots on Unix time.
         return None if due is None else now + max(0.0, due - time.monotonic())
 
 
-def _from_wire(problem: object) -> _Failure:
-    """Read a refusal that came with an HTTP error: Prometheus says why in the body."""
-    from console.http.resilience import WireError
+def _loudest(failures: Sequence[Failure]) -> Failure:
+    """Return the failure that most of a round share, the first of them where none is shared."""
+    counts = Counter(failure.sentence for failure in failures)
+    return max(failures, key=lambda failure: counts[failure.sentence])
 
-    assert isinstance(problem, WireError)
-    if problem.kind == "http" and problem.body:
-        try:
-            open_body(problem.body)
-        except ApiError as said:
-            if said.refused:
-                return _Failure(said.sentence, heard=True)
-    return _Failure(problem.sentence, heard=False, shut_out=problem.kind == "breaker_open")
+
+def _size_note(failures: Sequence[Failure], asked: int) -> tuple[str, ...]:
+    """Say that answers were not read for their size, and of how many questions."""
+    large = [failure for failure in failures if failure.too_large]
+    if not large:
+        return ()
+    return (f"answers are too large: {len(large)} of {asked} not read; {large[0].sentence}",)
 
 
 def _keys_of(
@@ -402,7 +391,10 @@ def _keys_of(
     return tuple([tuple([labels.get(label, "") for label in by]) for labels in series])
 
 
-def _failed(query: Query, now: float, failure: _Failure) -> Answer:
+_EXPORTER = '; it looks like /metrics of one service: read it with --scrape (kind = "scrape")'
+
+
+def _failed(query: Query, now: float, failure: Failure) -> Answer:
     return Answer(query.id, (), np.empty(0), now, error=failure.sentence)
 
 

@@ -112,7 +112,7 @@ async def test_a_source_that_goes_away_leaves_stale_values_and_its_fallback_step
 
     snapshot = await engine.once()
     assert snapshot.reading("latency_p95", 0).value == 0.4
-    assert standby.asked == []
+    assert not any(standby.asked)
     main.down = "connection refused"
     snapshot = await later()
     assert snapshot.sources[0].state in ("stale", "down")

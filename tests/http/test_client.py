@@ -70,7 +70,9 @@ async def test_paths_that_stray_are_refused_before_anything_is_sent(path: str) -
     assert wire.requests_sent == 0
 
 
-@pytest.mark.parametrize(("code", "word"), [(400, "bad_data"), (401, "secret test"), (422, "")])
+@pytest.mark.parametrize(
+    ("code", "word"), [(400, "bad_data"), (401, "no secret is declared"), (422, "")]
+)
 async def test_refusals_carry_status_and_body(code: int, word: str) -> None:
     with serving(status(code, b'{"errorType":"bad_data"}')) as server:
         wire = wire_to(server.url)

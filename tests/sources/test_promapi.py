@@ -66,10 +66,10 @@ async def test_native_histograms_are_counted_and_left_out() -> None:
     ("body", "said"),
     [
         (b"", "it is empty"),
-        (b"<html>login</html>", "begins with <html>login</html>"),
+        (b"<html>login</html>", "it says: an HTML page"),
         (RECORDED_3X[:120], "truncated"),
         (b'{"hello": 1}', "has another shape"),
-        (b'{"status":"success"}', "refused"),
+        (b'{"status":"success"}', "has no data"),
         (b'{"status":"success","data":{"resultType":"vector","result":7}}', "another shape"),
     ],
 )
