@@ -7,11 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.domain.version import VERSION
-from console.engine.gc_tuning import hold_off_collector, release_collector
+from console.engine.gc_tuning import hold_off_collector
 
 if TYPE_CHECKING:
     from console.cli.main import ConsoleStart
-    from console.engine.client import EngineHandle
 
 
 def main() -> int:
@@ -66,12 +65,7 @@ def open_console(start: ConsoleStart) -> int:
     hold_off_collector()
     from console.app import run as run_console
 
-    def engine() -> EngineHandle:
-        # Asked for once the first frame is out.
-        release_collector()
-        return start.engine()
-
     try:
-        return run_console(start.loaded, start.options, engine)
+        return run_console(start.loaded, start.options, start.engine)
     finally:
         start.close()

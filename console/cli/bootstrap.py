@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from console.cli import command_line
 from console.cli.command_line import CommandError
 from console.domain.text import visible
+from console.engine.gc_tuning import hold_off_collector
 from console.settings.load import Flags, Loaded, load
 from console.settings.secret_references import redact
 
@@ -103,6 +104,8 @@ class Prepared(Struct, frozen=True):
 
     def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
+        # Until the first look at the fleet: see there.
+        hold_off_collector()
         from console.engine.outside_feeds import reader_factory, registry_factory, teller_factory
         from console.engine.service import Engine
         from console.sources.factory import plain_factory

@@ -11,7 +11,6 @@ from console.cli.command_line import Parser, UsageError, add_console, add_shared
 from console.cli.main import ConsoleStart
 from console.domain.text import ConsoleOptions
 from console.domain.version import VERSION
-from console.engine.gc_tuning import release_collector
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +36,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
     if chosen.plain:
         from console.cli.status_command import watch_plain
 
-        release_collector()
         return watch_plain(prepared.engine())
     return ConsoleStart(
         prepared.loaded, console_options(prepared.loaded, chosen, shared), engine_of(prepared)

@@ -224,6 +224,7 @@ class Poller:
         self._profiles = profiles
         self._refresh_seconds = refresh_seconds
         self._task: asyncio.Task[None] | None = None
+        self._numbers = asyncio.Event()
         self._first_part = asyncio.Event()
         self._polled_at = -math.inf
         self._next_discovery_at = -math.inf
@@ -249,6 +250,7 @@ class Poller:
         if self.busy or now < self._polled_at + self.cadence_seconds - slack_seconds:
             return False
         self._polled_at = now
+        self._numbers.clear()
         self._first_part.clear()
         self._task = asyncio.create_task(self._guarded(now), name=f"poll {self.name}")
         return True
@@ -266,8 +268,12 @@ class Poller:
         """Take another refresh period, in seconds."""
         self._refresh_seconds = self.cadence_seconds = refresh_seconds
 
-    async def first_part(self) -> None:
+    async def numbers(self) -> None:
         """Wait until the questions of every tick are answered."""
+        await self._numbers.wait()
+
+    async def first_part(self) -> None:
+        """Wait as `numbers` does; of the first poll, until it is finished."""
         await self._first_part.wait()
 
     async def finished(self) -> None:
@@ -318,6 +324,7 @@ class Poller:
             self._down = f"the console failed to read it: {visible(repr(fault))}"
             self._desk.problem(f"source {visible(self.name)}: {self._down}")
         finally:
+            self._numbers.set()
             self._first_part.set()
 
     async def _poll(self, now: float) -> None:
@@ -335,6 +342,7 @@ class Poller:
         self._down = None
         first_poll = self._polls == 0
         self._polls += 1
+        self._numbers.set()
         if not first_poll:
             self._first_part.set()
         slow_ids = frozenset(query.id for query in slow)

@@ -12,6 +12,7 @@ from console.domain.text import visible
 from console.engine.client import ReloadOutcome
 from console.engine.distributions import PSI, distribution
 from console.engine.explain import explain
+from console.engine.gc_tuning import release_collector
 from console.engine.history import History
 from console.engine.incident_view import IncidentViews
 from console.engine.journal_tail import Records
@@ -28,7 +29,7 @@ from console.settings.problems import SettingsError
 from console.sources.factory import made_or_broken, plain_factory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
@@ -155,16 +156,21 @@ class Engine:
         self._noted = IncidentLog()
         self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
-    async def run(self, publish: Callable[[Snapshot], None]) -> None:
+    async def run(
+        self,
+        publish: Callable[[Snapshot], None],
+        early: Callable[[Snapshot], None] | None = None,
+    ) -> None:
         """Tick until `stop`; a fault inside a tick is told to the operator and the loop goes on.
 
+        ``early`` is given the first numbers before the first tick is whole: see `tick`.
         Only a `BrokenPipeError` from ``publish`` ends it: nobody reads any more.
         """
         loop = asyncio.get_running_loop()
         while not self._stopping:
             began_at = loop.time()
             try:
-                publish(await self.tick())
+                publish(await self.tick(None if self._tick else early))
             except BrokenPipeError:
                 raise
             except Exception as fault:
@@ -185,25 +191,43 @@ class Engine:
         self._told_changes.hasten()
         self._wake.set()
 
-    async def tick(self) -> Snapshot:
-        """Poll what is due, wait a moment for it, and judge what is there."""
+    async def tick(self, early: Callable[[Snapshot], None] | None = None) -> Snapshot:
+        """Poll what is due, wait a moment for it, and judge what is there.
+
+        ``early`` is given what the questions of every tick answered, as soon as they did, while
+        the slow ones are under way; it is a look without a past, and none to later ones.
+        """
         self._records.start()
         self._start_polls()
-        await self._wait(GRACE_SECONDS, whole=False)
+        if early is not None:
+            await self._wait(GRACE_SECONDS, Poller.numbers)
+            await self._records.settle(RECORD_GRACE_SECONDS)
+            if self._desk.board.seating.rows and any(p.busy for p in self._pollers.values()):
+                memory = self._memory
+                early(self._judge(remembers=False))
+                self._memory = memory
+                release_collector()
+        await self._wait(GRACE_SECONDS, Poller.first_part)
         await self._records.settle(RECORD_GRACE_SECONDS)
-        return self._judge(remembers=True)
+        try:
+            return self._judge(remembers=True)
+        finally:
+            release_collector()
 
     async def once(self, *, remembers: bool = True, limit_seconds: float = 60.0) -> Snapshot:
         """Poll every source to its end, slow questions included, and judge what came back."""
         self._records.start()
         self._start_polls()
-        await self._wait(limit_seconds, whole=True)
+        await self._wait(limit_seconds, Poller.finished)
         # Which version serves is only known now; a registry is asked about that one.
         rows = self._desk.board.seating.rows
         if late := self._registries.start(rows, self._clock()):
             await asyncio.wait(late, timeout=limit_seconds)
         await self._records.settle(RECORD_LIMIT_SECONDS)
-        return self._judge(remembers=remembers)
+        try:
+            return self._judge(remembers=remembers)
+        finally:
+            release_collector()
 
     async def close(self) -> None:
         """Let go of all sources."""
@@ -358,11 +382,10 @@ class Engine:
             *self._registries.start(rows, now),
         ]
 
-    async def _wait(self, limit_seconds: float, *, whole: bool) -> None:
-        waits = [
-            asyncio.ensure_future(poller.finished() if whole else poller.first_part())
-            for poller in self._started
-        ]
+    async def _wait(
+        self, limit_seconds: float, until: Callable[[Poller], Coroutine[None, None, None]]
+    ) -> None:
+        waits = [asyncio.ensure_future(until(poller)) for poller in self._started]
         # A wait that is late is cancelled, and a poll of alerts must live on.
         waits += [asyncio.ensure_future(_ended(poll)) for poll in self._alert_polls]
         if not waits:

@@ -13,7 +13,6 @@ from console.domain.signals import SIGNALS, ReadingState
 from console.domain.text import visible
 from console.engine.client import Explanation, Refused, ReloadOutcome, SeriesSet, WriteState
 from console.engine.gc_tuning import settling, yield_often
-from console.engine.write_service import keep_holds
 from console.journal.chain import JournalError
 
 if TYPE_CHECKING:
@@ -126,6 +125,7 @@ class EngineThread(HandsOverAside):
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._first_shown = asyncio.Event()
 
     @property
     def latest(self) -> Snapshot | None:
@@ -368,8 +368,12 @@ class EngineThread(HandsOverAside):
             self._spawn(run)
 
     async def _start_acting(self) -> None:
+        # What it loads is as much again as the engine; numbers come first.
+        await self._first_shown.wait()
         if self._make_acting is None:
             return
+        from console.engine.write_service import keep_holds
+
         self._acting = self._make_acting()
         try:
             await self._acting.start()
@@ -392,7 +396,13 @@ class EngineThread(HandsOverAside):
         try:
             if not self._stopping:
                 self._spawn(lambda _engine: self._start_acting())
-                await engine.run(settling(on_snapshot))
+                publish = settling(on_snapshot)
+
+                def show(snapshot: Snapshot) -> None:
+                    publish(snapshot)
+                    self._first_shown.set()
+
+                await engine.run(show, early=show)
         finally:
             self._loop = None
             tasks = tuple(self._tasks)

@@ -52,6 +52,11 @@ def _waits(url: str, refresh: str, slowed: bool, samples: int) -> list[float]:
         return _key_to_paint(terminal, samples)
 
 
+def waits_while_numbers_arrive(url: str, samples: int) -> list[float]:
+    """Return seconds from key to paint, ``samples`` times, of a console that polls each second."""
+    return _waits(url, "1s", False, samples)
+
+
 def key_to_paint(slowed: bool) -> list[Row]:
     """Compare the p99 during refresh with the p50 of a console at rest."""
     with canned_fleet(1000, 0.5) as url:

@@ -4,18 +4,21 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from console.domain.samples import Answer
 from console.domain.signals import ReadingState
 from console.domain.snapshot import Snapshot
 from console.engine.client import ReloadOutcome
 from console.engine.service import Engine
 from console.engine.thread import EngineThread
 from console.evaluation.evaluate import evaluate
+from console.metrics.queries import Query
 from console.settings.load import Flags, Loaded, load
 from console.settings.problems import Problem, SettingsError
 from console.settings.schema import CostSettings, ModelSettings, Settings
@@ -50,6 +53,36 @@ async def test_a_hanging_source_does_not_hold_up_the_others(
     snapshot = await asyncio.wait_for(engine.tick(), 2.0)
     assert snapshot.reading("latency_p95", snapshot.index["gamma"]).value == 0.4
     assert snapshot.reading("latency_p95", snapshot.index["alpha"]).state is ReadingState.NO_DATA
+    await engine.close()
+
+
+async def test_first_numbers_are_shown_before_slow_questions_are_answered() -> None:
+    released = asyncio.Event()
+
+    class Waiting(FakeSource):
+        async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+            if any(query.cadence != "tick" for query in queries):
+                await released.wait()
+            return await super().ask(queries, now)
+
+    source = Waiting(name="one", models=seen("alpha"), values=VALUES | {"cost_increase": 1.0})
+    engine = Engine(loaded(settings_of("one")), sources=[source])
+    early: list[Snapshot] = []
+    whole: list[Snapshot] = []
+
+    def show(snapshot: Snapshot) -> None:
+        early.append(snapshot)
+        released.set()
+
+    def publish(snapshot: Snapshot) -> None:
+        whole.append(snapshot)
+        engine.stop()
+
+    await asyncio.wait_for(engine.run(publish, early=show), 60.0)
+    assert len(early) == len(whole) == 1
+    assert early[0].reading("latency_p95", 0).value == 0.4
+    assert early[0].tick < whole[0].tick, "one look each"
+    assert whole[0].reading("latency_p95", 0).value == 0.4
     await engine.close()
 
 
