@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import termios
 import time
 from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING, Final
@@ -130,6 +131,23 @@ def without_stale_moves(found: Iterable[Message]) -> Iterator[Message]:
 
 class TerminalDriver(LinuxDriver):
     """Textual's driver with the terminal taken as outside text: no byte of it ends the console."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, unless it is taken already and still in raw mode.
+
+        The kernel sends SIGCONT with every hang-up, and SIGSTOP comes without a word; taking the
+        terminal twice would leave two readers, one of which nobody ends.
+        """
+        reader = self._key_thread
+        if reader is not None and reader.is_alive():
+            try:
+                line_mode = termios.tcgetattr(self.fileno)[3] & termios.ICANON
+            except (termios.error, OSError):
+                return
+            if not line_mode:
+                return
+            self.stop_application_mode()
+        super().start_application_mode()
 
     def _run_input_thread(self) -> None:
         try:

@@ -275,7 +275,7 @@ def test_a_killed_and_a_hung_server_leave_stale_values_and_come_back_by_themselv
         before = time.monotonic()
         assert len(handle.history("chat-main", "requests_rate", 60).values)
         assert handle.explain("chat-main", "requests_rate").promql
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < 5.0
         server.resume()
         watch.until(live, 30)
     finally:

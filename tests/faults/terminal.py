@@ -178,6 +178,10 @@ class Terminal:
             line = next(each for each in status if each.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
 
+    def take_back(self) -> None:
+        """Put the line settings back as a shell does while its job is stopped."""
+        termios.tcsetattr(self._slave, termios.TCSANOW, self.before)
+
     def stopped(self, seconds: float = 10.0) -> bool:
         """Wait until the process is stopped, as by Ctrl-Z."""
         limit = time.monotonic() + seconds

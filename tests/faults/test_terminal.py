@@ -92,6 +92,24 @@ def test_stopped_from_outside_it_gives_the_terminal_back_and_takes_it_again(url:
         assert terminal.broken() == ""
 
 
+@pytest.mark.parametrize("shell_took_it", [False, True])
+def test_going_on_takes_the_terminal_once(url: str, shell_took_it: bool) -> None:
+    """SIGCONT comes with every hang-up too, and after a SIGSTOP of which nobody was told."""
+    with Terminal("--scrape", url) as terminal:
+        assert terminal.ready()
+        if shell_took_it:
+            terminal.signal(signal.SIGSTOP)
+            assert terminal.stopped()
+            terminal.take_back()
+        since = len(terminal.output)
+        terminal.signal(signal.SIGCONT)
+        if shell_took_it:
+            assert terminal.wait_for(b"fraud-scorer", 60.0, since)
+        assert terminal.answers(60.0)
+        assert terminal.leave(60.0) == 0, "a second reader would never be ended"
+        assert terminal.broken() == ""
+
+
 @pytest.mark.parametrize(
     ("closed", "arguments", "code"),
     [

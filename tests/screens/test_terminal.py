@@ -23,7 +23,7 @@ from tests.conftest import require_binary
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
-END_SECONDS = 12.0
+END_SECONDS = 60.0
 RESTORED = b"\x1b[?1049l"
 
 

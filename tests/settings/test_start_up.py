@@ -35,4 +35,4 @@ def test_settings_load_fast_and_alone(tmp_path: Path) -> None:
     )
     best_seconds, *loaded = done.stdout.split()
     assert loaded == []
-    assert float(best_seconds) < 25.0 * pace_seconds()
+    assert float(best_seconds) < 60.0 * min(pace_seconds() for _ in range(9))

@@ -269,7 +269,7 @@ async def test_killed_and_hung_it_says_so_and_recovers_alone(tmp_path, now: floa
         began = time.monotonic()
         with pytest.raises(SourceDown, match=r"(in time|within).*; next try in \d s"):
             await source.ask(queries, now)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 4.0
         due = source.status().next_try_at
         assert due is not None
         assert due > now

@@ -15,7 +15,7 @@ from console.sources.factory import build_source
 from console.sources.scrape import ScrapeSource
 from tests.support.pace import pace_seconds
 
-TICK_PACES = 45.0
+TICK_PACES = 90.0
 """What one tick may cost, in `pace_seconds`; 20 measured."""
 
 
@@ -32,8 +32,9 @@ async def test_the_demo_fleet_is_whole_from_the_first_tick_and_cheap_to_evaluate
         queries = plan(found.profiles, rows, {}, now)
         answers = {answer.query_id: answer for answer in await source.ask(queries, now)}
         every_tick = [query for query in queries if query.cadence == "tick"]
-        spent = []
-        for _ in range(5):
+        spent, paces = [], []
+        for _ in range(9):
+            paces.append(pace_seconds())
             began = time.thread_time()
             # The same moment again: nothing is scraped, everything is evaluated anew.
             await source.ask(every_tick, now)
@@ -52,7 +53,7 @@ async def test_the_demo_fleet_is_whole_from_the_first_tick_and_cheap_to_evaluate
     burn = answers["midwatch/error_ratio@3d"]
     assert len(burn.keys) >= 7
     assert ((burn.values >= 0) & (burn.values < 0.5)).all()
-    assert min(spent) < TICK_PACES * pace_seconds()
+    assert min(spent) < TICK_PACES * min(paces)
     assert source.samples.nbytes / source.samples.series_count < 20_000
 
 
