@@ -147,7 +147,7 @@ class TerminalDriver(LinuxDriver):
             if not line_mode:
                 return
             self.stop_application_mode()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def _run_input_thread(self) -> None:
         try:

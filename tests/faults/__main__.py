@@ -20,7 +20,7 @@ from tests.faults.areas import AREAS, Bench, Broken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SLOW_SECONDS = 20.0
+SLOW_SECONDS = 90.0
 
 
 def area_of(seed: int, number: int) -> tuple[str, random.Random]:
