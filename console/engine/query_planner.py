@@ -10,6 +10,7 @@ from console.engine.answer_table import Board
 from console.engine.row_assignment import Seating, seat_rows
 from console.evaluation.inventory import roster
 from console.metrics.profile import profiles
+from console.metrics.queries import counted_once
 from console.metrics.query_plan import plan
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Desk:
         self._plans: dict[str, _Plan] = {}
         self._written: dict[str, Mapping[str, Profile]] = {}
         self.companions: dict[str, Mapping[str, int]] = {}
+        self._dropped: dict[str, tuple[str, ...]] = {}
         self._gather()
 
     def configure(self, settings: Settings) -> None:
@@ -102,8 +104,10 @@ class Desk:
         """Take the models a source was found to know."""
         self.warnings[source] = discovery.warnings
         self.companions[source] = discovery.companions
-        if self._written.get(source) != discovery.written:
+        same = self._dropped.get(source, ()) == discovery.dropped
+        if self._written.get(source) != discovery.written or not same:
             self._written[source] = discovery.written
+            self._dropped[source] = discovery.dropped
             self._plans.pop(source, None)
         if self._seen.get(source) != discovery.models:
             self._seen[source] = discovery.models
@@ -196,7 +200,7 @@ class Desk:
         beside = [name for name, each in written.items() if each.role != "server"]
         if not rows and not beside:
             return ()
-        return plan(
+        queries = plan(
             sorted(found),
             rows,
             own,
@@ -205,3 +209,5 @@ class Desk:
             known={**profiles(), **written},
             companions=[name for name in beside if name not in found],
         )
+        dropped = self._dropped.get(source, ())
+        return tuple(counted_once(query, dropped) for query in queries)

@@ -382,6 +382,7 @@ class Scope:
     ``fallback_seconds`` a counter that has no two samples within the window is taken over that
     span, so that a short window suits sources that sample slowly too. ``derived`` are the labels
     that a rule makes (`console.metrics.names`); matchers on these choose among its values.
+    ``dropped`` are labels that only tell copies of one series apart, of which one counts.
     """
 
     by: tuple[str, ...]
@@ -391,6 +392,7 @@ class Scope:
     edge: float | None = None
     fallback_seconds: float | None = None
     derived: tuple[Derived, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     def grouping(self, *more: str) -> str:
         """Return the ``by`` clause."""
@@ -425,6 +427,8 @@ class Scope:
         first counts, and pods that have only the other count beside it.
         """
         text = " or ".join(map(of, names_of(metric)))
+        if self.dropped:
+            text = f"max without ({', '.join(map(checked_label, self.dropped))}) ({text})"
         for derived in self.derived:
             wanted = [m for m in self.matchers if m.label == derived.label]
             if derived.label in self.by or wanted:

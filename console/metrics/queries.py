@@ -34,6 +34,7 @@ class Query:
     ``fallback_seconds`` is the span taken where the window holds no two samples (`Scope`),
     ``derived`` the labels that a name rule makes. ``voice`` is the profile that speaks where that
     is not the row's own, ``role`` its role: a gateway's and a companion's answers go by name.
+    ``dropped`` are the labels of copies, of which one counts (`Scope`).
     Times are seconds.
     """
 
@@ -58,6 +59,7 @@ class Query:
     derived: tuple[Derived, ...] = ()
     role: Role = "server"
     voice: str = ""
+    dropped: tuple[str, ...] = ()
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""
@@ -69,6 +71,7 @@ class Query:
             edge=self.edge,
             fallback_seconds=self.fallback_seconds,
             derived=self.derived,
+            dropped=self.dropped,
         )
 
     def over_steps(self, step_seconds: float) -> Query:
@@ -182,6 +185,16 @@ def under_edge(query: Query, edge: float) -> Query | None:
             models=None,
         )
     )
+
+
+def counted_once(query: Query, dropped: tuple[str, ...]) -> Query:
+    """Return a query in which copies that differ only in ``dropped`` labels count once.
+
+    An operator's own text stays as it is.
+    """
+    if query.dropped == dropped or query.expression is None:
+        return query
+    return spelled(replace(query, dropped=dropped))
 
 
 def spelled(query: Query) -> Query:

@@ -72,6 +72,10 @@ class SourceSettings(Reach, frozen=True):
     targets: Annotated[
         tuple[str, ...], Key("The /metrics URLs of a `scrape` source.", "target_url")
     ] = ()
+    drop_labels: Annotated[
+        tuple[str, ...],
+        Key("Labels that only tell copies of a high-availability pair apart; one copy counts."),
+    ] = ()
     fallback: Annotated[
         str | None,
         Key("Another source to use while this one is away.", "reference", refers_to=("sources",)),

@@ -1,13 +1,16 @@
 """Checks keys against each other and warns of unwise settings."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.settings.convert import Conversion, Spot
 from console.settings.endpoint_tables import AlertSettings, AuthSettings, Served, SourceSettings
+from console.settings.problems import cut
 from console.settings.schema import AnchorSettings, ModelSettings, Settings
 
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 FAST_BURN_RATE = 14.4
 LOWEST_FAST_BURN_SLO = 0.93
 FEWEST_REFERENCE_ROWS = 1000
@@ -85,6 +88,11 @@ def _check_source(source: SourceSettings, spot: Spot, conversion: Conversion) ->
         if source.targets:
             conversion.complain_also(
                 spot.child("targets"), "targets on a prometheus source", "url or urls"
+            )
+    for label in source.drop_labels:
+        if _LABEL_NAME.fullmatch(label) is None:
+            conversion.complain_also(
+                spot.child("drop_labels"), f'"{cut(label)}"', "label names: letters, digits and _"
             )
     if source.fallback == source.name:
         conversion.complain_also(spot.child("fallback"), "the source itself", "another source")

@@ -41,7 +41,8 @@ class Discovery:
     """The models a source knows, the profiles that are there, and what was odd about it.
 
     ``written`` are these profiles as this source writes them: spelling and model label.
-    ``companions`` are what stands beside models there, with how much of it was found.
+    ``dropped`` are the labels that only tell copies of its series apart. ``companions`` are what
+    stands beside models there, with how much of it was found.
     """
 
     models: tuple[SeenModel, ...]
@@ -49,6 +50,7 @@ class Discovery:
     warnings: tuple[str, ...] = ()
     written: Mapping[str, Profile] = field(default_factory=dict)
     companions: Mapping[str, int] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
 
 class Source(Protocol):

@@ -73,6 +73,7 @@ def _prometheus(
         Wire(endpoint, resolver, max_bytes=PROMETHEUS_MAX_BYTES),
         timeout_seconds=settings.timeout_seconds,
         cadence_seconds=interval_seconds,
+        drop_labels=settings.drop_labels,
     )
 
 

@@ -18,6 +18,7 @@ from console.metrics.profile import (
     models_promql,
     profile_of_metric,
 )
+from console.metrics.queries import counted_once
 from console.sources.api_connection import Allowance, ApiConnection, Failure
 from console.sources.base import (
     RecentModels,
@@ -38,6 +39,7 @@ from console.sources.prom_api import (
     on_grid,
     range_matrix,
 )
+from console.sources.replica_labels import Copies, copies_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,11 +75,14 @@ class PrometheusSource:
         *,
         timeout_seconds: float = 8.0,
         cadence_seconds: float = 5.0,
+        drop_labels: tuple[str, ...] = (),
     ) -> None:
         """Give each query ``timeout_seconds``, and tell the server a little less."""
         self.name = name
         self._api = ApiConnection(wire, timeout_seconds)
         self._rows = 0
+        self._drop_labels = drop_labels
+        self._copies = Copies(drop_labels)
         self._too_large: dict[str, tuple[float, Failure]] = {}
         self._exporter: bool | None = None
         self._recent = RecentModels()
@@ -118,7 +123,9 @@ class PrometheusSource:
         self._written |= here
         names = {model.profile for model in listed}
         known = {name: self._written[name] for name in profiles if name in names}
-        return found_here(listed, known, tuple(warnings))
+        warnings += self._copies.warnings
+        found_all = found_here(listed, known, tuple(warnings))
+        return replace(found_all, dropped=self._copies.dropped)
 
     def _answered(self, now: float, *, warnings: tuple[str, ...]) -> None:
         """Note that the server is there; a server without any model is up all the same."""
@@ -141,6 +148,14 @@ class PrometheusSource:
         newest = await self._api.vector(newest_promql(present), now, Allowance())
         if not isinstance(newest, Failure) and len(newest.values):
             self._late = late_note(float(newest.values.max()), now)
+
+        async def ask(promql: str) -> list[tuple[dict[str, str], float]] | None:
+            told = await self._api.vector(promql, now, Allowance(self._rows))
+            if isinstance(told, Failure):
+                return None
+            return list(zip(told.labels, told.values.tolist(), strict=True))
+
+        self._copies = await copies_in(present, self._drop_labels, ask)
 
     async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
         """Answer all queries as of ``now``; raises `SourceDown` when the server answers none.
@@ -181,6 +196,7 @@ class PrometheusSource:
         self, query: Query, series_value: str, start: float, end: float, step: float
     ) -> Series:
         """Ask a range query for one model; where the server has no point there is a gap."""
+        query = counted_once(query, self._copies.dropped)
         step = max(step, (end - start) / (MAX_POINTS - 1))
         count = int((end - start) / step + _ROUNDING_SECONDS) + 1
         times = np.asarray(start + step * np.arange(count), dtype=np.float64)
@@ -280,6 +296,7 @@ class PrometheusSource:
         self, query: Query, now: float, allowance: Allowance
     ) -> tuple[Answer, Failure | None]:
         """Ask one query; what goes wrong is in the answer and beside it."""
+        query = counted_once(query, self._copies.dropped)
         body: tuple[Body, float] | Failure | None = self._left_alone(query.id, now)
         if body is None:
             body = await self._api.instant(query.promql, now, allowance)
@@ -334,7 +351,7 @@ class PrometheusSource:
                 *self._late,
                 *_distinct(answers, lambda answer: answer.warnings),
             ),
-            infos=(*self._reach.note(now), *_distinct(answers, _own_infos)),
+            infos=(*self._copies.infos, *self._reach.note(now), *_distinct(answers, _own_infos)),
         )
 
     def _down(self, failure: Failure, now: float, *, queries: int = 1) -> SourceDown:
