@@ -73,7 +73,7 @@ async def everything(source: PrometheusSource, model: str, now: float) -> dict[s
 
 
 def value(answer: Answer, model: str) -> float:
-    return dict(zip(answer.keys, answer.values.tolist(), strict=True))[model,]
+    return float(dict(zip(answer.keys, answer.values.tolist(), strict=True))[model,])
 
 
 @pytest.fixture(scope="module")
