@@ -381,6 +381,32 @@ _ALL = (
         (("midwatch failures fraud-scorer --since 7d", "with what came before and what was done"),),
     ),
     Command(
+        "readiness",
+        "readiness_command",
+        "30 checks from live evidence; proofs that end; the sign-off",
+        (
+            (0, "printed, every gate of tier 1 is open; or written"),
+            (1, "a gate of tier 1 failed or its proof expired; or nothing was written"),
+            (3, "a gate of tier 1 could not be looked at"),
+            (5, "signed off, but waiting for its second person"),
+            (7, "refused: a closed gate, no other approver, or a check nobody can attest"),
+            (8, 'writes = "never"'),
+            *_CONFIG,
+        ),
+        (
+            ("midwatch readiness fraud-scorer", "its gaps first, then what proves the rest"),
+            ("midwatch readiness --markdown -o review.md", "the review, for an auditor"),
+            (
+                'midwatch readiness attest 20 fraud-scorer --evidence load.pdf --reason "2x peak"',
+                "a proof with the file's hash and an end",
+            ),
+            (
+                'midwatch readiness sign-off fraud-scorer --approver joel --reason "release 41"',
+                "freezes all evidence; joel approves from his own login",
+            ),
+        ),
+    ),
+    Command(
         "drill",
         "drill_command",
         "an action and its way back on purpose, in the record",

@@ -13,6 +13,7 @@ from console.actions.decision_record import decision_waiting
 from console.actions.incident_commands import care_entry
 from console.actions.incident_executor import prepare_care
 from console.actions.overrides import note_ended_by_service
+from console.actions.readiness_record import sign_off_waiting
 from console.actions.recovery import note_truth
 from console.actions.target_state import holder_of, lease_name
 from console.actions.undo import prepare_end, prepare_renew, prepare_undo
@@ -306,6 +307,9 @@ async def _approve(shared: argparse.Namespace, chosen: argparse.Namespace) -> in
         bench = session.bench
         op_id = await _whole_op(session, chosen.op)
         asked = await asyncio.to_thread(decision_waiting, bench.journal, op_id, bench.clock())
+        if asked is None:
+            now = bench.clock()
+            asked = await asyncio.to_thread(sign_off_waiting, bench.journal, op_id, now)
         if asked is None:
             asked = await asyncio.to_thread(waiting, bench.journal, op_id, bench.clock())
         sys.stderr.write(_waiting_text(asked))

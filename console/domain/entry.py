@@ -44,6 +44,7 @@ EntryKind = Literal[
     "resolved",
     "lease_broken",
     "journal_accepted",
+    "readiness",  # a proof attested or taken back, or the whole signed off
 ]
 ENTRY_KINDS: tuple[str, ...] = get_args(EntryKind)
 

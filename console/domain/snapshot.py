@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from console.domain.entry import NO_RECORD, Record
+from console.domain.proof import NO_PROOFS, Proofs
 from console.domain.severity import (
     UNKNOWN_BREAKER,
     UNKNOWN_ROUTE,
@@ -130,6 +131,7 @@ class Snapshot:
     ``overrides`` are in force as ``record``, the journal, tells them, the oldest first; ``care``
     is what people did about each incident, by its id, and ``decisions`` are all that still count.
     ``registry`` is what model registries said last, by model, for those that declare one.
+    ``proofs`` are what the journal says of readiness: attestations, drills, sign-offs.
     """
 
     environment: str
@@ -158,6 +160,7 @@ class Snapshot:
     care: Mapping[str, Care] = field(default_factory=dict)
     decisions: tuple[DecisionRecord, ...] = ()
     registry: Mapping[str, Registered] = field(default_factory=dict)
+    proofs: Proofs = NO_PROOFS
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console.decisions.decision_log import DECISION_KINDS_OF_ENTRY, Decided, fold_decisions
 from console.domain.entry import NO_RECORD, BrokenEntry, Record, RecordPage
+from console.domain.proof import NO_PROOFS
 from console.domain.text import visible
 from console.incidents.state import CARE_KINDS, CARE_LOOKBACK_SECONDS, care_log
 from console.journal import BrokenEntryError, JournalError, JournalReplacedError, Question
 from console.journal.leases import KEEPER_LEASE, shown_holder
 from console.journal.override_log import OVERRIDE_KINDS, fold_overrides
+from console.readiness.proofs import PROOF_KINDS, ProofLog, fold_proofs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from console.domain.action import Override
     from console.domain.decision import DecisionRecord
     from console.domain.entry import Entry, JournalHead, Verification
+    from console.domain.proof import Proofs
     from console.incidents.state import CareLog
     from console.journal import Journal
     from console.settings.schema import Settings
@@ -47,6 +50,7 @@ class Followed:
     overrides: tuple[Override, ...] = ()
     care: CareLog = field(default_factory=dict)
     decisions: tuple[DecisionRecord, ...] = ()
+    proofs: Proofs = NO_PROOFS
 
 
 class Follower:
@@ -69,6 +73,7 @@ class Follower:
         self._overrides: tuple[Override, ...] = ()
         self._care: CareLog = {}
         self._decided = Decided()
+        self._proven = ProofLog()
 
     def read(self, now: float) -> Followed:
         """Read what is new; a journal that cannot be read leaves what was known, and says why."""
@@ -80,7 +85,8 @@ class Follower:
         keeper = self._record.keeper
         kept = None if keeper is None else bool(keeper)
         overrides = tuple(replace(each, kept=kept) for each in self._overrides)
-        return Followed(self._record, overrides, self._care, self._decided.records)
+        decisions, proofs = self._decided.records, self._proven.proofs
+        return Followed(self._record, overrides, self._care, decisions, proofs)
 
     def close(self) -> None:
         """Let the journal go."""
@@ -158,6 +164,8 @@ class Follower:
         self._care = care_log(self._here(self._sound(cared)), {})
         decided = journal.listing(Question(kinds=DECISION_KINDS_OF_ENTRY, before_seq=last + 1))
         self._decided = fold_decisions(self._mine(self._sound(decided)))
+        proven = journal.listing(Question(kinds=PROOF_KINDS, before_seq=last + 1))
+        self._proven = fold_proofs(self._of_environment(self._sound(proven)))
         newest = journal.listing(Question(newest=RECENT, before_seq=last + 1))
         self._record = replace(
             self._record,
@@ -177,6 +185,7 @@ class Follower:
             self._overrides = fold_overrides(mine, self._overrides)
             self._decided = fold_decisions(mine, self._decided)
             self._care = care_log(self._here(sound), self._care)
+            self._proven = fold_proofs(self._of_environment(sound), self._proven)
             kept = (*reversed(sound), *self._record.entries)[:RECENT]
             self._record = replace(self._record, entries=kept)
             if len(found) < _CHUNK:
@@ -220,6 +229,10 @@ class Follower:
             if each.environment == self._environment or each.details.get("step") == "released"
         ]
 
+    def _of_environment(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Leave out what was proven elsewhere: staging's drill proves nothing of production."""
+        return [each for each in entries if each.environment == self._environment]
+
     def _note(self, broken: BrokenEntry) -> None:
         if broken not in self._record.broken and len(self._record.broken) < _MOST_BROKEN:
             self._record = replace(self._record, broken=(*self._record.broken, broken))
@@ -229,6 +242,7 @@ class Follower:
         self._overrides = ()
         self._care = {}
         self._decided = Decided()
+        self._proven = ProofLog()
         self._hash = None
 
     def _let_go(self) -> None:

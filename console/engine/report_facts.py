@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from console.domain.entry import JournalHead
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from console.domain.entry import Entry, Record
     from console.domain.incident import IncidentView
+    from console.domain.proof import ModelReadiness
     from console.domain.samples import Series
     from console.domain.snapshot import Snapshot
     from console.engine.journal_tail import Records
@@ -184,3 +186,74 @@ async def _viewed(snapshot: Snapshot, view: View) -> dict[str, IncidentView]:
     except TimeoutError:
         return views  # the handover names those that are missing
     return views
+
+
+PAST_SECONDS = 7 * 86400.0
+PAST_CELLS = 336
+_TOGETHER = 4
+"""How many models' past is asked for at once."""
+
+
+async def readiness_of(
+    engine: Engine, records: Records, models: Sequence[str], now: float
+) -> tuple[ModelReadiness, ...]:
+    """Judge the readiness of models by name, of all rows where none is named, in their order."""
+    from console.readiness.checks import assess
+    from console.readiness.subject import Past, Subject
+
+    snapshot = engine.latest
+    if snapshot is None:
+        return ()
+    chain = await records.verify() if snapshot.record.state == "open" else None
+    wanted = [row for row, model in enumerate(snapshot.rows) if not models or model.model in models]
+    few = asyncio.Semaphore(_TOGETHER)
+
+    async def past(row: int) -> Past:
+        model = snapshot.rows[row]
+        signals = (
+            *(("requests_rate",) if model.fallbacks else ()),
+            *(("review_oldest",) if model.review_sla_seconds is not None else ()),
+        )
+        if not signals:
+            return Past()
+        async with few:
+            answer = await engine.series_between(
+                model.model, signals, now - PAST_SECONDS, now, PAST_CELLS
+            )
+        known = {each.signal: each for each in answer.series if each.error is None}
+        return Past(
+            peak_per_second=_highest(known.get("requests_rate")),
+            oldest_review_seconds=_highest(known.get("review_oldest")),
+            span_seconds=max((_covered(each) for each in known.values()), default=0.0),
+        )
+
+    pasts = await asyncio.gather(*(past(row) for row in wanted))
+    return tuple(
+        assess(
+            Subject(
+                snapshot=snapshot,
+                row=row,
+                settings=engine.settings,
+                proofs=snapshot.proofs,
+                now=now,
+                past=each,
+                chain=chain,
+            )
+        )
+        for row, each in zip(wanted, pasts, strict=True)
+    )
+
+
+def _highest(series: Series | None) -> float | None:
+    """Return the highest finite value of a series, None where there is none."""
+    if series is None:
+        return None
+    known = [value for value in series.values.tolist() if isfinite(value)]
+    return max(known, default=None)
+
+
+def _covered(series: Series) -> float:
+    """Return the seconds between the first and the last finite value."""
+    pairs = zip(series.times.tolist(), series.values.tolist(), strict=True)
+    known = [at for at, value in pairs if isfinite(value)]
+    return known[-1] - known[0] if known else 0.0

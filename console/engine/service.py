@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from console.domain.entry import JournalHead
 from console.domain.text import visible
 from console.engine.client import ReloadOutcome
 from console.engine.distributions import PSI, distribution
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
     from console.domain.incident import Care, IncidentView
+    from console.domain.proof import ModelReadiness
     from console.domain.samples import Series, SourceStatus
     from console.domain.snapshot import Snapshot
     from console.engine.client import Explanation, Refused, SeriesSet
@@ -309,6 +311,24 @@ class Engine:
 
         return await postmortem_facts(self, self._records, incident_id, self._clock())
 
+    async def journal_head(self) -> JournalHead | None:
+        """Return the journal's last entry as last read, None where no journal was read."""
+        newest = () if self.latest is None else self.latest.record.entries[:1]
+        return next(
+            (JournalHead(chain=one.chain, seq=one.seq, hash=one.hash, at=one.at) for one in newest),
+            None,
+        )
+
+    async def readiness(self, models: Sequence[str] = ()) -> tuple[ModelReadiness, ...]:
+        """Judge the 30 checks of these models, of every one where none is named.
+
+        Reads the journal's whole chain and the last days of what the checks need. A name that no
+        row has is left out; nothing is known before the first tick.
+        """
+        from console.engine.report_facts import readiness_of
+
+        return await readiness_of(self, self._records, models, self._clock())
+
     def seat(self, model: str) -> Seat | None:
         """Return who speaks for a model; None where nobody does."""
         seating = self._desk.board.seating
@@ -421,7 +441,7 @@ class Engine:
             decisions=known.decisions,
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
-        snapshot = replace(snapshot, registry=self._registries.known)
+        snapshot = replace(snapshot, registry=self._registries.known, proofs=known.proofs)
         if remembers:
             self._noted.take(snapshot, rule_events(snapshot, self.latest))
         self._history.seat([row.model for row in rows])

@@ -55,6 +55,7 @@ __all__ = [
     "ModelSettings",
     "OncallSettings",
     "OperatorSettings",
+    "ReadinessSettings",
     "RegistrySettings",
     "ReviewSettings",
     "Settings",
@@ -114,6 +115,14 @@ class ShiftSettings(Struct, frozen=True):
     def next_end(self, now: float, own_zone: tzinfo | None = None) -> float:
         """Return when the next shift ends, in Unix seconds; ``own_zone`` None is the machine's."""
         return next_shift_end(now, self.ends, zone_named(self.zone) or own_zone)
+
+
+class ReadinessSettings(Struct, frozen=True):
+    """What readiness asks of every model."""
+
+    model_age_seconds: Annotated[
+        float, Key("Oldest the training of a version that serves may be.", "duration", low=86400)
+    ] = field(name="model_age", default=180 * 86400.0)
 
 
 class OncallSettings(Struct, frozen=True):
@@ -327,6 +336,9 @@ class Settings(Struct, frozen=True):
     ] = ()
     shift: Annotated[ShiftSettings, Key("When shifts end.")] = ShiftSettings()
     journal: Annotated[JournalSettings, Key("Where the record is kept.")] = JournalSettings()
+    readiness: Annotated[ReadinessSettings, Key("What readiness asks of every model.")] = (
+        ReadinessSettings()
+    )
     models: Annotated[dict[str, ModelSettings], Key("What is known about each model.")] = field(
         default_factory=dict
     )

@@ -69,6 +69,11 @@ WRITING: dict[str, tuple[tuple[str, ...], ...]] = {
     "resolve": (("{op}", "--as", "not", *WHY),),
     "approve": (("{op}", "--yes"),),
     "decide": (("fraud-scorer", "hold", "--review-by", "14d", *WHY),),
+    "readiness": (
+        ("attest", "load-test", "fraud-scorer", "--evidence", "https://x.example", *WHY),
+        ("withdraw", "load-test", "fraud-scorer", *WHY),
+        ("sign-off", "fraud-scorer", *WHY),
+    ),
     "drill": (("fraud-scorer", "breaker", *WHY),),
     "keep": (("--once",),),
     "handover": (("--yes",), ("--accept",)),
