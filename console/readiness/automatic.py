@@ -27,9 +27,9 @@ from console.readiness.subject import (
     day,
     does_not_apply,
     fails,
+    joined,
     judge_exercise,
     moment_of,
-    names,
     not_known,
     passes,
     rungs,
@@ -179,11 +179,8 @@ def no_data_rule(subject: Subject) -> Verdict:
     if not subject.model.configured:
         return fails("it is only discovered: if it vanished, no row would be missed")
     drill = subject.passed("source-away")
-    text = (
-        "declared: without data it is S1 after 5 min"
-        if subject.model.tier == 1
-        else ("declared: without data its row is unknown")
-    )
+    level = "S1 after 5 min" if subject.model.tier == 1 else "unknown"
+    text = f"declared: without data it is {level}"
     return passes(f"{text}; drilled {day(drill.at)}" if drill is not None else text)
 
 
@@ -203,10 +200,10 @@ def breakers(subject: Subject) -> Verdict:
     bare = [name for name, state in states.items() if state is BreakerState.UNKNOWN]
     off = [name for name, state in states.items() if state in _UNPROTECTED]
     if off:
-        return fails(f"unprotected: the breaker of {names(off)} refuses nothing")
+        return fails(f"unprotected: the breaker of {joined(off)} refuses nothing")
     if bare:
-        return fails(f"no breaker is seen on {names(bare)}")
-    return passes(f"breakers on {names(list(states))}")
+        return fails(f"no breaker is seen on {joined(bare)}")
+    return passes(f"breakers on {joined(list(states))}")
 
 
 _AROUND = ("HALF_OPEN", "CLOSED")
@@ -224,7 +221,7 @@ def fallback_answers(subject: Subject) -> Verdict:
     """Judge that a fallback is declared and answered lately."""
     if not subject.model.fallbacks:
         return fails("no fallback is declared")
-    return judge_exercise(subject, "fallback", f"fallback to {names(rungs(subject))}")
+    return judge_exercise(subject, "fallback", f"fallback to {joined(rungs(subject))}")
 
 
 def fallback_allowed(subject: Subject) -> Verdict:
@@ -238,11 +235,11 @@ def fallback_allowed(subject: Subject) -> Verdict:
         if model.allowed_regions and each.region not in model.allowed_regions
     ]
     if abroad:
-        return fails(f"outside {names(list(model.allowed_regions))}: {names(abroad)}")
+        return fails(f"outside {joined(list(model.allowed_regions))}: {joined(abroad)}")
     if not model.consent:
         return fails("no consent basis is declared")
-    where = names(list(model.allowed_regions)) or "anywhere"
-    return passes(f"{names(rungs(subject))} serve in {where}, consent {visible(model.consent)}")
+    where = joined(list(model.allowed_regions)) or "anywhere"
+    return passes(f"{joined(rungs(subject))} serve in {where}, consent {visible(model.consent)}")
 
 
 def fallback_capacity(subject: Subject) -> Verdict:
@@ -459,8 +456,8 @@ def change_feed(subject: Subject) -> Verdict:
         return fails("no [[changes]] source is declared: a dependency's deploy is not told")
     away = [each.name for each in places if each.state != "up"]
     if away or not places:
-        return not_known(f"{names(away) or 'the change source'} does not answer")
-    return passes(f"told by {names([each.name for each in places])}")
+        return not_known(f"{joined(away) or 'the change source'} does not answer")
+    return passes(f"told by {joined([each.name for each in places])}")
 
 
 def actions_closed(subject: Subject) -> Verdict:

@@ -145,9 +145,7 @@ def judge_exercise(subject: Subject, what: str, noun: str) -> Verdict:
         return not_known(UNREAD)
     last = subject.proofs.exercised.get((subject.target, what))
     if last is None:
-        return fails(
-            f"{noun}: never drilled; midwatch drill {visible_target(subject.target)} {what}"
-        )
+        return fails(f"{noun}: never drilled; midwatch drill {visible(subject.target, 60)} {what}")
     until = last.at + DRILL_DAYS[what] * DAY_SECONDS
     state: CheckState = "pass" if last.passed else "fail"
     if last.passed and until <= subject.now:
@@ -173,6 +171,7 @@ def judge_exercise(subject: Subject, what: str, noun: str) -> Verdict:
 
 
 def unmeasured(reading: Reading, what: str) -> Verdict:
+    """Return why a reading has no value to judge: unknown, or failed where nobody measures it."""
     if reading.state in DOUBTFUL:
         return not_known(f"{what}: {reading.state.label}")
     if reading.history_seconds is not None or reading.state is not ReadingState.NO_DATA:
@@ -185,32 +184,34 @@ WEEK_SECONDS = 6 * DAY_SECONDS
 
 
 def covers_a_week(subject: Subject) -> bool:
+    """Tell whether the past that was looked at is long enough for a peak of a week."""
     return subject.past.span_seconds >= WEEK_SECONDS
 
 
 def rungs(subject: Subject) -> list[str]:
+    """Return the names of the fallbacks, best first."""
     return [each.name for each in subject.model.fallbacks]
 
 
-def names(names: list[str]) -> str:
+def joined(names: list[str]) -> str:
+    """Return names on one line."""
     return ", ".join(visible(each, 40) for each in names)
 
 
-def visible_target(target: str) -> str:
-    return visible(target, 60)
-
-
 def span_words(seconds: float) -> str:
+    """Return a length of time in whole days, or as a duration under one."""
     if seconds >= DAY_SECONDS:
         return f"{seconds / DAY_SECONDS:.0f} d"
     return format_duration(max(60.0, seconds // 60 * 60))
 
 
 def day(at: float) -> str:
+    """Return the day of Unix seconds, UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def moment_of(text: str) -> float | None:
+    """Return Unix seconds of an ISO 8601 date or time, None for anything else."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -34,6 +34,7 @@ from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from console.domain.entry import Json
     from console.domain.proof import CheckResult, ModelReadiness
     from console.domain.snapshot import Snapshot
     from console.journal import Journal
@@ -98,7 +99,11 @@ def attest(
 def drilled(
     journal: Journal, action: str, *states: str, at: float = SAMPLE_NOW, passed: bool = True
 ) -> None:
-    details = {"passed": passed, "text": "back was failed: look at it", "states": list(states)}
+    details: dict[str, Json] = {
+        "passed": passed,
+        "text": "back was failed: look at it",
+        "states": list(states),
+    }
     journal.append(
         EntryDraft(kind="drill", at=at, action=action, target=MODEL, why="monthly", details=details)
     )
