@@ -11,7 +11,7 @@ EXITS = {
     0: "all well, or done",
     1: "it could not be done, or something checked is not well; status: an S2 is the worst",
     2: "status, incidents: at least one S1",
-    3: "status, incidents: no S1 or S2, but something is unknown or a source does not answer",
+    3: "status, incidents, cost: something is unknown, or a source does not answer; no S1 or S2",
     4: "an action may have been carried out: it could not be read back",
     5: "an action was carried out in part",
     6: "superseded: somebody changed it first, nothing was changed here",
@@ -204,6 +204,21 @@ _ALL = (
         "a chart of one signal in the shell",
         _READS,
         (("midwatch plot fraud-scorer latency_p95 --range 6h", "the last six hours"),),
+    ),
+    Command(
+        "cost",
+        "cost_command",
+        "what every model spent, where the month ends, what changed",
+        (
+            (0, "printed, and the spend of every model is known"),
+            (1, "nobody's spend is known, or nothing can be read"),
+            (3, "printed, but the spend of some model is not known"),
+            *_CONFIG,
+        ),
+        (
+            ("midwatch cost", "every model: today, month, forecast, budget, waste, changes"),
+            ("midwatch cost --by team --month 2026-11 --csv", "a month gone by, for a bill"),
+        ),
     ),
     Command(
         "reference",

@@ -28,6 +28,8 @@ class Answer:
     because the source has no longer history; None means as asked. ``withheld`` names models (by
     series value) that are left out because their series reach less far back than the number
     would, and how far they do, in seconds; ``history_seconds`` says so of everybody asked.
+    ``young`` names those, with their history, that began within the window of an amount on a
+    server that was there before: all they ever spent is in it, and their values stay.
     """
 
     query_id: str
@@ -41,6 +43,7 @@ class Answer:
     window_seconds: float | None = None
     withheld: Mapping[str, float] = field(default_factory=dict)
     history_seconds: float | None = None
+    young: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,6 +302,10 @@ class Board:
         ]
         return tuple(sorted(found, key=lambda asked: _rank(asked.query)))
 
+    def rows_of(self, source: str, query: Query) -> Mapping[str, tuple[int, ...]]:
+        """Return the rows that a source's answer to a query is about, by the series' value."""
+        return self._rows(source, query)
+
     def observe(self, away: Collection[str]) -> Observed:
         """Return all columns and labelled facts; values of ``away`` sources are stale."""
         builders: dict[str, ColumnBuilder] = {}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from console.engine.answer_table import Board
 from console.engine.row_assignment import Seating, seat_rows
 from console.evaluation.inventory import roster
-from console.metrics.profile import profiles
+from console.metrics.profile import preference, profiles
 from console.metrics.queries import counted_once
-from console.metrics.query_plan import plan
+from console.metrics.query_plan import amount_queries, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -129,6 +129,28 @@ class Desk:
             self.board.plan(source, known.queries)
         return known.queries
 
+    def amount_questions(
+        self, source: str, spans: Mapping[str, tuple[float, float]]
+    ) -> Sequence[Query]:
+        """Return what asks one source for spend, requests and tokens over spans, by name.
+
+        The voice that is preferred for spend comes first.
+        """
+        rows, _, matches, found = self._asked_of(source)
+        written = self._written.get(source, {})
+        names = [*found, *(n for n, each in written.items() if each.role == "gateway")]
+        voices = [self.profile_of(source, name) for name in dict.fromkeys(names)]
+        known = [each for each in voices if each is not None]
+        known.sort(key=lambda each: -preference(each.role, "cost_rate"))
+        dropped = self._dropped.get(source, ())
+        return [
+            counted_once(query, dropped)
+            for profile in known
+            for query in amount_queries(
+                profile, [row for row in rows if row.profile in (profile.name, "")], matches, spans
+            )
+        ]
+
     def answered(self, source: str, answers: Sequence[Answer]) -> None:
         """Take the answers of one round."""
         self.board.take(source, answers)
@@ -178,7 +200,12 @@ class Desk:
             return row
         return replace(row, info={**row.info, **told}, region=row.region or told.get("region", ""))
 
-    def _plan(self, source: str, now: float) -> tuple[Query, ...]:
+    def _asked_of(
+        self, source: str
+    ) -> tuple[
+        list[ModelRow], dict[str, Mapping[str, str]], dict[str, Mapping[str, str]], list[str]
+    ]:
+        """Return a source's rows under its own names, own PromQL and labels by name, profiles."""
         seating = self.board.seating
         rows: list[ModelRow] = []
         own: dict[str, Mapping[str, str]] = {}
@@ -196,12 +223,16 @@ class Desk:
                 own[seat.series_value] = configured.signals
             if configured is not None and configured.match:
                 matches[seat.series_value] = configured.match
+        return rows, own, matches, sorted(found)
+
+    def _plan(self, source: str, now: float) -> tuple[Query, ...]:
+        rows, own, matches, found = self._asked_of(source)
         written = self._written.get(source, {})
         beside = [name for name, each in written.items() if each.role != "server"]
         if not rows and not beside:
             return ()
         queries = plan(
-            sorted(found),
+            found,
             rows,
             own,
             now,

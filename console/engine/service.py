@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from console.engine.outside_feeds import MakeReader, MakeRegistry, MakeTeller
     from console.engine.row_assignment import Seat
     from console.evaluation.observations import Observed
+    from console.evaluation.spend import SpendFacts
     from console.handover.handover_document import ShiftFacts
     from console.incidents.state import CareLog
     from console.journal import Journal
@@ -285,6 +286,17 @@ class Engine:
         drift = self._memory.score_drift
         board, now = self._desk.board, self._clock()
         return await distribution(board, self.source, drift, model, now)
+
+    async def spend(self, month: str = "") -> SpendFacts | None:
+        """Return what every model spent in a month (``2026-11``; empty: this one).
+
+        None before the first tick. Raises `UnknownMonthError`.
+        """
+        from console.engine.spending import spend_facts
+
+        if self.latest is None:
+            return None
+        return await spend_facts(self._desk, self.source, self.latest, self._clock(), month)
 
     async def incident_view(
         self,

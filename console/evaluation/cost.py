@@ -45,6 +45,8 @@ LEAST_USUAL_SHARE = 0.2
 """Weekdays under this share of a usual one do not say what the level is."""
 
 DAY_SECONDS = 86400.0
+MOST_RESETS_A_DAY = 12.0
+"""A counter that goes back more often than its server may restart is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -350,16 +350,21 @@ class Started(Node, frozen=True, tag="started"):
 
 
 class Over(Node, frozen=True, tag="over"):
-    """A gauge over the window (``max_over_time`` and its like), aggregated over instances."""
+    """A gauge over the window (``max_over_time`` and its like), aggregated over instances.
+
+    ``resets`` is how many times a counter went back.
+    """
 
     metric: Metric
-    function: Literal["max", "min", "avg", "sum", "count", "last"]
+    function: Literal["max", "min", "avg", "sum", "count", "last", "resets"]
     aggregation: Aggregation
     where: Where = msgspec.field(default_factory=dict)
 
     def promql(self, scope: Scope) -> str:
         """Return ``max by (…) (max_over_time(…))`` or its like."""
         where, over = conditions(self.where), f"{self.function}_over_time"
+        if self.function == "resets":
+            over = self.function
         inside = scope.series(self.metric, lambda name: f"{over}({scope.ranged(name, where)})")
         return f"{self.aggregation} {scope.grouping()} ({inside})"
 

@@ -98,6 +98,10 @@ def over_time(function: str, window: Window) -> Floats:
     inside = np.arange(window.values.shape[1]) < window.counts[:, None]
     if function == "count":
         return window.counts.astype(np.float64)
+    if function == "resets":
+        fell = (window.values[:, 1:] < window.values[:, :-1]) & inside[:, 1:]
+        resets: Floats = fell.sum(axis=1).astype(np.float64)
+        return resets
     if function == "last":
         last: Floats = window.values[
             np.arange(len(window.counts)), np.maximum(window.counts - 1, 0)

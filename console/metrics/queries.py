@@ -35,6 +35,7 @@ class Query:
     ``derived`` the labels that a name rule makes. ``voice`` is the profile that speaks where that
     is not the row's own, ``role`` its role: a gateway's and a companion's answers go by name.
     ``dropped`` are the labels of copies, of which one counts (`Scope`).
+    ``keeps_young`` asks for an amount: of what began within the window it is whole, and told.
     Times are seconds.
     """
 
@@ -60,6 +61,7 @@ class Query:
     role: Role = "server"
     voice: str = ""
     dropped: tuple[str, ...] = ()
+    keeps_young: bool = False
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""

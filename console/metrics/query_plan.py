@@ -6,16 +6,35 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from console.metrics.expressions import Joined, Raw, Scaled, is_answerable, is_windowed, method
-from console.metrics.labels import Matcher, duration, exactly, filled, matchers_text, number
+from console.metrics.expressions import (
+    Gauge,
+    Joined,
+    Over,
+    Raw,
+    Scaled,
+    is_answerable,
+    is_windowed,
+    method,
+)
+from console.metrics.labels import (
+    ExpressionError,
+    Matcher,
+    duration,
+    exactly,
+    filled,
+    matchers_text,
+    number,
+)
 from console.metrics.labels import names as placeholders
 from console.metrics.profile import Definition, Profile, profiles, window_seconds
 from console.metrics.queries import SCORES, Cadence, Query, score_queries
 from console.metrics.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,
+    SINCE_COLUMNS,
     Variant,
     measurements,
+    over_window,
     samples_behind,
     variants,
 )
@@ -217,6 +236,7 @@ def _query(
         fallback_seconds=fallback,
         derived=profile.derived,
         role=profile.role,
+        keeps_young=variant.column in SINCE_COLUMNS,
     )
     return replace(query, promql=expression.promql(query.scope()))
 
@@ -320,3 +340,68 @@ def _own_query(row: ModelRow, variant: Variant, text: str, match: str, label: st
         method="own PromQL",
         exclusive=True,
     )
+
+
+SPEND = "cost_by"
+_GROWTHS = ("requests_rate", "served_rate", "tokens_rate", "tokens_in_rate")
+REVIEWS = "review_outcomes"
+
+
+def amount_queries(
+    profile: Profile,
+    rows: Sequence[ModelRow],
+    matches: Mapping[str, Mapping[str, str]],
+    spans: Mapping[str, tuple[float, float]],
+) -> Iterator[Query]:
+    """Yield what asks how spend, requests and tokens grew over each of ``spans``.
+
+    ``spans`` are seconds long and ended so many seconds ago, by name. A query's column is the
+    measurement and the span, as ``cost_by@month``; spend comes by whatever labels the profile
+    knows of it. Nothing is asked of a profile that knows no spend.
+    """
+    defined = measurements(profile)
+    if "cost_rate" not in defined:
+        return
+    spent = profile.facts.get(SPEND)
+    by_label: dict[str, tuple[Expression, tuple[str, ...]]] = {}
+    for name in _GROWTHS:
+        if name in defined:
+            label = defined[name].model_label or profile.model_label
+            by_label[name] = (defined[name].expression, (label,))
+    label = defined["cost_rate"].model_label or profile.model_label
+    by = spent.by if spent is not None else (label,)
+    by_label[SPEND] = (defined["cost_rate"].expression, by)
+    for name in ("cost_resets", "cost_least"):
+        if name in defined:
+            by_label[name] = (defined[name].expression, (label,))
+    if REVIEWS in profile.facts:
+        fact = profile.facts[REVIEWS]
+        by_label[REVIEWS] = (fact.expression, fact.by)
+    for name, (rate, labels) in by_label.items():
+        try:
+            expression = rate if isinstance(rate, Gauge | Over) else over_window(rate)
+        except ExpressionError:
+            continue
+        for crowd in _crowds(profile, rows, matches):
+            looks = isinstance(expression, Gauge | Over)
+            # How a counter behaved is asked once: a day tells as much as a month.
+            some = {"day": spans["day"]} if looks and "day" in spans else spans
+            for span, (seconds, ended_seconds_ago) in some.items():
+                query = Query(
+                    id=_id(profile.name, f"{name}@{span}", None, None, crowd.matchers),
+                    column=f"{name}@{span}",
+                    profile=profile.name,
+                    by=labels,
+                    promql="",
+                    expression=expression,
+                    window_seconds=seconds,
+                    offset_seconds=ended_seconds_ago,
+                    models=crowd.values,
+                    method=method(expression),
+                    matchers=crowd.matchers,
+                    derived=profile.derived,
+                    role=profile.role,
+                    voice="" if profile.role == "server" else profile.name,
+                    keeps_young=True,
+                )
+                yield replace(query, promql=expression.promql(query.scope()))

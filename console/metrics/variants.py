@@ -14,7 +14,17 @@ from console.domain.signals import (
     SLOW_WINDOW_SECONDS,
     SPENT_BY_NOW_COLUMNS,
 )
-from console.metrics.expressions import Either, Increase, OrZero, Quantile, Rate, Scaled, Sum
+from console.metrics.expressions import (
+    Either,
+    Gauge,
+    Increase,
+    OrZero,
+    Over,
+    Quantile,
+    Rate,
+    Scaled,
+    Sum,
+)
 from console.metrics.labels import ExpressionError, duration
 from console.metrics.profile import Definition
 
@@ -85,6 +95,9 @@ _EDGES: Mapping[str, Literal["confidence", "latency"]] = {
     "slow_ratio": "latency",
 }
 _TOPS: Mapping[str, str] = {"latency_top": "latency_p99", "ttft_top": "ttft_p95"}
+SINCE_COLUMNS = frozenset({"cost_today", "cost_month"})
+"""Amounts since a moment: of a model that began later they are whole."""
+
 _LIVE = ("requests_rate", "bad_rate")
 _SLOW_PARTS = ("latency_top", "drift_samples", "review_capacity")
 
@@ -138,7 +151,8 @@ def measurements(profile: Profile) -> Mapping[str, Definition]:
     """Return a profile's definitions with those that follow from others.
 
     cost_per_hour is 3,600 times the spend a second; requests_count and cost_increase are the
-    growth of requests and spend over the window. latency_top and ttft_top are the quantile 1:
+    growth of requests and spend over the window, cost_resets how often a counter of spend went
+    back, cost_least its least value. latency_top and ttft_top are the quantile 1:
     a percentile equal to it lies in the top bucket and is only a lower bound.
     """
     found = dict(profile.signals)
@@ -146,6 +160,9 @@ def measurements(profile: Profile) -> Mapping[str, Definition]:
     if cost is not None:
         found.setdefault("cost_per_hour", Definition(Scaled(cost.expression, 3600.0), cost.window))
         found["cost_increase"] = Definition(over_window(cost.expression))
+        if (counter := _counter(cost.expression)) is not None:
+            found["cost_resets"] = Definition(Over(counter.metric, "resets", "max", counter.where))
+            found["cost_least"] = Definition(Gauge(counter.metric, "min", counter.where))
     for name, percentile in _TOPS.items():
         highest = at_quantile(found[percentile].expression, 1.0) if percentile in found else None
         if highest is not None:
@@ -154,6 +171,13 @@ def measurements(profile: Profile) -> Mapping[str, Definition]:
     if requests is not None:
         found["requests_count"] = Definition(over_window(requests.expression))
     return found
+
+
+def _counter(expression: Expression) -> Rate | None:
+    """Return the one counter behind a rate, None where there are several or none."""
+    if isinstance(expression, Scaled):
+        return _counter(expression.of)
+    return expression if isinstance(expression, Rate) else None
 
 
 def variants(now: float) -> tuple[Variant, ...]:
@@ -214,6 +238,8 @@ def _spend(now: float) -> list[Variant]:
         Variant("cost_increase@5m", "cost_increase", "tick", 300.0),
         Variant("cost_increase@1h", "cost_increase", "slow", _HOUR),
         Variant("cost_increase@6h", "cost_increase", "slow", 6 * _HOUR),
+        Variant("cost_resets", "cost_resets", "slow", _DAY),
+        Variant("cost_least", "cost_least", "slow"),
         *_days(now),
     ]
 

@@ -161,6 +161,7 @@ class Reach:
         self._begins: dict[Family, dict[str, Begin]] = {}
         self._whole: dict[str, tuple[Keys, float]] = {}
         self._forget_at = -math.inf
+        self._server_at = math.inf
         self._short: dict[str, tuple[float, float, Mapping[str, float]]] = {}
         self._learning = asyncio.Lock()
 
@@ -211,6 +212,9 @@ class Reach:
                 await self._learn(family, named[family], spans[family], now)
             except ReachUnknown as problem:
                 failed[family] = problem.sentence
+        for query, _, needed, family in judged:
+            if query.keeps_young and family not in failed:
+                await self._learn_server(needed, family, now)
         honest = {
             query.id: self._judged(query, answer, needed, family, now)
             if family not in failed
@@ -218,6 +222,22 @@ class Reach:
             for query, answer, needed, family in judged
         }
         return [honest.get(answer.query_id, answer) for answer in answers]
+
+    async def _learn_server(self, needed: float, family: Family, now: float) -> None:
+        """Find out whether the server itself, or any model of a family, reaches so far back."""
+        moment = now - needed
+        if self._server_at <= moment:
+            return
+        if any(begin.present_at <= moment for begin in self._begins[family].values()):
+            self._server_at = moment
+            return
+        back = f" offset {duration(round(needed * 1000) / 1000)}"
+        try:
+            if await self._ask(f"count(last_over_time(up[{duration(LOOK_SECONDS)}]{back}))", now):
+                self._server_at = moment
+        except ReachUnknown:
+            # Not known to be young then: withheld, as any number out of a short history.
+            return
 
     def note(self, now: float) -> tuple[str, ...]:
         """Say in one line what a short history withholds at ``now``, and of whom."""
@@ -243,6 +263,7 @@ class Reach:
         if now >= self._forget_at or now < self._forget_at - RELEARN_SECONDS:
             self._begins.clear()
             self._whole.clear()
+            self._server_at = math.inf
             self._forget_at = now + RELEARN_SECONDS
 
     def _is_whole(self, query: Query, answer: Answer, needed: float) -> bool:
@@ -314,6 +335,8 @@ class Reach:
             if moment < (begin := begins[key[0]]).present_at
         }
         assert query.window_seconds is not None
+        if query.keeps_young and self._server_at <= moment:
+            return replace(answer, young=short) if short else answer
         self._short[query.id] = (now, query.window_seconds, short)
         if not short:
             self._whole[query.id] = (answer.keys, needed)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
 
 READS = {"status", "check", "incidents", "plot", "overrides", "decisions", "failures", "postmortem",
-         "lint-metrics", "demo", "init", "reference", "completion"}  # fmt: skip
+         "cost", "lint-metrics", "demo", "init", "reference", "completion"}  # fmt: skip
 """Commands that change neither the world nor the record, whatever follows them."""
 
 WHY = ("--reason", "tested to be refused", "--yes")
