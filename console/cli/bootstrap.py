@@ -18,15 +18,17 @@ from console.cli.command_line import CommandError
 from console.domain.text import visible
 from console.engine.gc_tuning import hold_off_collector
 from console.settings.load import Flags, Loaded, load
+from console.settings.problems import Problem, SettingsError
 from console.settings.secret_references import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from console.domain.entry import JournalHead
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
     from console.journal import Journal
+    from console.settings.own_files import OwnFile
     from console.settings.schema import Settings, SourceSettings
     from console.settings.secret_references import SecretValue
     from console.settings.secrets import SecretResolver
@@ -174,7 +176,7 @@ def prepare(
     from console.settings.secrets import SecretResolver, list_references
 
     def load_again() -> Loaded:
-        return load(flags, os.environ, references=references)
+        return loaded_with_profiles(flags, references=references)
 
     loaded = load_again()
     for warning in loaded.warnings if warns else ():
@@ -186,6 +188,31 @@ def prepare(
     keep_out_of_log(resolver.known)
     resolver.start()
     return Prepared(loaded, load_again, resolver)
+
+
+def loaded_with_profiles(flags: Flags, *, references: bool = True) -> Loaded:
+    """Load settings and put the operator's own profiles in force; raises `SettingsError`."""
+    loaded = load(flags, os.environ, references=references)
+    put_own_in_force(loaded.profiles)
+    return loaded
+
+
+def put_own_in_force(files: Sequence[OwnFile]) -> None:
+    """Read the operator's profiles and let them count; raises `SettingsError`."""
+    if not files and "console.metrics.profile" not in sys.modules:
+        return
+    from console.metrics.profile import ProfileError, named, put_in_force
+
+    own = {}
+    for file in files:
+        try:
+            name, profile = named(file.text, Path(file.path).name, visible(file.path))
+        except ProfileError as fault:
+            allowed = "a profile; `midwatch profiles test FILE` helps to write one"
+            problem = Problem(visible(file.path), None, "", visible(str(fault), 600), allowed)
+            raise SettingsError([problem]) from fault
+        own[name] = profile
+    put_in_force(own)
 
 
 def refuse_existing(target: Path, *, force: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from console.actions.verbs import SENDS
 from console.cli import command_line
-from console.cli.bootstrap import keep_out_of_log
+from console.cli.bootstrap import keep_out_of_log, loaded_with_profiles
 from console.cli.command_line import Parser, add_shared, flags
 from console.controls.declaration import declared, presets
 from console.controls.protocol import ControlError
@@ -21,7 +21,6 @@ from console.engine.outside_feeds import registry_factory
 from console.http.resilience import WireError
 from console.incidents.annotations import build_annotations
 from console.incidents.feeds import UNREAD_KINDS, AlertsUnreadable, build_reader
-from console.settings.load import load
 from console.sources.mlflow import RegistryUnreadable
 
 if TYPE_CHECKING:
@@ -207,13 +206,14 @@ def parser() -> Parser:
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Check and print one line each; 0 all well, 1 something failed, 78 a faulty configuration."""
     chosen = parser().parse_all(arguments)
-    loaded = load(flags(shared), os.environ)
+    loaded = loaded_with_profiles(flags(shared))
     print(Finding("configuration", True, _where(loaded)))
     for warning in loaded.warnings:
         print(f"note   configuration: {visible(warning)}")
     findings: list[Finding] = []
     if not loaded.settings.sources:
         print("note   sources: none is declared; `midwatch init --prometheus URL` writes one")
+    findings += _own_profiles(loaded)
     findings += _references(loaded.settings, time.time())
     findings += _secrets(loaded.settings)
     findings += _decisions(loaded.settings)
@@ -233,6 +233,22 @@ def _where(loaded: Loaded) -> str:
     counts = f"sources: {len(settings.sources)}, models: {len(settings.models)}"
     place = "no file; flags, environment and defaults"
     return f"{visible(str(loaded.path)) if loaded.path else place} ({counts})"
+
+
+def _own_profiles(loaded: Loaded) -> list[Finding]:
+    """Say which profiles are the operator's, and which of the program's they replace."""
+    from console.settings.own_files import built_in_profiles
+
+    shipped = built_in_profiles()
+    return [
+        Finding(
+            f"profile {visible(each.name)}",
+            True,
+            f"{visible(each.path)} is well formed"
+            + ("; it replaces the built-in of that name" if each.name in shipped else ""),
+        )
+        for each in loaded.profiles
+    ]
 
 
 def _references(settings: Settings, now: float) -> list[Finding]:

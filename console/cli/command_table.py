@@ -486,6 +486,24 @@ _ALL = (
         ),
     ),
     Command(
+        "profiles",
+        "profiles_command",
+        "what is known of model servers; a profile tried out",
+        (
+            (0, "printed; test: recognised, and every signal has a value"),
+            (1, "there is none of that name; test: not recognised, or something is missing"),
+            *_CONFIG,
+        ),
+        (
+            ("midwatch profiles list", "all, your own with their files"),
+            ("midwatch profiles show vllm --toml > my.toml", "a file to start from"),
+            (
+                "midwatch profiles test my.toml --scrape http://host:8000/metrics",
+                "every signal with PromQL, value, or what is missing",
+            ),
+        ),
+    ),
+    Command(
         "lint-metrics",
         "lint_command",
         "say which signals a /metrics endpoint gives",

@@ -216,7 +216,11 @@ class Poller:
     """One source and its rhythm; all times are Unix seconds given by the caller."""
 
     def __init__(
-        self, source: Source, desk: Desk, profiles: Mapping[str, Profile], refresh_seconds: float
+        self,
+        source: Source,
+        desk: Desk,
+        profiles: Callable[[], Mapping[str, Profile]],
+        refresh_seconds: float,
     ) -> None:
         self.source = source
         self.name = source.name
@@ -329,7 +333,7 @@ class Poller:
 
     async def _poll(self, now: float) -> None:
         if now >= self._next_discovery_at:
-            found = await self.source.discover(self._profiles, now)
+            found = await self.source.discover(self._profiles(), now)
             self._next_discovery_at = now + DISCOVERY_SECONDS
             self._desk.discovered(self.name, found)
         queries = self._desk.questions(self.name, now)

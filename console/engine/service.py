@@ -402,7 +402,7 @@ class Engine:
         return [made_or_broken(make, settings) for settings in wanted]
 
     def _poller(self, source: Source) -> Poller:
-        return Poller(source, self._desk, profiles(), self.settings.refresh_seconds)
+        return Poller(source, self._desk, profiles, self.settings.refresh_seconds)
 
     def _start_polls(self) -> None:
         now = self._clock()

@@ -275,17 +275,47 @@ def window_seconds(text: str | None) -> float | None:
 
 
 @cache
-def profiles() -> Mapping[str, Profile]:
+def built_in() -> Mapping[str, Profile]:
     """Return the profiles that come with the program, by name. Raises `ProfileError`."""
-    found = {}
     folder = resources.files("console.metrics") / "profiles"
-    for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        if file.name.endswith(".toml"):
-            profile = parse_profile(file.read_text(encoding="utf-8"), f"profiles/{file.name}")
-            if file.name != f"{profile.name}.toml":
-                raise ProfileError(f"profiles/{file.name}: name is {profile.name!r}")
-            found[profile.name] = profile
-    return MappingProxyType(found)
+    files = sorted(folder.iterdir(), key=lambda item: item.name)
+    return MappingProxyType(
+        dict(
+            named(file.read_text(encoding="utf-8"), file.name, f"profiles/{file.name}")
+            for file in files
+            if file.name.endswith(".toml")
+        )
+    )
+
+
+def named(text: str, file_name: str, where: str) -> tuple[str, Profile]:
+    """Return a profile under its name, which is its file's. Raises `ProfileError`."""
+    profile = parse_profile(text, where)
+    if file_name != f"{profile.name}.toml":
+        raise ProfileError(f"{where}: name is {profile.name!r}; it must be the file's")
+    return profile.name, profile
+
+
+_in_force: Mapping[str, Profile] | None = None
+
+
+def profiles() -> Mapping[str, Profile]:
+    """Return the profiles in force, by name; the same object until others are put in force.
+
+    Raises `ProfileError`.
+    """
+    return built_in() if _in_force is None else _in_force
+
+
+def put_in_force(own: Mapping[str, Profile]) -> None:
+    """Let the operator's profiles count beside those of the program; an equal name replaces one.
+
+    Theirs are looked for first: what somebody wrote for their server knows it better.
+    """
+    global _in_force
+    found = {**own, **{name: each for name, each in built_in().items() if name not in own}}
+    if _in_force is None or dict(_in_force) != found:
+        _in_force = MappingProxyType(found) if own else None
 
 
 def discovery_promql(known: Mapping[str, Profile] | None = None) -> str:

@@ -15,6 +15,7 @@ Kind = Literal[
     "proxy_url",
     "journal_url",
     "path",
+    "own_file",
     "name",
     "reference",
     "secret",

@@ -291,6 +291,14 @@ def _path(_mark: Key, raw: str, context: LeafContext) -> str | Complaint:
     return str(_absolute(raw, context))
 
 
+def _own_file(mark: Key, raw: str, context: LeafContext) -> str | Complaint:
+    path = raw.removeprefix("file:")
+    if path == raw or not path.endswith(".toml"):
+        return Complaint(show(raw), "file: and the path of a .toml file")
+    found = _path(mark, path, context)
+    return found if isinstance(found, Complaint) else f"file:{found}"
+
+
 def _drift_reference(
     mark: Key, raw: str, context: LeafContext
 ) -> DriftReference | Complaint | None:
@@ -389,6 +397,7 @@ _TEXT_KINDS: Mapping[str, Callable[[Key, str, LeafContext], object]] = {
     "proxy_url": _proxy_url,
     "journal_url": _journal_url,
     "path": _path,
+    "own_file": _own_file,
     "promql": _promql,
     "criterion": _criterion,
     "verb": _verb,

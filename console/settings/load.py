@@ -13,7 +13,15 @@ from console.domain.signals import SIGNALS
 from console.domain.text import visible
 from console.settings.convert import Conversion, LineIndex, Parts, Spot, declared_names
 from console.settings.field_parsers import LeafContext
-from console.settings.problems import Problem, SettingsError, show, writable_by_others
+from console.settings.own_files import (
+    OwnFile,
+    built_in_profiles,
+    file_fault,
+    own_presets,
+    own_profiles,
+    read_file,
+)
+from console.settings.problems import Problem, SettingsError, nearest, one_of, show
 from console.settings.schema import DEFAULT_JOURNAL_URL, Settings
 from console.settings.validate import check_whole, warnings_of
 
@@ -184,17 +192,19 @@ def _given(
 
 __all__ = ["Flags", "Loaded", "Origin", "Problem", "SettingsError", "load", "operator_name"]
 
-LARGEST_FILE_BYTES = 4 * 1024 * 1024
-
 
 class Loaded(Struct, frozen=True):
-    """Settings ready for use; ``armed_at_start`` is whether ``--write`` was given and may count."""
+    """Settings ready for use; ``armed_at_start`` is whether ``--write`` was given and may count.
+
+    ``profiles`` are the operator's own, not read as profiles yet.
+    """
 
     settings: Settings
     origins: Mapping[str, Origin]
     path: Path | None
     warnings: tuple[str, ...] = ()
     armed_at_start: bool = False
+    profiles: tuple[OwnFile, ...] = ()
 
 
 def load(flags: Flags, environ: Mapping[str, str], *, references: bool = True) -> Loaded:
@@ -205,7 +215,7 @@ def load(flags: Flags, environ: Mapping[str, str], *, references: bool = True) -
     """
     home = Path(environ.get("HOME") or "/")
     path = find_file(flags, environ, home)
-    text = "" if path is None else _read_file(path)
+    text = "" if path is None else read_file(path)
     layers = Layers(_parse(text, path), str(path or "command line"), LineIndex(text))
     lay_environment(layers, environ)
     lay_flags(layers, flags)
@@ -230,8 +240,13 @@ def load(flags: Flags, environ: Mapping[str, str], *, references: bool = True) -
         layers.problems,
     )
     settings = conversion.table(Settings, layers.document, Spot())
+    profiles: tuple[OwnFile, ...] = ()
     if settings is not None:
         check_whole(settings, layers.document, conversion)
+        folder = own_folder(environ, home)
+        profiles = own_profiles(folder / "profiles", settings.profiles)
+        _check_profiles(settings, profiles, conversion)
+        settings = _with_presets(settings, own_presets(folder / "presets"))
     if layers.problems or settings is None:
         raise SettingsError(sorted(layers.problems, key=lambda fault: fault.line or 0))
     settings = _with_state_directory(settings, environ, home)
@@ -241,7 +256,35 @@ def load(flags: Flags, environ: Mapping[str, str], *, references: bool = True) -
         path,
         (*layers.warnings, *warnings_of(settings)),
         armed_at_start=flags.write and settings.writes != "never",
+        profiles=profiles,
     )
+
+
+def _check_profiles(settings: Settings, own: tuple[OwnFile, ...], conversion: Conversion) -> None:
+    """Report models that name a profile that is not there."""
+    models = {name: model.profile for name, model in settings.models.items() if model.profile}
+    if not models:
+        return
+    known = sorted({*built_in_profiles(), *(each.name for each in own)})
+    for name, profile in models.items():
+        if profile not in known:
+            conversion.complain(
+                Spot().child("models").child(name).child("profile"),
+                show(profile),
+                f"{one_of(known)}; `midwatch profiles list` names all",
+                nearest(profile, known),
+            )
+
+
+def _with_presets(settings: Settings, own: Mapping[str, str]) -> Settings:
+    """Return ``settings`` in which a preset's name means the operator's file of that name."""
+    if not own:
+        return settings
+    controls = {
+        name: replace(control, preset=own.get(control.preset or "", control.preset))
+        for name, control in settings.controls.items()
+    }
+    return replace(settings, controls=controls)
 
 
 def find_file(flags: Flags, environ: Mapping[str, str], home: Path) -> Path | None:
@@ -249,8 +292,13 @@ def find_file(flags: Flags, environ: Mapping[str, str], home: Path) -> Path | No
     named = flags.config or (Path(value) if (value := environ.get("MIDWATCH_CONFIG")) else None)
     if named is not None:
         return home / str(named)[2:] if str(named).startswith("~/") else named
-    usual = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "midwatch" / "config.toml"
+    usual = own_folder(environ, home) / "config.toml"
     return usual if usual.exists() else None
+
+
+def own_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Return the folder of this user's configuration, profiles and presets."""
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "midwatch"
 
 
 def operator_name(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -270,28 +318,6 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-def _read_file(path: Path) -> str:
-    try:
-        complaint = writable_by_others(path)
-        if not path.is_file():
-            raise _file_fault(path, "something that is not a file", "a regular file")
-        raw = path.read_bytes() if path.stat().st_size <= LARGEST_FILE_BYTES else None
-    except OSError as error:
-        reason = visible(error.strerror or str(error))
-        raise _file_fault(
-            path, f"a file that cannot be read: {reason}", "a readable file"
-        ) from error
-    if complaint is not None:
-        raise _file_fault(path, complaint, "a file that only you or root can write")
-    if raw is None:
-        raise _file_fault(path, "a file of more than 4 MiB", "a configuration file")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _file_fault(path, "bytes that are not UTF-8", "UTF-8 text", line) from error
-
-
 def _parse(text: str, path: Path | None) -> dict[str, object]:
     if not text:
         return {}
@@ -300,17 +326,13 @@ def _parse(text: str, path: Path | None) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise _file_fault(path or Path(), "values nested too deeply", "TOML") from error
+        raise file_fault(path or Path(), "values nested too deeply", "TOML") from error
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         where = re.search(r"\(at line (\d+), column (\d+)\)", message)
         line = int(where.group(1)) if where else text.count("\n") + 1
         found = visible(message[0].lower() + message[1:])
-        raise _file_fault(path or Path(), f"TOML with a fault: {found}", "TOML", line) from error
-
-
-def _file_fault(path: Path, found: str, allowed: str, line: int | None = None) -> SettingsError:
-    return SettingsError([Problem(visible(str(path)), line, "", found, allowed)])
+        raise file_fault(path or Path(), f"TOML with a fault: {found}", "TOML", line) from error
 
 
 def _with_state_directory(settings: Settings, environ: Mapping[str, str], home: Path) -> Settings:

@@ -326,6 +326,10 @@ class Settings(Struct, frozen=True):
     panes: Annotated[
         tuple[PaneName, ...], Key("Live panes to show; their order is always the same.")
     ] = ("latency", "confidence", "drift", "cost")
+    profiles: Annotated[
+        tuple[str, ...],
+        Key("Own profiles, `file:PATH` each, beside those in the folder `profiles`.", "own_file"),
+    ] = ()
     operator: Annotated[OperatorSettings, Key("Who sits at the console.")] = OperatorSettings()
     sources: Annotated[
         tuple[SourceSettings, ...], Key("Where numbers come from; the first has precedence.")

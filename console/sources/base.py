@@ -202,7 +202,8 @@ class Wanted:
 
     def spelled(self, profile: Profile) -> list[str]:
         """Return the names under which a profile's signature was met, or may be in a history."""
-        here = [name for name in self._met if spelling_of(profile, name) is not None]
+        # A copy in one step: texts are read in threads, which meet names meanwhile.
+        here = [name for name in tuple(self._met) if spelling_of(profile, name) is not None]
         return list(dict.fromkeys((*profile.signature, *here)))
 
 

@@ -45,7 +45,7 @@ def source() -> FakeSource:
 
 
 def poller_of(source: FakeSource, notes: Notes | None = None) -> Poller:
-    return Poller(source, notes or Notes((TICK, SLOW)), {}, 5.0)
+    return Poller(source, notes or Notes((TICK, SLOW)), dict, 5.0)
 
 
 async def poll(poller: Poller, now: float) -> bool:
