@@ -15,12 +15,29 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.faults.areas import AREAS, Bench, Broken
+from tests.faults import areas, whole_programs
+from tests.faults.areas import Bench, Broken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SLOW_SECONDS = 90.0
+
+AREAS: Mapping[str, tuple[Callable[[random.Random, Bench], str], int]] = {
+    "service lies": (areas.lies, 12),
+    "kill": (areas.kills, 7),
+    "stop": (areas.stops, 3),
+    "two operators": (areas.races, 4),
+    "disk full": (areas.disks, 3),
+    "clocks": (areas.clocks, 10),
+    "byte flips": (areas.flips, 24),
+    "hostile text": (areas.texts, 14),
+    "sources": (areas.sources, 13),
+    "keys": (areas.keys, 7),
+    "database dies": (whole_programs.database_deaths, 2),
+    "terminal": (whole_programs.consoles, 1),
+}
+"""Each area with its weight among a hundred faults."""
 
 
 def area_of(seed: int, number: int) -> tuple[str, random.Random]:

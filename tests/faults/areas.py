@@ -15,6 +15,7 @@ import tempfile
 import time
 import unicodedata
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -37,7 +38,7 @@ from tests.faults.service import GETS, LATE_SECONDS, PUTS
 from widgets.terminal_driver import PASTE_LIMIT, InputText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from console.domain.entry import Entry, EntryKind
     from console.settings.schema import Settings
@@ -61,6 +62,8 @@ class Bench:
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="midwatch-faults-")))
     number: int = 0
+    rest: ExitStack = field(default_factory=ExitStack)
+    """What single areas begin for themselves, ended with the bench."""
 
     def __enter__(self) -> Self:
         python = [sys.executable, "-m"]
@@ -84,6 +87,7 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.rest.close()
         for process in (self._zygote, self._service):
             process.kill()
             process.wait(10)
@@ -99,7 +103,7 @@ class Bench:
         self._zygote.stdin.flush()
         return int(self._line())
 
-    def fork(self, journal: Path, name: str = "ana", **more: object) -> tuple[int, Path]:
+    def fork(self, journal: Path | str, name: str = "ana", **more: object) -> tuple[int, Path]:
         """Let an operator begin; return its process and the file of its result."""
         self.number += 1
         out = self.folder / f"out-{self.number}"
@@ -133,9 +137,9 @@ class Bench:
         with urllib.request.urlopen(urllib.request.Request(self.url + path, body), timeout=10) as r:
             return json.loads(r.read())  # type: ignore[no-any-return]
 
-    def entries(self, journal: Path) -> tuple[Entry, ...]:
+    def entries(self, journal: Path | str) -> tuple[Entry, ...]:
         opened = open_journal(
-            f"sqlite:///{journal}", who=gather_who("test", "test", {}), read_only=True
+            operator.journal_url(journal), who=gather_who("test", "test", {}), read_only=True
         )
         try:
             judged = opened.verify()
@@ -174,14 +178,14 @@ def _runs(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
-def _result(out: Path) -> dict[str, object]:
+def result(out: Path) -> dict[str, object]:
     hold(out.exists(), "an operator ended without a result")
     made: dict[str, object] = json.loads(out.read_text(encoding="utf-8"))
     hold(made["kind"] != "crash", f"an operator crashed: {made['text']}")
     return made
 
 
-def _settle(bench: Bench, journal: Path, ahead_seconds: float = 0.0) -> None:
+def settle(bench: Bench, journal: Path | str, ahead_seconds: float = 0.0) -> None:
     """Let a keeper look, on a clock that is ahead where what is watched has to be over."""
 
     async def go() -> None:
@@ -199,7 +203,7 @@ def _settle(bench: Bench, journal: Path, ahead_seconds: float = 0.0) -> None:
     asyncio.run(asyncio.wait_for(go(), HANG_SECONDS))
 
 
-def _check_truth(kind: object, text: object, state: str, changes: list[str]) -> None:
+def check_truth(kind: object, text: object, state: str, changes: list[str]) -> None:
     hold(len(changes) <= 1, f"sent {len(changes)} times")
     if kind == "applied":
         hold(state == "FORCED_OPEN", f"said applied, and it is {state}: {text}")
@@ -209,7 +213,7 @@ def _check_truth(kind: object, text: object, state: str, changes: list[str]) -> 
         hold(state not in ("CLOSED", "FORCED_OPEN"), f"said diverged, and it is {state}: {text}")
 
 
-def _check_record(entries: tuple[Entry, ...], changes: list[str]) -> None:
+def check_record(entries: tuple[Entry, ...], changes: list[str]) -> None:
     intents = [each for each in entries if each.kind == "intent"]
     hold(len(intents) >= len(changes), "something arrived that was never written down")
     for each in intents:
@@ -234,12 +238,12 @@ def lies(draw: random.Random, bench: Bench) -> str:
     state, changes = bench.log()
     what = f"{put}/{get}"
     try:
-        _check_truth(found["kind"], found["text"], state, changes)
-        _check_record(bench.entries(journal), changes)
+        check_truth(found["kind"], found["text"], state, changes)
+        check_record(bench.entries(journal), changes)
         if put == "late":
             hold(found["kind"] in ("unverified", "applied"), f"late: said {found['kind']}")
             time.sleep(LATE_SECONDS)
-            _settle(bench, journal)
+            settle(bench, journal)
             state, changes = bench.log()
             hold(len(changes) == 1, f"late: sent {len(changes)} times")
             if get == "ok":
@@ -274,15 +278,15 @@ def kills(draw: random.Random, bench: Bench) -> str:
     if not journal.exists() or journal.stat().st_size == 0:
         hold(bench.log()[1] == [], "something was sent before there was a journal")
         return "before the journal"
-    _settle(bench, journal)
+    settle(bench, journal)
     state, changes = bench.log()
     entries = bench.entries(journal)
     hold(len(changes) <= 1, f"sent {len(changes)} times")
-    _check_record(entries, changes)
+    check_record(entries, changes)
     said = [each.details.get("outcome") for each in entries if each.kind in ("outcome", "observed")]
     if said and said[-1] not in ("unverified", "partial"):
-        _check_truth(said[-1], "", state, changes)
-    _settle(bench, journal, WATCH_SECONDS + 30.0)
+        check_truth(said[-1], "", state, changes)
+    settle(bench, journal, WATCH_SECONDS + 30.0)
     entries = bench.entries(journal)
     said = [each.details.get("outcome") for each in entries if each.kind in ("outcome", "observed")]
     if said:
@@ -308,12 +312,12 @@ def stops(draw: random.Random, bench: Bench) -> str:
     bench.wait(pid)
     if not second.exists():
         bench.wait(other)
-    first = _result(out)
-    then = _result(second)
+    first = result(out)
+    then = result(second)
     _, changes = bench.log()
     acted = [each["kind"] for each in (first, then) if each["kind"] not in (*UNCHANGED,)]
     hold(len(changes) <= len(acted), f"{len(changes)} changes, {acted}")
-    _check_record(bench.entries(journal), changes)
+    check_record(bench.entries(journal), changes)
     return f"{first['kind']}, {then['kind']}"
 
 
@@ -331,14 +335,14 @@ def races(draw: random.Random, bench: Bench) -> str:
         time.sleep(draw.uniform(0.0, 0.03))
     for pid, _ in begun:
         bench.wait(pid)
-    kinds = [_result(out)["kind"] for _, out in begun]
+    kinds = [result(out)["kind"] for _, out in begun]
     state, changes = bench.log()
     # On a slow machine a read may take too long and nobody acts; two never do.
     applied = kinds.count("applied")
     hold(applied <= 1, f"{kinds}")
     hold(changes == ["FORCED_OPEN"] * applied, f"changes {changes}, {kinds}")
     hold((state == "FORCED_OPEN") == (applied == 1), f"{state}, {kinds}")
-    _check_record(bench.entries(journal), changes)
+    check_record(bench.entries(journal), changes)
     return ", ".join(map(str, kinds))
 
 
@@ -512,25 +516,10 @@ def disks(draw: random.Random, bench: Bench) -> str:
     limit = size + draw.choice((0, 0, 512, 2048, 4096, 8192, 16384, 40000))
     pid, out = bench.fork(journal, file_limit=limit)
     bench.wait(pid)
-    found = _result(out)
+    found = result(out)
     state, changes = bench.log()
-    _check_truth(found["kind"], found["text"], state, changes)
+    check_truth(found["kind"], found["text"], state, changes)
     if changes:
-        _settle(bench, journal)
-        _check_record(bench.entries(journal), changes)
+        settle(bench, journal)
+        check_record(bench.entries(journal), changes)
     return f"{limit - size} bytes left: {found['kind']}"
-
-
-AREAS: Mapping[str, tuple[Callable[[random.Random, Bench], str], int]] = {
-    "service lies": (lies, 12),
-    "kill": (kills, 7),
-    "stop": (stops, 3),
-    "two operators": (races, 4),
-    "disk full": (disks, 3),
-    "clocks": (clocks, 10),
-    "byte flips": (flips, 24),
-    "hostile text": (texts, 14),
-    "sources": (sources, 13),
-    "terminal": (keys, 10),
-}
-"""Each area with its weight among a hundred faults."""

@@ -35,13 +35,20 @@ def settings_of(config: Path) -> Settings:
     return load(Flags(config=config), {"HOME": str(config.parent)}).settings
 
 
+def journal_url(journal: Path | str) -> str:
+    return f"sqlite:///{journal}" if isinstance(journal, Path) else journal
+
+
 def environment(
-    settings: Settings, journal: Path, *, name: str = "ana", ahead_seconds: float = 0.0
+    settings: Settings, journal: Path | str, *, name: str = "ana", ahead_seconds: float = 0.0
 ) -> ActionEnvironment:
-    """Return what an operator acts with, on a clock that may be wrong."""
+    """Return what an operator acts with, on a clock that may be wrong.
+
+    ``journal`` is a SQLite file, or the URL of a database.
+    """
     who = gather_who(name, "test", {})
     who = replace(who, os_user=name, uid=5000 + sum(map(ord, name)), login_uid=None)
-    opened = open_journal(f"sqlite:///{journal}", who=who, environment="test")
+    opened = open_journal(journal_url(journal), who=who, environment="test")
     clock = lambda: time.time() + ahead_seconds  # noqa: E731
     return ActionEnvironment(settings, ControlRegistry(settings, None), opened, who, clock)
 
@@ -70,7 +77,9 @@ def _child(wish: dict[str, object], settings: Settings) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(str(limit)), resource.RLIM_INFINITY))
     try:
-        bench = environment(settings, Path(str(wish["journal"])), name=str(wish["name"]))
+        journal = str(wish["journal"])
+        where = journal if "://" in journal else Path(journal)
+        bench = environment(settings, where, name=str(wish["name"]))
         result = asyncio.run(act(bench, str(wish.get("verb", "trip"))))
     except JournalError as fault:
         result = {"kind": "refused", "text": fault.sentence}

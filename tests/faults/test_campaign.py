@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.__main__ import area_of, campaign, table
-from tests.faults.areas import AREAS
+from tests.faults.__main__ import AREAS, area_of, campaign, table
 from tests.faults.soak import slope
 
 ROOT = Path(__file__).resolve().parents[2]
