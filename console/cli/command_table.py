@@ -431,6 +431,7 @@ _ALL = (
                 'midwatch drill fraud-scorer breaker --reason "monthly drill"',
                 "there, held, and back",
             ),
+            ("midwatch drill --due", "what was never drilled, failed, or is due again"),
         ),
     ),
     Command(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
 
@@ -34,6 +34,17 @@ def zone_named(name: str | None) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError) as fault:
         raise ValueError(name) from fault
+
+
+def in_hours(now: float, hours: Sequence[str], zone: tzinfo | None = None) -> bool:
+    """Tell whether Unix seconds fall between two times of day, ``HH:MM``, in ``zone``.
+
+    The second may be the earlier one: 22:00 to 06:00 goes over midnight. None is the machine's own
+    zone. Raises ValueError for anything but two times.
+    """
+    begin, end = (clock_time(each) for each in hours)
+    at = datetime.fromtimestamp(now, UTC).astimezone(zone).time()
+    return begin <= at < end if begin <= end else at >= begin or at < end
 
 
 def next_shift_end(

@@ -118,11 +118,21 @@ class ShiftSettings(Struct, frozen=True):
 
 
 class ReadinessSettings(Struct, frozen=True):
-    """What readiness asks of every model."""
+    """What readiness asks of every model, and when drills may begin."""
 
     model_age_seconds: Annotated[
         float, Key("Oldest the training of a version that serves may be.", "duration", low=86400)
     ] = field(name="model_age", default=180 * 86400.0)
+    drill_hours: Annotated[
+        tuple[str, ...],
+        Key(
+            "From when to when drills may begin, in the shift's zone; empty: any time.",
+            "clock_time",
+        ),
+    ] = ()
+    drill_budget: Annotated[
+        float, Key("Share of the error budget that must be left for a drill.", "ratio")
+    ] = 0.1
 
 
 class OncallSettings(Struct, frozen=True):

@@ -49,6 +49,11 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
     if not settings.shift.ends:
         ends = root.child("shift").child("ends")
         conversion.complain_also(ends, "nothing", 'at least one time of day such as "06:00"')
+    if len(settings.readiness.drill_hours) not in (0, 2):
+        hours = root.child("readiness").child("drill_hours")
+        conversion.complain_also(
+            hours, f"{len(settings.readiness.drill_hours)} times", "two times, from and to"
+        )
     if "quit" in settings.keymap and not settings.keymap["quit"].strip():
         conversion.complain_also(root.child("keymap").child("quit"), "no key", "at least one key")
 

@@ -111,6 +111,52 @@ class BrokenSource:
         """Hold nothing, let go of nothing."""
 
 
+class WithheldSource:
+    """Passes on what a source says until it is ``withheld``; then it is as if it were away.
+
+    For drills of the console's own sight: the source itself is not touched.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.name = source.name
+        self.kind = source.kind
+        self.withheld = False
+        self._source = source
+        self._away = BrokenSource(source.name, source.kind, "kept from the console by a drill")
+        self._missed = False
+
+    @property
+    def _now(self) -> Source:
+        self._missed = self.withheld
+        return self._away if self.withheld else self._source
+
+    async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
+        """Find the models that are there; raises `SourceDown`."""
+        return await self._now.discover(profiles, now)
+
+    async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+        """Answer queries in their order; raises `SourceDown`."""
+        return await self._now.ask(queries, now)
+
+    async def ask_aside(self, query: Query, now: float) -> Answer:
+        """Answer one question beside the rounds; raises `SourceDown`."""
+        return await self._now.ask_aside(query, now)
+
+    async def series(
+        self, query: Query, series_value: str, start: float, end: float, step: float
+    ) -> Series:
+        """Return one model's values over a span; raises `SourceDown`."""
+        return await self._now.series(query, series_value, start, end, step)
+
+    def status(self) -> SourceStatus:
+        """Say how the source is doing, down once it was missed."""
+        return (self._away if self._missed else self._source).status()
+
+    async def aclose(self) -> None:
+        """Let go of the source."""
+        await self._source.aclose()
+
+
 def plain_factory(
     resolver: SecretResolver | None = None, *, interval_seconds: float = 5.0
 ) -> Callable[[SourceSettings_schema], Source]:

@@ -74,7 +74,7 @@ WRITING: dict[str, tuple[tuple[str, ...], ...]] = {
         ("withdraw", "load-test", "fraud-scorer", *WHY),
         ("sign-off", "fraud-scorer", *WHY),
     ),
-    "drill": (("fraud-scorer", "breaker", *WHY),),
+    "drill": (("fraud-scorer", "breaker", *WHY), ("fraud-scorer", "source-away", *WHY)),
     "keep": (("--once",),),
     "handover": (("--yes",), ("--accept",)),
     "journal": (("prune",), ("anchor", "{directory}/anchor"), ("init",), ("accept", *WHY[:2])),
