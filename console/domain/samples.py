@@ -77,6 +77,7 @@ class SourceStatus:
     """How one source is doing.
 
     Times are Unix seconds; ``server_seconds`` is the summed time of the last tick's queries.
+    ``standby`` names who stands in while it is away: another source, or ``direct`` for its targets.
     """
 
     name: str
@@ -91,3 +92,4 @@ class SourceStatus:
     cadence_seconds: float = 5.0
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
+    standby: str = ""

@@ -81,6 +81,9 @@ class Desk:
         self._on_problem = on_problem
         self._seen: dict[str, tuple[SeenModel, ...]] = {}
         self._away: frozenset[str] = frozenset()
+        self.speakers: Mapping[str, str] = {}
+        self._next: dict[str, str] | None = None
+        self._unheard: set[str] = set()
         self._rows: tuple[ModelRow, ...] = ()
         self._plans: dict[str, _Plan] = {}
         self._written: dict[str, Mapping[str, Profile]] = {}
@@ -114,9 +117,31 @@ class Desk:
             self._gather()
 
     def away(self, sources: Collection[str]) -> None:
-        """Take which sources do not answer, so that fallbacks step in and out."""
-        if self._away != frozenset(sources):
-            self._away = frozenset(sources)
+        """Take which sources do not answer: their values are stale."""
+        self._away = frozenset(sources)
+
+    def speak(self, speakers: Mapping[str, str]) -> None:
+        """Take who is to speak for the rows of a source that is away; the others speak themselves.
+
+        Rows change over only when the new speaker has answered: until then the last values stay.
+        """
+        if speakers == (self.speakers if self._next is None else self._next):
+            return
+        self._next = dict(speakers)
+        self._unheard = {
+            self._next.get(name, name)
+            for name in {*speakers, *self.speakers}
+            if self._next.get(name, name) != self.speakers.get(name, name)
+        }
+        self._plans.clear()
+
+    def _change_over(self, source: str, answers: Sequence[Answer]) -> None:
+        """Seat rows anew once all who are to speak for them have."""
+        if self._next is None or not any(answer.error is None for answer in answers):
+            return
+        self._unheard.discard(source)
+        if not self._unheard:
+            self.speakers, self._next = self._next, None
             self._seat()
 
     def questions(self, source: str, now: float) -> Sequence[Query]:
@@ -154,6 +179,7 @@ class Desk:
     def answered(self, source: str, answers: Sequence[Answer]) -> None:
         """Take the answers of one round."""
         self.board.take(source, answers)
+        self._change_over(source, answers)
         asked = {query.id: query for query in self.board.planned(source)}
         learnt = [
             self._lineage.take(source, asked[answer.query_id], answer)
@@ -183,15 +209,18 @@ class Desk:
         self._seat()
 
     def _seat(self) -> None:
+        seating = self._seating(self.speakers)
+        self.board.seat(Seating(tuple(map(self._told, seating.rows, seating.seats)), seating.seats))
+        # Thresholds and objectives are written into the questions: new rows, new plans.
+        self._plans.clear()
+
+    def _seating(self, speakers: Mapping[str, str]) -> Seating:
         in_order = {
             source.name: self._seen[source.name]
             for source in self.settings.sources
             if source.name in self._seen
         }
-        seating = seat_rows(self._rows, in_order, self.settings, self._away)
-        self.board.seat(Seating(tuple(map(self._told, seating.rows, seating.seats)), seating.seats))
-        # Thresholds and objectives are written into the questions: new rows, new plans.
-        self._plans.clear()
+        return seat_rows(self._rows, in_order, self.settings, speakers)
 
     def _told(self, row: ModelRow, seat: Seat) -> ModelRow:
         """Return a row with what its source says the model is made of."""
@@ -206,13 +235,19 @@ class Desk:
         list[ModelRow], dict[str, Mapping[str, str]], dict[str, Mapping[str, str]], list[str]
     ]:
         """Return a source's rows under its own names, own PromQL and labels by name, profiles."""
-        seating = self.board.seating
+        seatings = [self.board.seating]
+        if self._next is not None:
+            seatings.append(self._seating(self._next))
         rows: list[ModelRow] = []
         own: dict[str, Mapping[str, str]] = {}
         matches: dict[str, Mapping[str, str]] = {}
         found: set[str] = set()
-        for index in seating.of_source(source):
+        planned: set[tuple[str, Seat]] = set()
+        for seating, index in ((each, i) for each in seatings for i in each.of_source(source)):
             row, seat = seating.rows[index], seating.seats[index]
+            if (row.model, seat) in planned:
+                continue
+            planned.add((row.model, seat))
             found.add(seat.profile)
             # A source knows a model by its series, so its plan speaks in the source's names.
             rows.append(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -114,23 +115,23 @@ def seat_rows(
     rows: Sequence[ModelRow],
     seen: Mapping[str, Sequence[SeenModel]],
     settings: Settings,
-    away: Collection[str] = (),
+    speakers: Mapping[str, str] = MappingProxyType({}),
 ) -> Seating:
     """Give every row one seat.
 
-    ``seen`` is what each source offers, ``away`` the sources that do not answer. A row goes to
+    ``seen`` is what each source offers, ``speakers`` who speaks for which source while that is
+    away. A row goes to
     the source its settings name, else to the first in configuration order that offers it; numbers
     of two sources are never summed. While that source is away its ``fallback`` takes the row if
     it offers it.
     """
-    fallbacks = {source.name: source.fallback for source in settings.sources if source.fallback}
     offers = {name: _by_name(models, settings) for name, models in seen.items()}
     seated: list[ModelRow] = []
     seats: list[Seat] = []
     for row in rows:
         configured = settings.models.get(row.model)
         wanted = configured.source if configured is not None else None
-        seat = _choose(row, wanted, offers, fallbacks, away)
+        seat = _choose(row, wanted, offers, speakers)
         seats.append(seat)
         source, profile = (seat.source, seat.profile) if seat.source else (wanted or "", "")
         same = (source, profile) == (row.source, row.profile)
@@ -163,15 +164,14 @@ def _choose(
     row: ModelRow,
     wanted: str | None,
     offers: Mapping[str, Mapping[str, SeenModel]],
-    fallbacks: Mapping[str, str],
-    away: Collection[str],
+    speakers: Mapping[str, str],
 ) -> Seat:
     names = [wanted] if wanted else [name for name, models in offers.items() if row.model in models]
     if not names:
         return NOBODY
     first = names[0]
-    standby = fallbacks.get(first)
-    if first in away and standby and standby not in away and row.model in offers.get(standby, {}):
+    standby = speakers.get(first, first)
+    if row.model in offers.get(standby, {}):
         first = standby
     model = offers.get(first, {}).get(row.model)
     return NOBODY if model is None else Seat(first, model.profile, model.series_value)

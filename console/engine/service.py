@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from console.domain.entry import JournalHead
 from console.domain.text import visible
 from console.engine.client import ReloadOutcome
@@ -21,6 +23,7 @@ from console.engine.outside_feeds import AlertDesk, ChangeDesk, Registries, rule
 from console.engine.polling import Poller
 from console.engine.query_planner import Desk
 from console.engine.ranges import BASES, Ranges
+from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
 from console.evaluation.memory import Memory
 from console.incidents.event_log import IncidentLog
@@ -109,7 +112,6 @@ RECORD_LIMIT_SECONDS = 6.0
 """How long a tick, and a single look, wait for the journal."""
 
 PROBLEM_SECONDS = 60.0
-AWAY = ("stale", "down")
 
 
 class Engine:
@@ -150,6 +152,7 @@ class Engine:
         self._history = History()
         self._records = Records(open_record, loaded.settings, clock, read_witness)
         self._memory = Memory()
+        self._returns = Returns()
         self._tick = 0
         self._wake = asyncio.Event()
         self._stopping = False
@@ -399,7 +402,15 @@ class Engine:
 
     def _made(self, wanted: Sequence[SourceSettings]) -> list[Source]:
         make = self._make_source or plain_factory()
-        return [made_or_broken(make, settings) for settings in wanted]
+        declared = {source.name for source in self.settings.sources}
+        # A fallback that is a source of its own steps in here; the word `direct` is its maker's.
+        return [
+            made_or_broken(
+                make,
+                msgspec.structs.replace(each, fallback=None) if each.fallback in declared else each,
+            )
+            for each in wanted
+        ]
 
     def _poller(self, source: Source) -> Poller:
         return Poller(source, self._desk, profiles, self.settings.refresh_seconds)
@@ -430,6 +441,8 @@ class Engine:
         now = self._clock()
         statuses = self._statuses(now)
         self._desk.away([status.name for status in statuses if status.state in AWAY])
+        self._desk.speak(self._returns.speakers(statuses, standbys(self.settings.sources), now))
+        statuses = tuple(map(self._with_standby, statuses))
         rows = self._desk.board.seating.rows
         self._tick += 1
         dependencies = () if self.latest is None else self.latest.dependencies
@@ -468,6 +481,11 @@ class Engine:
         status = poller.status(now)
         found = self._desk.warnings.get(poller.name, ())
         return replace(status, warnings=tuple(dict.fromkeys((*status.warnings, *found))))
+
+    def _with_standby(self, status: SourceStatus) -> SourceStatus:
+        """Say who speaks for a source's rows while it is away or only just back."""
+        speaker = self._desk.speakers.get(status.name, "")
+        return replace(status, standby=speaker) if speaker and not status.standby else status
 
     def _problem(self, sentence: str) -> None:
         """Tell a problem, and a lasting one once a minute instead of at every tick."""

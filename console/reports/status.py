@@ -41,7 +41,10 @@ Plain = str | float | bool | None
 
 
 class SourceReport(Struct, frozen=True, kw_only=True):
-    """One source; ``age_seconds`` since it last answered, null if it never did."""
+    """One source; ``age_seconds`` since it last answered, null if it never did.
+
+    ``standby`` names who speaks for its rows: another source, or ``direct`` for its targets.
+    """
 
     name: str
     kind: str
@@ -49,6 +52,7 @@ class SourceReport(Struct, frozen=True, kw_only=True):
     age_seconds: float | None
     error: str | None
     warnings: tuple[str, ...] | UnsetType = UNSET
+    standby: str | UnsetType = UNSET
 
 
 class RuleReport(Struct, frozen=True, kw_only=True):
@@ -426,6 +430,7 @@ def _source(status: SourceStatus, now: float) -> SourceReport:
         age_seconds=age,
         error=status.error,
         warnings=(*status.warnings, *status.infos) or UNSET,
+        standby=status.standby or UNSET,
     )
 
 

@@ -76,9 +76,17 @@ class SourceSettings(Reach, frozen=True):
         tuple[str, ...],
         Key("Labels that only tell copies of a high-availability pair apart; one copy counts."),
     ] = ()
+    ha: Annotated[
+        bool, Key("Whether it is a copy of the others with `ha`: one is asked, the next stands by.")
+    ] = False
     fallback: Annotated[
         str | None,
-        Key("Another source to use while this one is away.", "reference", refers_to=("sources",)),
+        Key(
+            "Another source to use while this one is away, or `direct`: its last targets are read.",
+            "reference",
+            refers_to=("sources",),
+            words=("direct",),
+        ),
     ] = None
 
 

@@ -36,8 +36,9 @@ Kind = Literal[
 class Key(Struct, frozen=True):
     """One key's meaning; ``low`` and ``high`` are inclusive and in the unit the program holds.
 
-    ``refers_to`` names the tables a ``reference`` may point into, for example ``("sources",)``.
-    ``keys`` lists the only keys a mapping may have; ``signal_keys`` ties them to the signal names.
+    ``refers_to`` names the tables a ``reference`` may point into, for example ``("sources",)``,
+    ``words`` what it may say instead. ``keys`` lists the only keys a mapping may have;
+    ``signal_keys`` ties them to the signal names.
     """
 
     doc: str
@@ -46,5 +47,6 @@ class Key(Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     refers_to: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     signal_keys: bool = False

@@ -206,7 +206,7 @@ def _name(_mark: Key, raw: str, _context: LeafContext) -> str | Complaint:
 
 def _reference(mark: Key, raw: str, context: LeafContext) -> str | Complaint:
     choices = [name for table in mark.refers_to for name in context.declared.get(table, ())]
-    if raw in choices:
+    if raw in choices or raw in mark.words:
         return raw
     kinds = " or ".join(_TABLE_SINGULAR[table] for table in mark.refers_to)
     return Complaint(

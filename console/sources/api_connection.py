@@ -144,6 +144,16 @@ class ApiConnection:
             return Failure(many, too_large=True)
         return body, answer.elapsed_seconds
 
+    async def raw(self, path: str, params: Mapping[str, str]) -> bytes | Failure:
+        """Fetch a whole answer as it is."""
+        from console.http.resilience import WireError
+
+        async with self._slots:
+            try:
+                return (await self._got(path, params, Allowance())).body
+            except WireError as problem:
+                return from_wire(problem)
+
     async def instant(
         self, promql: str, now: float, allowance: Allowance
     ) -> tuple[Body, float] | Failure:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.settings.schema import SourceSettings as SourceSettings_schema
     from console.settings.secrets import SecretResolver
     from console.sources.base import Source
+    from console.sources.target_list import TargetList
 
 SCRAPE_MAX_BYTES = 16 * 1024 * 1024
 """The largest /metrics text that is read."""
@@ -62,19 +63,38 @@ def _prometheus(
     settings: SourceSettings, resolver: SecretLookup | None, interval_seconds: float
 ) -> Source:
     from console.http.client import Wire
-    from console.http.endpoint import endpoint_of
+    from console.http.endpoint import Endpoint, endpoint_of
+    from console.sources.direct_standby import DIRECT, DirectStandby
     from console.sources.prometheus import PrometheusSource
+    from console.sources.scrape import ScrapeSource
 
     endpoint = endpoint_of(settings)
     if not endpoint.urls:
         raise ValueError(f"source {settings.name} has no url")
-    return PrometheusSource(
+    server = PrometheusSource(
         settings.name,
         Wire(endpoint, resolver, max_bytes=PROMETHEUS_MAX_BYTES),
         timeout_seconds=settings.timeout_seconds,
         cadence_seconds=interval_seconds,
         drop_labels=settings.drop_labels,
     )
+    if settings.fallback != DIRECT:
+        return server
+
+    def read_targets(targets: TargetList) -> Source:
+        # Without the server's credentials: its targets are other people's addresses.
+        wires = {
+            url: Wire(
+                Endpoint((url,), timeout_seconds=settings.timeout_seconds),
+                max_bytes=SCRAPE_MAX_BYTES,
+            )
+            for url in targets.labels
+        }
+        return ScrapeSource(
+            settings.name, wires, interval_seconds=interval_seconds, labels=targets.labels
+        )
+
+    return DirectStandby(server, read_targets)
 
 
 class BrokenSource:

@@ -40,6 +40,7 @@ from console.sources.prom_api import (
     range_matrix,
 )
 from console.sources.replica_labels import Copies, copies_in
+from console.sources.target_list import TARGETS_PATH, served_promql, target_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from console.sources.api_connection import Poster
     from console.sources.base import Discovery
     from console.sources.prom_api import Body
+    from console.sources.target_list import TargetList
 
 MAX_POINTS = 11_000
 """The server refuses a range of more points a series."""
@@ -82,6 +84,7 @@ class PrometheusSource:
         self._api = ApiConnection(wire, timeout_seconds)
         self._rows = 0
         self._drop_labels = drop_labels
+        self._present_now: tuple[Profile, ...] = ()
         self._copies = Copies(drop_labels)
         self._too_large: dict[str, tuple[float, Failure]] = {}
         self._exporter: bool | None = None
@@ -116,6 +119,7 @@ class PrometheusSource:
                 written = here[profile.name] = as_written(profile, profile.signature, series)
                 models.extend(seen_models(written, self.name, series))
         self._rows = len(models)
+        self._present_now = tuple(present)
         if models:
             await self._learn_its_ways(present, now)
         self._answered(now, warnings=self._api.skew_notes(now))
@@ -216,6 +220,17 @@ class PrometheusSource:
         values = on_grid(of_model(found, query, series_value), start, step, count)
         values[times < await self._reach.began_at(query, series_value, start, end)] = np.nan
         return Series(query.column, times, values)
+
+    async def targets(self, now: float) -> TargetList | str:
+        """Return what the server scrapes of what was recognised; a text says why not."""
+        served = await self._api.vector(served_promql(self._present_now), now, Allowance())
+        if isinstance(served, Failure):
+            return served.sentence
+        told = await self._api.raw(TARGETS_PATH, {"state": "active"})
+        if isinstance(told, Failure):
+            return told.sentence
+        places = {(one.get("job", ""), one.get("instance", "")) for one in served.labels}
+        return target_list(told, places)
 
     def status(self) -> SourceStatus:
         """Say how the last tick went; ``next_try_at`` is set while the server is left alone."""

@@ -25,7 +25,7 @@ from console.sources.base import (
     seen_models,
 )
 from console.sources.sample_store import LONG_STEP_SECONDS
-from console.sources.scrape_target import Target
+from console.sources.scrape_target import Target, address_labels
 from console.sources.stored_samples import Samples
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from console.metrics.queries import Query
     from console.metrics.query_plan import Query as Query_plan
     from console.sources.base import Discovery
+    from console.sources.exposition import Labels
     from console.sources.sample_store import HistoryBlock
     from console.sources.scrape_target import Fetcher
 
@@ -105,8 +106,11 @@ class ScrapeSource:
         *,
         interval_seconds: float = 5.0,
         patience_seconds: float = 2.0,
+        labels: Mapping[str, Labels] | None = None,
     ) -> None:
         """Read each target (URL to its HTTP client) once an interval.
+
+        ``labels`` are those of each target, where they are not its address and the source's name.
 
         A round waits ``patience_seconds`` for all targets, and longer only until the first answers;
         slower ones are stored when they come.
@@ -118,7 +122,15 @@ class ScrapeSource:
         self._learnt_from: Mapping[str, Profile] | None = None
         share = min(MAX_TARGET_SERIES, max(LEAST_TARGET_SERIES, MAX_SERIES // max(1, len(targets))))
         self._targets = tuple(
-            Target(url, name, wire, self._keeps, self._keeps_long, interval_seconds, share)
+            Target(
+                url,
+                (labels or {}).get(url) or address_labels(url, name),
+                wire,
+                self._keeps,
+                self._keeps_long,
+                interval_seconds,
+                share,
+            )
             for url, wire in targets.items()
         )
         self._samples = Samples([target.shelf for target in self._targets])

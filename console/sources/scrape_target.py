@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from console.sources.exposition import Labels
+
 SCRAPES_UNTIL_GONE = 3
 """After so many failed scrapes in a row all series of a target have ended."""
 
@@ -64,13 +66,25 @@ class Fetcher(Protocol):
         ...
 
 
+def address_labels(url: str, job: str) -> Labels:
+    """Return the labels of a target that nobody else gives any."""
+    return (("instance", _address(url)), ("job", job))
+
+
+def _address(url: str) -> str:
+    return visible(urlsplit(url).netloc.rpartition("@")[2] or url, 200)
+
+
 class Target:
-    """A target with its samples and its last failure, which is a sentence or None."""
+    """A target with its samples and its last failure, which is a sentence or None.
+
+    ``labels`` are put on every series of it; see `address_labels`.
+    """
 
     def __init__(
         self,
         url: str,
-        job: str,
+        labels: Labels,
         wire: Fetcher,
         keeps: Callable[[str], bool],
         keeps_long: Callable[[str], bool],
@@ -79,10 +93,8 @@ class Target:
     ) -> None:
         """Keep at most ``max_series`` series; a target with more fails, with words."""
         self.url = url
-        self.instance = visible(urlsplit(url).netloc.rpartition("@")[2] or url, 200)
-        self.shelf = Shelf(
-            (("instance", self.instance), ("job", job)), interval_seconds, keeps_long
-        )
+        self.instance = _address(url)
+        self.shelf = Shelf(labels, interval_seconds, keeps_long)
         self.error: str | None = None
         self.remark = ""
         self.failures = 0

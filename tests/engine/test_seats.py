@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from console.domain.model import ModelRow
 from console.domain.samples import SeenModel
 from console.engine.row_assignment import Seat, seat_rows
@@ -16,9 +14,9 @@ ROW = ModelRow("alpha")
 def seats(
     offers: Mapping[str, tuple[SeenModel, ...]],
     settings: Settings,
-    away: frozenset[str] = frozenset(),
+    speakers: Mapping[str, str] | None = None,
 ) -> tuple[Seat, ...]:
-    return seat_rows((ROW,), offers, settings, away).seats
+    return seat_rows((ROW,), offers, settings, speakers or {}).seats
 
 
 def test_the_first_source_that_offers_a_model_speaks_for_it() -> None:
@@ -33,14 +31,13 @@ def test_a_named_source_wins_and_is_never_replaced_by_another() -> None:
     assert seats({"one": seen("alpha"), "two": ()}, settings) == (Seat(),)
 
 
-def test_a_fallback_steps_in_only_while_its_source_is_away() -> None:
+def test_a_standby_takes_the_rows_that_it_offers() -> None:
     settings = settings_of("one", "two")
-    first = msgspec.structs.replace(settings.sources[0], fallback="two")
-    settings = msgspec.structs.replace(settings, sources=(first, settings.sources[1]))
     both = {"one": seen("alpha"), "two": seen("alpha", source="two", profile="vllm")}
     assert seats(both, settings)[0] == Seat("one", "midwatch", "alpha")
-    assert seats(both, settings, away=frozenset({"one"}))[0] == Seat("two", "vllm", "alpha")
-    assert seats(both, settings, away=frozenset({"one", "two"}))[0].source == "one"
+    assert seats(both, settings, {"one": "two"})[0] == Seat("two", "vllm", "alpha")
+    without = {"one": seen("alpha"), "two": ()}
+    assert seats(without, settings, {"one": "two"})[0].source == "one"
 
 
 def test_a_matched_label_value_names_the_row() -> None:

@@ -153,6 +153,9 @@ async def test_a_source_that_goes_away_leaves_stale_values_and_its_fallback_step
     assert (snapshot.rows[0].source, snapshot.reading("latency_p95", 0).value) == ("two", 9.0)
     main.down = None
     await later()
+    # It is trusted again after a while without a miss.
+    now[0] += 20.0
+    await later()
     snapshot = await later()
     assert (snapshot.rows[0].source, snapshot.reading("latency_p95", 0).value) == ("one", 0.4)
     await engine.close()

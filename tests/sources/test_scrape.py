@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 START = 1_763_869_200.0
 
 
-def source_for(*urls: str, **options: float) -> ScrapeSource:
+def source_for(
+    *urls: str, interval_seconds: float = 5.0, patience_seconds: float = 2.0
+) -> ScrapeSource:
     """Return a source whose breakers pause for the shortest time they may."""
     wires = {url: Wire(Endpoint((url,), timeout_seconds=1.0), random=lambda: 0.0) for url in urls}
-    return ScrapeSource("svc", wires, **options)
+    return ScrapeSource(
+        "svc", wires, interval_seconds=interval_seconds, patience_seconds=patience_seconds
+    )
 
 
 def queries(*columns: str, now: float = START) -> list[Query]:

@@ -180,6 +180,11 @@ def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
     out.extend(
         piece(f" !{visible(one.name, 20)} {_away(one, now)} ", "stale", 1) for one in bad[:3]
     )
+    out.extend(
+        piece(f" {visible(one.name, 20)}{_standby(one)} ", "stale", 1)
+        for one in snapshot.sources
+        if one.standby and one not in bad
+    )
     if len(bad) > 3:
         out.append(piece(f"and {len(bad) - 3} more", "stale", 3))
     out.extend(piece(f"{visible(one.name, 20)} starting", "dim", 4) for one in starting[:2])
@@ -203,7 +208,13 @@ def _answered(source: SourceStatus, now: float) -> str:
 
 def _away(source: SourceStatus, now: float) -> str:
     word = "DOWN" if source.state == "down" else "STALE"
-    return word if source.answered_at is None else f"{word} {age_text(now - source.answered_at)}"
+    since = "" if source.answered_at is None else f" {age_text(now - source.answered_at)}"
+    return f"{word}{since}{_standby(source)}"
+
+
+def _standby(source: SourceStatus) -> str:
+    """Name who speaks for a source's rows in its place."""
+    return f", {visible(source.standby, 20)} stands in" if source.standby else ""
 
 
 def _counts(snapshot: Snapshot, state: HeaderState, glyphs: Glyphs) -> RunLine:
