@@ -95,6 +95,40 @@ class Dependency:
     since: float | None = None
 
 
+CauseConfidence = Literal["likely", "possible", "none", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What brought a model's trouble about, as far as counts and times tell.
+
+    ``name`` is a dependency's, or the model's own for a change of its own (``kind`` "change");
+    empty where nothing is named: "none" was looked for and not found, "unknown" could not be
+    judged. ``evidence`` are the reasons, ``also`` what is possible beside it, ``since`` when it
+    began (Unix seconds, None before the first look). ``over`` tells that users are no longer hurt.
+    """
+
+    name: str = ""
+    kind: Literal["dependency", "change", ""] = ""
+    confidence: CauseConfidence = "none"
+    evidence: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    since: float | None = None
+    over: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return the sentence: how sure, what, why, and what else it may be."""
+        if not self.name:
+            return "; ".join(("no shared cause seen", *self.evidence, *self._others()))
+        word = f"was {self.confidence}" if self.over else self.confidence
+        why = ", ".join(self.evidence[:2])
+        return "; ".join((f"{word}: {why}", *self.evidence[2:], *self._others()))
+
+    def _others(self) -> tuple[str, ...]:
+        return (f"also possible: {', '.join(self.also)}",) if self.also else ()
+
+
 ChangeKind = Literal[
     "world",  # a deploy, a version, a configuration: somebody's doing
     "written",  # the same, as somebody wrote it into the journal
@@ -132,6 +166,7 @@ class Snapshot:
     is what people did about each incident, by its id, and ``decisions`` are all that still count.
     ``registry`` is what model registries said last, by model, for those that declare one.
     ``proofs`` are what the journal says of readiness: attestations, drills, sign-offs.
+    ``causes`` names what hurts a row, for rows that fail or are slow.
     """
 
     environment: str
@@ -161,6 +196,7 @@ class Snapshot:
     decisions: tuple[DecisionRecord, ...] = ()
     registry: Mapping[str, Registered] = field(default_factory=dict)
     proofs: Proofs = NO_PROOFS
+    causes: Mapping[int, Cause] = field(default_factory=dict)
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

@@ -413,7 +413,12 @@ def _decisions(incident: Incident, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _cause(incident: Incident, snapshot: Snapshot) -> str:
-    if not incident.dependency:
-        return ""
+    """Return what is named for the incident's models, else what its dependency does."""
+    rows = [snapshot.index[model] for model in incident.models if model in snapshot.index]
+    causes = [snapshot.causes[row] for row in rows if row in snapshot.causes]
+    named = [one for one in causes if one.name]
+    named.sort(key=lambda one: (one.name != incident.dependency, one.confidence != "likely"))
+    if named:
+        return named[0].text
     found = (one.text for one in snapshot.dependencies if one.name == incident.dependency)
-    return next(found, "")
+    return next(found, "") or (causes[0].text if causes else "")

@@ -145,7 +145,7 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         self._make = make or reader_factory()
         super().__init__([self._poller(*each) for each in alert_settings(settings)])
         self._own = OwnAlerts()
-        self._blamed: frozenset[str] = frozenset()
+        self._blamed: Mapping[str, str] = {}
         self._grouped: Grouped | None = None
         self._occurrences = Occurrences()
 
@@ -203,9 +203,9 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         now = snapshot.taken_at
         known = [poller.known(now, self._settings.refresh_seconds) for poller in self._pollers]
         known.append(self._own.take(snapshot, remembers=remembers))
-        around = surroundings(snapshot.rows, snapshot.dependencies, self._settings)
-        blamed = self._blamed if remembers else frozenset()
-        around = replace(around, culprits=around.culprits | blamed)
+        around = surroundings(snapshot.rows, snapshot.dependencies, self._settings, snapshot.causes)
+        blamed = self._blamed if remembers else {}
+        around = replace(around, causes={**blamed, **around.causes})
         found = group(known, around, now, self._grouped if remembers else None)
         occurrences = self._occurrences if remembers else Occurrences()
         if remembers:
@@ -225,15 +225,15 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         )
 
 
-def _blamed(incidents: Sequence[Incident]) -> frozenset[str]:
-    """Return the dependencies under which alerts of models stand."""
-    return frozenset(
-        incident.dependency
+def _blamed(incidents: Sequence[Incident]) -> dict[str, str]:
+    """Return the dependency under which the alerts of each model stand."""
+    return {
+        alert.model: incident.dependency
         for incident in incidents
-        if incident.dependency
-        and not incident.flood
-        and any(alert.model and not alert.dependency for alert in incident.alerts)
-    )
+        if incident.dependency and not incident.flood
+        for alert in incident.alerts
+        if alert.model and not alert.dependency
+    }
 
 
 def _whole(statuses: Sequence[SourceStatus]) -> bool:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.domain.severity import UNKNOWN_BREAKER, Breaker, BreakerState, ReplicaShare, Severity
+from console.domain.severity import UNKNOWN_BREAKER, Breaker, BreakerState, ReplicaShare
 from console.domain.signals import NO_DATA, Reading, ReadingState
 from console.domain.snapshot import Dependency
 from console.metrics.units import clock, name, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Set
 
     from numpy.typing import NDArray
 
+    from console.evaluation.dependency_calls import CallsBefore
     from console.evaluation.evidence import Evidence
     from console.evaluation.observations import LabelledValue, Statics
     from console.settings.schema import Settings
@@ -237,24 +239,32 @@ class Chain:
 def dependencies(
     evidence: Evidence,
     facts: DependencyFacts,
-    severities: Codes,
     settings: Settings,
     past: Past,
+    calls: CallsBefore,
 ) -> tuple[Dependency, ...]:
-    """Describe every dependency known by declaration or by label, culprits first.
+    """Describe every dependency known by declaration or by label.
 
-    A culprit fails more than 5% of calls, or its breaker is not closed, while a model that
-    uses it is at S1 or S2. Times are those of the first sight, which ``past`` remembers.
+    Times are of the rise that ``calls`` follows, else of the first sight, which ``past`` has.
     """
     chain = Chain(evidence, aliases(settings))
     names = {*settings.dependencies, *chain.callers, *facts.error_ratio, *facts.breakers}
     found = [
-        _describe(dependency, evidence, facts, chain, severities, settings, past)
-        for dependency in names
+        _describe(dependency, evidence, facts, chain, settings, past, calls) for dependency in names
     ]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """Sort dependencies: culprits first, then the worst state, then names."""
     return tuple(
         sorted(found, key=lambda one: (not one.culprit, _STATE_ORDER[one.state], one.name))
     )
+
+
+def with_culprits(found: Iterable[Dependency], named: Set[str]) -> tuple[Dependency, ...]:
+    """Return the dependencies with those marked that are the likely cause of some row."""
+    return in_order(replace(one, culprit=one.name in named) for one in found)
 
 
 def _describe(
@@ -262,19 +272,24 @@ def _describe(
     evidence: Evidence,
     facts: DependencyFacts,
     chain: Chain,
-    severities: Codes,
     settings: Settings,
     past: Past,
+    calls: CallsBefore,
 ) -> Dependency:
     now = evidence.now
     errors = _error_reading(dependency, evidence, facts)
     breaker = _breaker(dependency, evidence, facts, chain, past.breakers)
     attempts = chain.attempts.get(dependency)
     state = _state(errors, breaker, attempts)
+    if state == "ok" and ("", dependency) in calls.onsets:
+        state = "degraded"
     models = tuple(sorted(chain.callers.get(dependency, ())))
     failing = errors.value is not None and errors.value > CULPRIT_ERROR_RATIO
-    bad = failing or breaker.state in _TROUBLED_BREAKERS
+    onset = calls.onsets.get(("", dependency))
+    bad = failing or onset is not None or breaker.state in _TROUBLED_BREAKERS
     since = past.bad_since.get(dependency, now) if bad else None
+    if onset is not None and not isnan(onset.since):
+        since = onset.since
     declared = settings.dependencies.get(dependency)
     return Dependency(
         name=dependency,
@@ -287,15 +302,9 @@ def _describe(
         breaker=breaker,
         models=models,
         owner=(declared.owner or "") if declared is not None else "",
-        culprit=bad and any(_degraded(model, evidence, severities) for model in models),
         text=_text(dependency, facts, errors, breaker, since) if since is not None else "",
         since=since,
     )
-
-
-def _degraded(model: str, evidence: Evidence, severities: Codes) -> bool:
-    row = evidence.statics.index.get(model)
-    return row is not None and int(severities[row]) <= int(Severity.S2)
 
 
 def _reading(item: LabelledValue | None, method: str) -> Reading:
@@ -352,9 +361,13 @@ def _text(
     breaker: Breaker,
     since: float,
 ) -> str:
-    if errors.value is None or errors.value <= CULPRIT_ERROR_RATIO:
+    if breaker.state in _TROUBLED_BREAKERS and not (errors.value or 0.0) > CULPRIT_ERROR_RATIO:
         extent = f" ({breaker.extent})" if breaker.extent else ""
         return f"{name(dependency)} breaker {breaker.state.code}{extent} since {clock(since)}"
+    slow = facts.latency_p95.get(dependency)
+    if not errors.value:
+        p95 = f" p95 {shown(slow.value, 's')}" if slow is not None else " is slow or retried"
+        return f"{name(dependency)}{p95} since {clock(since)}"
     timeouts = facts.timeout_ratio.get(dependency)
     mostly_timeouts = timeouts is not None and timeouts.value >= errors.value / 2.0
     kind = "timeouts" if mostly_timeouts else "errors"

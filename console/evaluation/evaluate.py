@@ -14,6 +14,7 @@ from console.domain.signals import SIGNALS, TOP_OF
 from console.domain.snapshot import Snapshot
 from console.evaluation import changes
 from console.evaluation import dependencies as culprit
+from console.evaluation.causes import HARM_RULES, Calls, blamed, causes, observe_calls
 from console.evaluation.changes import written_changes
 from console.evaluation.dependencies import times_of
 from console.evaluation.evidence import Evidence
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from console.domain.incident import Care
     from console.domain.model import ModelRow
     from console.domain.samples import SourceStatus
-    from console.domain.snapshot import Change, Dependency, SignalColumn
+    from console.domain.snapshot import Cause, Change, Dependency, SignalColumn
     from console.evaluation.observations import Observed
     from console.settings.schema import Settings
 
@@ -155,11 +156,16 @@ def evaluate(
             seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
         )
         breaker_since = _breaker_since(seen)
-        shared = _dependencies(seen, severities, settings)
+        renamed = culprit.aliases(settings)
+        calls = observe_calls(seen.evidence, observed, renamed, seen.memory.calls)
+        shared = _dependencies(seen, settings, calls)
         news = _news(seen, sources, shared, severities, findings)
         news += changes.override_changes(_known_held(record, overrides), seen.memory.held, now)
         news += written_changes(record, environment, seen.memory.changes, now)
         news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
+        changed = changes.remember(seen.memory.changes, news, now)
+        named = _causes(seen, calls, streaks.raised, severities, over, changed, renamed)
+        shared = culprit.with_culprits(shared, blamed(named.values()))
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,
@@ -180,7 +186,7 @@ def evaluate(
             baselines=seen.evidence.derived.baselines,
             dependencies=shared,
             sources=tuple(sources),
-            changes=changes.remember(seen.memory.changes, news, now),
+            changes=changed,
             pending=pending,
             incidents=observed.incidents,
             alert_sources=observed.alert_sources,
@@ -190,8 +196,9 @@ def evaluate(
             record=record,
             care=care,
             decisions=tuple(decisions),
+            causes=named,
         )
-    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since, phases)
+    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since, phases, calls)
 
 
 def _phases(seen: Seen, raised: Mask, *, remembers: bool) -> Phases:
@@ -304,7 +311,36 @@ def _breaker_since(seen: Seen) -> Floats:
     return np.where(moved, seen.evidence.now, seen.before.breaker_since)
 
 
-def _dependencies(seen: Seen, severities: Codes, settings: Settings) -> tuple[Dependency, ...]:
+_HARM = np.array([rule.id in HARM_RULES for rule in RULES], dtype=np.bool_)
+
+
+def _causes(
+    seen: Seen,
+    calls: Calls,
+    raised: Mask,
+    severities: Codes,
+    over: frozenset[int],
+    changed: Sequence[Change],
+    renamed: Mapping[str, str],
+) -> dict[int, Cause]:
+    """Return what hurts the rows of which a rule says that requests fail or are slow."""
+    rules: dict[int, set[str]] = {}
+    for row, column in np.argwhere(raised & _HARM).tolist():
+        rules.setdefault(row, set()).add(RULES[column].id)
+    late = culprit.by_name(seen.observed.labelled.get("dependency_timeout_ratio", ()), renamed)
+    return causes(
+        seen.evidence,
+        calls,
+        {row: frozenset(ids) for row, ids in rules.items()},
+        severities,
+        over,
+        {name: item.value for name, item in late.items()},
+        changed,
+        seen.memory.causes,
+    )
+
+
+def _dependencies(seen: Seen, settings: Settings, calls: Calls) -> tuple[Dependency, ...]:
     labelled, renamed = seen.observed.labelled, culprit.aliases(settings)
     facts = culprit.DependencyFacts(
         error_ratio=culprit.by_name(labelled.get("dependency_error_ratio", ()), renamed),
@@ -313,7 +349,7 @@ def _dependencies(seen: Seen, severities: Codes, settings: Settings) -> tuple[De
         breakers=seen.evidence.dependency_breakers,
     )
     past = culprit.Past(seen.memory.bad_dependencies, seen.memory.dependency_breakers)
-    return culprit.dependencies(seen.evidence, facts, severities, settings, past)
+    return culprit.dependencies(seen.evidence, facts, settings, past, calls.kept)
 
 
 def _news(
@@ -356,6 +392,7 @@ def _remember(
     held: Mapping[tuple[str, str], str],
     breaker_since: Floats,
     phases: Phases,
+    calls: Calls,
 ) -> Memory:
     evidence = seen.evidence
     states = evidence.breakers.states
@@ -385,6 +422,8 @@ def _remember(
         score_drift=seen.score_drift,
         days=seen.days,
         phases=phases,
+        calls=calls.kept,
+        causes={snapshot.rows[row].model: one for row, one in snapshot.causes.items()},
         bad_dependencies={
             one.name: one.since for one in snapshot.dependencies if one.since is not None
         },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import BreakerState
+from console.evaluation.dependency_calls import CallsBefore
 from console.evaluation.phases import no_phases, reorder
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.domain.action import Override
-    from console.domain.snapshot import Change
+    from console.domain.snapshot import Cause, Change
     from console.evaluation.cost import Habits
     from console.evaluation.dependencies import BreakerFacts, Judged
     from console.evaluation.evidence import Evidence
@@ -80,7 +81,7 @@ class Memory:
 
     ``identities`` are what each model is made of, ``bad_dependencies`` Unix seconds since when,
     ``held`` the overrides in force by operation (None unknown), ``held_texts`` the last sentence
-    of rules that are raised but do not hold at the moment.
+    of rules that are raised but do not hold at the moment, ``causes`` what was named, by model.
     """
 
     statics: Statics | None = None
@@ -98,6 +99,8 @@ class Memory:
     bad_dependencies: Mapping[str, float] = field(default_factory=dict)
     dependency_breakers: Mapping[str, tuple[BreakerState, float]] = field(default_factory=dict)
     phases: Phases | None = None
+    calls: CallsBefore = field(default_factory=CallsBefore)
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
 def no_streaks(rows: int, rules: int) -> Streaks:

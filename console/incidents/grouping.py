@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from console.domain.alert import OWN_SOURCE, Incident
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
     from console.domain.alert import Alert, AlertState, Labels, Silence
     from console.domain.model import ModelRow
-    from console.domain.snapshot import Dependency
+    from console.domain.snapshot import Cause, Dependency
     from console.incidents.alert_memory import Track
     from console.settings.schema import Settings
+
+NO_CAUSES: Mapping[int, Cause] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,13 @@ class Surroundings:
     """The fleet around alerts: row names by label value, and what each model calls.
 
     ``needs`` holds direct dependencies by model, by their configured names; a dependency may be a
-    model itself. ``culprits`` are dependencies already found to explain their models' trouble.
+    model itself. ``causes`` are dependencies already named as what hurts a model, by model.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    culprits: frozenset[str] = frozenset()
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     def behind(self, model: str) -> frozenset[str]:
         """Return everything a model needs, what its dependencies need included."""
@@ -50,9 +53,15 @@ class Surroundings:
 
 
 def surroundings(
-    rows: Iterable[ModelRow], dependencies: Iterable[Dependency], settings: Settings
+    rows: Sequence[ModelRow],
+    dependencies: Iterable[Dependency],
+    settings: Settings,
+    causes: Mapping[int, Cause] = NO_CAUSES,
 ) -> Surroundings:
-    """Gather names and calls from the configuration and from what was last observed."""
+    """Gather names, calls and causes (by row) from the configuration and the last observation.
+
+    Only what is likely folds incidents together.
+    """
     models = {row.model: row.model for row in rows} | {name: name for name in settings.models}
     for name, declared in settings.models.items():
         for value in _names_in(declared.match, "model"):
@@ -64,18 +73,19 @@ def surroundings(
     needs: dict[str, set[str]] = {
         name: set(declared.dependencies) for name, declared in settings.models.items()
     }
-    culprits: set[str] = set()
     for seen in dependencies:
         names.setdefault(seen.name, seen.name)
         for model in seen.models:
             needs.setdefault(model, set()).add(seen.name)
-        if seen.culprit:
-            culprits.add(seen.name)
     return Surroundings(
         models,
         names,
         {model: frozenset(needed) for model, needed in needs.items()},
-        frozenset(culprits),
+        {
+            rows[row].model: cause.name
+            for row, cause in causes.items()
+            if cause.kind == "dependency" and cause.confidence == "likely"
+        },
     )
 
 
@@ -280,7 +290,7 @@ def group(
     """
     members = [_placed(one, around) for one in _distinct(sources, now)]
     flood = _floods(members, now)
-    failing = _failing(members) | around.culprits
+    failing = _failing(members)
     shared = _shared(members, around) if flood else Counter()
     groups: dict[_Key, list[Member]] = {}
     for member in members:
@@ -380,8 +390,13 @@ def _key(alert: Alert, around: Surroundings, failing: frozenset[str], flood: boo
     if alert.dependency:
         return _Key("dependency", alert.dependency)
     if alert.model:
-        behind = sorted(around.behind(alert.model) & failing)
-        return _Key("dependency", behind[0]) if behind else _Key("model", alert.model)
+        named = around.causes.get(alert.model)
+        if named is None:
+            # What another system calls bad; what the model calls itself before what lies behind.
+            own = around.needs.get(alert.model, frozenset())
+            behind = around.behind(alert.model) & failing
+            named = min(behind, key=lambda one: (one not in own, one), default=None)
+        return _Key("dependency", named) if named else _Key("model", alert.model)
     if flood:
         return _Key("flood", "alerts that name no model")
     return _Key("name", f"{alert.name}\x00{alert.service}")

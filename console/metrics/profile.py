@@ -73,6 +73,13 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "dependency_latency_p95": "0.95 quantile of a dependency's call duration",
         "dependency_attempts": "attempts on a dependency per request, by model",
         "dependency_breaker": "breaker state in front of a dependency, by caller and instance",
+        "dependency_calls": "calls of a model to a dependency over 5m",
+        "dependency_bad_calls": "failed calls of a model to a dependency over 5m",
+        "dependency_call_p95": "0.95 quantile of the duration of a model's calls to a dependency",
+        "dependency_calls_before": "calls of the hours before, as is usual",
+        "dependency_bad_calls_before": "failed calls of the hours before",
+        "dependency_call_p95_before": "0.95 quantile of call durations of the hours before",
+        "dependency_attempts_before": "attempts per request of the hours before",
         "review_outcomes": "finished reviews a second by model and outcome",
         "cost_by": "spend in USD an hour by model, component, team and use",
         "drift_by_feature": "PSI by model and feature",
@@ -103,13 +110,18 @@ class Definition(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FactDefinition(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a profile measures a labelled fact; ``by[0]`` is the model or the dependency."""
+    """How a profile measures a labelled fact; ``by[0]`` is the model or the dependency.
+
+    ``before`` lets the window end so long ago (``10m``): what is usual, out of whatever part of
+    the window there is history for.
+    """
 
     expression: Expression
     by: tuple[str, ...]
     window: str | None = None
     cadence: Literal["tick", "slow"] | None = None
     note: str = ""
+    before: str | None = None
 
 
 class Bind(Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,6 +268,8 @@ def _check_definition(definition: Definition | FactDefinition, scope: Scope, whe
     try:
         definition.expression.promql(scope)
         window_seconds(definition.window)
+        if isinstance(definition, FactDefinition):
+            window_seconds(definition.before)
     except ExpressionError as problem:
         raise ProfileError(f"{where}: {problem}") from problem
 

@@ -36,6 +36,7 @@ class Query:
     is not the row's own, ``role`` its role: a gateway's and a companion's answers go by name.
     ``dropped`` are the labels of copies, of which one counts (`Scope`).
     ``keeps_young`` asks for an amount: of what began within the window it is whole, and told.
+    With ``partial`` a history shorter than the window answers for what there is of it.
     Times are seconds.
     """
 
@@ -62,6 +63,7 @@ class Query:
     voice: str = ""
     dropped: tuple[str, ...] = ()
     keeps_young: bool = False
+    partial: bool = False
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""

@@ -275,6 +275,8 @@ def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
                 window_seconds=(window_seconds(fact.window) or DEFAULT_WINDOW_SECONDS)
                 if windowed
                 else None,
+                offset_seconds=window_seconds(fact.before) or 0.0,
+                partial=fact.before is not None,
                 cadence=fact.cadence or "tick",
                 labelled=True,
                 models=crowd.values,

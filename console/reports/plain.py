@@ -168,12 +168,9 @@ def _model(snapshot: Snapshot, row: int) -> list[str]:
         f"   pending: {visible(finding.text)} ({finding.rule})."
         for finding in snapshot.pending.get(row, ())
     ]
-    if findings:
-        lines += [
-            f"   cause: {visible(dependency.text)}."
-            for dependency in snapshot.dependencies
-            if dependency.culprit and known.model in dependency.models and dependency.text
-        ]
+    cause = snapshot.causes.get(row)
+    if findings and cause is not None:
+        lines.append(f"   cause: {visible(cause.text)}.")
     return lines
 
 

@@ -11,7 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from console.domain.severity import Severity
 from console.domain.signals import SIGNALS, Reading, ReadingState
-from console.domain.timestamps import timestamp
+from console.domain.snapshot import CauseConfidence
+from console.domain.timestamps import stamped, timestamp
 from console.evaluation.overrides import by_urgency, overrides_of
 from console.metrics.units import format_age
 from console.reports.incident_document import IncidentReport, incident_reports, incidents_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from console.domain.entry import Record
     from console.domain.samples import SourceStatus
     from console.domain.severity import Breaker, BreakerState, Finding
-    from console.domain.snapshot import Dependency, Snapshot
+    from console.domain.snapshot import Cause, Dependency, Snapshot
 
 SCHEMA: Final = "midwatch.status/1"
 
@@ -166,6 +167,24 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     planned: bool = False
     incidents: tuple[str, ...] = ()
     overrides: tuple[OverrideReport, ...] = ()
+    cause: CauseReport | None = None
+
+
+class CauseReport(Struct, frozen=True, kw_only=True):
+    """What hurts a model: ``name`` empty where nothing is named.
+
+    ``kind`` tells a dependency from the model's own change, ``also`` is possible beside it, and
+    ``over`` tells that users are no longer hurt.
+    """
+
+    name: str
+    kind: Literal["dependency", "change", ""]
+    confidence: CauseConfidence
+    evidence: tuple[str, ...]
+    also: tuple[str, ...]
+    since: str | None
+    over: bool
+    text: str
 
 
 class DependencyReport(Struct, frozen=True, kw_only=True):
@@ -315,6 +334,22 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         incidents=incidents_of(snapshot, known.model),
         planned=row in snapshot.planned,
         overrides=_overrides(overrides_of(snapshot, row), snapshot.taken_at),
+        cause=_cause(snapshot.causes.get(row)),
+    )
+
+
+def _cause(known: Cause | None) -> CauseReport | None:
+    if known is None:
+        return None
+    return CauseReport(
+        name=known.name,
+        kind=known.kind,
+        confidence=known.confidence,
+        evidence=known.evidence,
+        also=known.also,
+        since=stamped(known.since),
+        over=known.over,
+        text=known.text,
     )
 
 

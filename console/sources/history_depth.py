@@ -62,7 +62,7 @@ class Family:
 def needed_seconds(query: Query) -> float | None:
     """Return how far back the series of an honest answer reach; None for a short window."""
     window = query.window_seconds
-    if window is None or window <= SHORT_WINDOW_SECONDS:
+    if window is None or window <= SHORT_WINDOW_SECONDS or query.partial:
         return None
     return query.offset_seconds + COVERED_SHARE * window
 

@@ -387,6 +387,8 @@ class ScrapeSource:
         if window is None or covered is None or covered >= COVERED_SHARE * window:
             return query, None
         info = f"history {format_age(covered)}, the window is {duration(window)}"
+        if query.partial:
+            return query, None
         if window > SHORT_WINDOW_SECONDS:
             self._withheld.append((covered, window))
             return None, info

@@ -74,7 +74,7 @@ def test_a_failing_dependency_takes_the_symptoms_of_its_callers_with_it() -> Non
     assert set(by_name) == {"store", "chat"}
     assert len(by_name["store"].alerts) == 3
     assert by_name["store"].models == ("fraud", "rank")
-    observed = replace(AROUND, culprits=frozenset({"store"}))
+    observed = replace(AROUND, causes={"fraud": "store", "rank": "store"})
     assert {one.dependency for one in grouped(symptoms, observed).incidents} == {"store", ""}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.domain.alert import OWN_SOURCE, Incident
 from console.domain.severity import Finding, Severity
-from console.domain.snapshot import Dependency, Snapshot
+from console.domain.snapshot import Cause, Snapshot
 from console.engine.outside_feeds import AlertDesk, OwnAlerts
 from console.evaluation.rules.rule_list import RULES
 from console.incidents.alert_memory import FRESH_TEXTS, OwnFinding, Tracks, own_alerts
@@ -33,15 +33,12 @@ def night(
     found: Mapping[str, tuple[Finding, ...]], *, culprit: str = "", at: float = 0.0
 ) -> Snapshot:
     base = sample_snapshot()
-    shared = tuple(
-        replace(one, culprit=one.name == culprit) if isinstance(one, Dependency) else one
-        for one in base.dependencies
-    )
+    cause = Cause(culprit, "dependency", "likely")
     return replace(
         base,
         taken_at=SAMPLE_NOW + at,
         findings={base.index[model]: listed for model, listed in found.items()},
-        dependencies=shared,
+        causes={base.index[model]: cause for model in found} if culprit else {},
     )
 
 
@@ -146,7 +143,8 @@ def test_every_own_alert_is_in_exactly_one_incident(
     ]
     alerts = own_alerts(findings, lambda one: one.rule, {})
     tracks = Tracks().follow(alerts.values(), NOW)
-    around = replace(AROUND, culprits=culprits)
+    named = dict(zip(("fraud", "rank"), sorted(culprits), strict=False))
+    around = replace(AROUND, causes=named)
     sources = [SourceTracks(OWN_SOURCE, tracks.by_fingerprint)]
     calm = group(sources, AROUND, NOW)
     assert group(sources, around, NOW, calm) == group(sources, around, NOW)

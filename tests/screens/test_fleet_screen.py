@@ -61,7 +61,7 @@ async def test_the_night_at_a_glance(size: tuple[int, int]) -> None:
         detail = part(app, "#detail")
         for text in (
             "act now: burn 69x on 1h, 833x on 5m since 02:43",
-            "WHY    feature-store-eu timeouts 38% since 02:43",
+            "WHY    likely: feature-store-eu, timeouts 38% since 02:43",
             "CHANGE 02:44 fraud-scorer's breaker opened",
             "CHAIN  feature-store-eu ■38% 4.1 OPN ── fraud-scorer OPN refusing",
             "OWNER  risk-ml: ana (pri) → joel (sec)",

@@ -11,7 +11,7 @@ from console.domain.model import Fallback, ModelRow, Objectives, OnCall
 from console.domain.samples import SourceStatus
 from console.domain.severity import Breaker, BreakerState, Finding, Route, Severity
 from console.domain.signals import SIGNALS, Reading, ReadingState
-from console.domain.snapshot import Change, Dependency, SignalColumn, Snapshot
+from console.domain.snapshot import Cause, Change, Dependency, SignalColumn, Snapshot
 from tests.support.columns import (
     ERROR,
     NO_TRAFFIC,
@@ -354,6 +354,20 @@ def sample_snapshot(now: float = SAMPLE_NOW, tick: int = 7) -> Snapshot:
         sources=_sources(now),
         changes=_changes(now),
         index=index,
+        causes={
+            index["fraud-scorer"]: Cause(
+                "feature-store-eu",
+                "dependency",
+                "likely",
+                (
+                    "feature-store-eu, timeouts 38% since 02:43",
+                    "25s before fraud-scorer's errors",
+                    "explains 94% of them",
+                    "2 of 3 callers hurt",
+                ),
+                since=now - 208.0,
+            )
+        },
     )
 
 
@@ -417,6 +431,7 @@ def hostile_snapshot(now: float = SAMPLE_NOW) -> Snapshot:
             replace(dependency, name=name, owner=name, models=names, text=f"{name} timeouts")
             for dependency, name in zip(base.dependencies, names[2:], strict=False)
         ),
+        causes={0: Cause(bad, "dependency", "likely", (bad, bad, bad), also=(bad,))},
         sources=tuple(
             replace(source, name=name, error=HOSTILE_NAMES[-1] + bad, warnings=(name,))
             for source, name in zip(base.sources, names, strict=False)

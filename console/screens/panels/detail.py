@@ -240,12 +240,13 @@ def _identity(view: RowView) -> str:
 
 
 def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
-    """Return the shared culprit first, then every other rule that holds."""
+    """Return what is named as the cause first, then every other rule that holds."""
     runs: list[Run] = []
     arrow = Run(f" {glyphs.arrow} ", "dim")
-    for dependency in view.dependencies():
-        if dependency.culprit and dependency.text:
-            runs += [Run(visible(dependency.text, 160), "s1"), arrow]
+    cause = view.snapshot.causes.get(view.row)
+    if cause is not None:
+        role = "s1" if cause.confidence == "likely" and not cause.over else "text"
+        runs += [Run(visible(cause.text, 240), role), arrow]
     top = view.top
     others = [finding for finding in view.findings if finding is not top]
     dot = Run(f" {glyphs.dot} ", "dim")

@@ -1,0 +1,1 @@
+"""Measured against goal: how often the console is wrong, run forward through `evaluate`."""
