@@ -114,6 +114,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             self, self.session, theme_name, lambda: self.console_screen, self.request_reload
         )
         self.guard: TerminalGuard | None = None
+        self._notice = options.notice
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._collector = QuietCollector()
 
@@ -148,6 +149,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.call_after_refresh(self._start_engine)
 
     def _start_engine(self) -> None:
+        if self._notice and (screen := self.console_screen) is not None:
+            screen.say(self._notice)
         # What the engine imports is slow: a thread of its own keeps keys answered meanwhile.
         threading.Thread(target=self._run_engine, name="midwatch start", daemon=True).start()
 

@@ -72,6 +72,7 @@ def _no_configuration_of_this_machine(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in list(os.environ):
         if name.startswith("MIDWATCH_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("MIDWATCH_DISCOVERY", "0")  # What else runs here is no test's business.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg-cache"))

@@ -17,7 +17,7 @@ from console.cli import command_line
 from console.cli.command_line import CommandError
 from console.domain.text import visible
 from console.engine.gc_tuning import hold_off_collector
-from console.settings.load import Flags, Loaded, load
+from console.settings.load import Flags, HostSources, Loaded, load
 from console.settings.problems import Problem, SettingsError
 from console.settings.secret_references import redact
 
@@ -98,11 +98,15 @@ NOTHING_TO_READ = (
 
 
 class Prepared(Struct, frozen=True):
-    """Settings in force, how to load them again, and the secrets that are being fetched."""
+    """Settings in force, how to load them again, and the secrets that are being fetched.
+
+    ``notice`` says what was found on this host, where nothing is configured.
+    """
 
     loaded: Loaded
     load_again: Callable[[], Loaded]
     resolver: SecretResolver
+    notice: str = ""
 
     def engine(self, make_source: Callable[[SourceSettings], Source] | None = None) -> Engine:
         """Return an engine on these settings; imports NumPy and all that reads numbers."""
@@ -175,19 +179,51 @@ def prepare(
     """
     from console.settings.secrets import SecretResolver, list_references
 
+    asked = flags
+
     def load_again() -> Loaded:
-        return loaded_with_profiles(flags, references=references)
+        return loaded_with_profiles(asked, references=references)
 
     loaded = load_again()
+    notice = ""
+    if needs_source and not loaded.settings.sources:
+        asked, notice = _with_host(flags, loaded.profiles)
+        loaded = load_again() if notice else loaded
+        if notice:
+            sys.stderr.write(f"midwatch: {notice}\n")
     for warning in loaded.warnings if warns else ():
         sys.stderr.write(f"midwatch: {warning}\n")
     if needs_source and not loaded.settings.sources:
-        raise CommandError(NOTHING_TO_READ, command_line.BAD_CONFIG)
+        raise CommandError(_nothing_to_read(flags), command_line.BAD_CONFIG)
     secrets = [each.reference for each in list_references(loaded.settings)]
     resolver = SecretResolver(secrets, os.environ)
     keep_out_of_log(resolver.known)
     resolver.start()
-    return Prepared(loaded, load_again, resolver)
+    return Prepared(loaded, load_again, resolver, notice)
+
+
+def _with_host(flags: Flags, own: Sequence[OwnFile]) -> tuple[Flags, str]:
+    """Return the flags with what this host runs, and the sentence about it; empty for nothing."""
+    if not looks_around(flags):
+        return flags, ""
+    from console.cli.host_look import look_around
+
+    found = look_around(os.environ, own=own)
+    host = HostSources(found.prometheus, found.alertmanager, found.scrape)
+    return replace(flags, host=host), found.sentence if found.prometheus or found.scrape else ""
+
+
+def looks_around(flags: Flags) -> bool:
+    """Tell whether this host may be looked over: ``--no-discovery`` and MIDWATCH_DISCOVERY=0."""
+    return flags.discovery and os.environ.get("MIDWATCH_DISCOVERY", "1") not in ("0", "false", "no")
+
+
+def _nothing_to_read(flags: Flags) -> str:
+    if not looks_around(flags):
+        return NOTHING_TO_READ
+    from console.cli.host_look import NOTHING_HERE
+
+    return f"{NOTHING_TO_READ} {NOTHING_HERE}"
 
 
 def loaded_with_profiles(flags: Flags, *, references: bool = True) -> Loaded:

@@ -155,6 +155,11 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="read a /metrics endpoint directly, no server needed (repeatable)",
     )
+    group.add_argument(
+        "--no-discovery",
+        action="store_true",
+        help="where nothing is configured, do not look for servers on this host's ports",
+    )
     group.add_argument("--log", metavar="FILE", help="write a log there; it holds no secrets")
 
 
@@ -185,6 +190,7 @@ def flags(shared: argparse.Namespace, console: argparse.Namespace | None = None)
         config=Path(shared.config) if shared.config else None,
         prometheus=tuple(shared.prometheus),
         scrape=tuple(shared.scrape),
+        discovery=not shared.no_discovery,
     )
     if console is None:
         return chosen
@@ -192,6 +198,7 @@ def flags(shared: argparse.Namespace, console: argparse.Namespace | None = None)
         config=chosen.config,
         prometheus=chosen.prometheus,
         scrape=chosen.scrape,
+        discovery=chosen.discovery,
         theme=console.theme,
         ascii=True if console.ascii else None,
         write=console.write,

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from console.cli.bootstrap import Prepared, prepare
 from console.cli.command_line import Parser, UsageError, add_console, add_shared, flags
 from console.cli.main import ConsoleStart
@@ -38,7 +40,9 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
 
         return watch_plain(prepared.engine())
     return ConsoleStart(
-        prepared.loaded, console_options(prepared.loaded, chosen, shared), engine_of(prepared)
+        prepared.loaded,
+        replace(console_options(prepared.loaded, chosen, shared), notice=prepared.notice),
+        engine_of(prepared),
     )
 
 

@@ -39,7 +39,8 @@ class ConsoleOptions(Struct, frozen=True):
     """What the command line adds to the settings for one run of the console.
 
     ``title`` is shown in the header instead of the environment's name when it is not empty
-    (the demo says so); ``log_path`` is named in the sentence after a crash.
+    (the demo says so); ``log_path`` is named in the sentence after a crash; ``notice`` is said once
+    the first frame is out.
     """
 
     theme: str = "dark"
@@ -50,3 +51,4 @@ class ConsoleOptions(Struct, frozen=True):
     write: bool = False
     title: str = ""
     log_path: str = ""
+    notice: str = ""

@@ -34,6 +34,14 @@ _TEXT_VARIABLES = {
 }
 
 
+class HostSources(Struct, frozen=True):
+    """What was found on this host: counts where nothing is configured to be read."""
+
+    prometheus: tuple[str, ...] = ()
+    alertmanager: tuple[str, ...] = ()
+    scrape: tuple[str, ...] = ()
+
+
 class Flags(Struct, frozen=True):
     """The global flags of the command line, as given; None and () mean not given."""
 
@@ -46,6 +54,11 @@ class Flags(Struct, frozen=True):
     read_only: bool = False
     refresh: str | None = None
     environment: str | None = None
+    discovery: bool = True
+    host: HostSources | None = None
+
+
+HERE = "found on this host"
 
 
 class Origin(Struct, frozen=True):
@@ -179,6 +192,25 @@ def lay_sources(layers: Layers, flags: Flags, environ: Mapping[str, str]) -> Non
     targets, origin = _given(flags.scrape, "scrape", environ)
     scraped: dict[str, object] = {"name": "scrape", "kind": "scrape", "targets": targets}
     layers.add_sources([*added, (scraped, origin)] if targets else added)
+    if flags.host is not None and not layers.document.get("sources"):
+        _lay_host(layers, flags.host)
+
+
+def _lay_host(layers: Layers, host: HostSources) -> None:
+    """Let what was found on this host count, because nothing else is to be read."""
+    here = Origin("default", HERE)
+    added: list[tuple[dict[str, object], Origin]]
+    added = [({"name": "here", "kind": "prometheus", "url": url}, here) for url in host.prometheus]
+    if host.scrape:
+        targets = list(host.scrape)
+        added.append(({"name": "direct", "kind": "scrape", "targets": targets}, here))
+    layers.add_sources(added)
+    if host.alertmanager and not layers.document.get("alerts"):
+        told = [
+            {"name": "alertmanager", "kind": "alertmanager", "url": url}
+            for url in host.alertmanager
+        ]
+        layers.put("alerts", told, here)
 
 
 def _given(

@@ -87,3 +87,25 @@ def _in_folder(folder: Path) -> list[Path]:
 def built_in_profiles() -> tuple[str, ...]:
     """Return the names of the profiles that come with the program, without reading one."""
     return tuple(path.stem for path in _in_folder(BUILT_IN))
+
+
+def signatures(own: Sequence[OwnFile] = ()) -> dict[str, str]:
+    """Return the title of the profile by each signature metric, read without building profiles.
+
+    A file that is no TOML counts for nothing here: whoever builds profiles says what is wrong.
+    """
+    import tomllib
+
+    texts = [*(each.text for each in own)]
+    texts += [path.read_text(encoding="utf-8") for path in _in_folder(BUILT_IN)]
+    found: dict[str, str] = {}
+    for text in texts:
+        # What names a profile stands before its first table, which are nine tenths of the file.
+        head = text.partition("\n[")[0]
+        try:
+            told = tomllib.loads(head)
+        except tomllib.TOMLDecodeError:
+            continue
+        for metric in told.get("signature", ()):
+            found.setdefault(str(metric), str(told.get("title", "")))
+    return found
