@@ -21,6 +21,14 @@ LISTINGS = (
         "Acting",
         command="decisions",
     ),
+    ActionSpec(
+        "money",
+        ("$",),
+        "Cost",
+        "What was spent by model, team, component or use; budgets, forecasts, waste, changes.",
+        "Looking closer",
+        command="cost",
+    ),
 )
 
 _FLEET: frozenset[Place] = frozenset({"fleet"})

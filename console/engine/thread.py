@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
     from console.engine.write_service import Acting
+    from console.evaluation.spend import SpendFacts
     from console.handover.handover_document import HandoverDocument
     from console.handover.record import HandoverWish
     from console.settings.schema import Settings
@@ -221,6 +222,20 @@ class EngineThread(HandsOverAside):
 
         async def ask(engine: Engine) -> None:
             deliver(await engine.journal_page(before_seq))
+
+        self._spawn(ask)
+
+    def request_spend(self, month: str, deliver: Callable[[SpendFacts | str], None]) -> None:
+        """Ask what every model spent in a month; a sentence says why that is not known."""
+        from console.engine.spending import UnknownMonthError
+
+        async def ask(engine: Engine) -> None:
+            try:
+                found = await engine.spend(month)
+            except UnknownMonthError as fault:
+                deliver(f"{month} {fault}")
+                return
+            deliver(found or "nothing was read yet")
 
         self._spawn(ask)
 

@@ -185,6 +185,14 @@ def total_line(facts: SpendFacts, chosen: Sequence[int]) -> SpendLine:
     )
 
 
+def known_days(facts: SpendFacts, rows: Sequence[int]) -> tuple[float | None, ...]:
+    """Return what whole models spent on each of the last 36 days, the oldest first."""
+    if facts.days is None or not rows:
+        return ()
+    days = facts.days[::-1, list(rows)].sum(axis=1).tolist()
+    return tuple(None if math.isnan(usd) else usd for usd in days)
+
+
 def month_ends(facts: SpendFacts) -> dict[int, MonthEnd]:
     """Return each row's month end; a month gone by has none."""
     if facts.days is None or facts.gone is None:
@@ -201,7 +209,7 @@ def _end_of(found: Forecast, row: int) -> MonthEnd:
     p50, p90 = float(found.p50_usd[row]), float(found.p90_usd[row])
     days = int(found.known_days[row])
     if math.isnan(p50):
-        return MonthEnd(note="not known: the month is hours old")
+        return MonthEnd(note=f"not known: {days} whole days are known so far")
     if found.by_run_rate[row]:
         return MonthEnd(None, p50, None, f"by the run rate of {days} days")
     if math.isnan(p90):

@@ -13,6 +13,7 @@ from console.domain.text import visible
 from console.domain.timestamps import timestamp
 from console.evaluation.spend import (
     WASTE_KINDS,
+    known_days,
     spend_changes,
     spend_lines,
     total_line,
@@ -35,7 +36,8 @@ class LineReport(Struct, frozen=True, kw_only=True):
 
     ``reconciled_ratio`` is tokens x declared price over what was reported, ``reconciled`` whether
     that is within 2%; both null without prices. ``history_seconds`` is set where a model is
-    younger than the month: its amounts are all it ever spent.
+    younger than the month: its amounts are all it ever spent. ``days_usd`` are a model's last
+    36 days, oldest first.
     """
 
     name: str
@@ -54,6 +56,7 @@ class LineReport(Struct, frozen=True, kw_only=True):
     reconciled: bool | None
     reconciled_ratio: float | None
     history_seconds: float | None
+    days_usd: tuple[float | None, ...]
     unknown: str
 
 
@@ -93,13 +96,18 @@ def cost_document(
         at=timestamp(facts.at),
         month=datetime.fromtimestamp(facts.begin, UTC).strftime("%Y-%m"),
         by=by,
-        lines=tuple(_line(line) for line in spend_lines(facts, by, rows)),
-        total=_line(total_line(facts, rows)),
+        lines=tuple(
+            _line(line, known_days(facts, line.rows) if by == "model" else ())
+            for line in spend_lines(facts, by, rows)
+        ),
+        total=_line(
+            total_line(facts, rows), known_days(facts, [r for r in rows if r not in facts.unknown])
+        ),
         changes=tuple(_change(each) for each in spend_changes(facts, rows)),
     )
 
 
-def _line(line: SpendLine) -> LineReport:
+def _line(line: SpendLine, days: tuple[float | None, ...]) -> LineReport:
     end = line.month_end
     return LineReport(
         name=line.name,
@@ -118,6 +126,7 @@ def _line(line: SpendLine) -> LineReport:
         reconciled=None if line.reconciled is None else not line.differs,
         reconciled_ratio=line.reconciled,
         history_seconds=line.young_seconds,
+        days_usd=days,
         unknown=line.unknown,
     )
 
@@ -151,7 +160,7 @@ def forecast_text(line: LineReport) -> str:
     if line.forecast_p10_usd is None or line.forecast_p90_usd is None:
         return usd(line.forecast_p50_usd)
     span = f"{usd(line.forecast_p10_usd)}..{usd(line.forecast_p90_usd)}"
-    return f"{usd(line.forecast_p50_usd)} {span}"
+    return f"{usd(line.forecast_p50_usd)} ({span})"
 
 
 def change_text(change: ChangeReport) -> str:
@@ -178,7 +187,7 @@ def line_notes(line: LineReport) -> list[str]:
     return notes
 
 
-_TITLES = ("TODAY", "MONTH", "FORECAST P10..P90", "BUDGET", "PACE", "$/1K", "USEFUL", "WASTE")
+_TITLES = ("TODAY", "MONTH", "FORECAST (P10..P90)", "BUDGET", "PACE", "$/1K", "USEFUL", "WASTE")
 
 
 def cost_table(document: CostDocument) -> str:
@@ -230,7 +239,9 @@ def _cells(line: LineReport) -> tuple[str, ...]:
 
 
 CSV_COLUMNS = tuple(
-    name for name in LineReport.__struct_fields__ if name not in ("waste_usd", "unknown")
+    name
+    for name in LineReport.__struct_fields__
+    if name not in ("waste_usd", "days_usd", "unknown")
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

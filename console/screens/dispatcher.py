@@ -105,6 +105,7 @@ class Doing:
             "runbook": lambda: self._runbook(screen),
             "handover": lambda: self._handover(argument, screen),
             "decisions": lambda: self._open_screen("decisions", screen),
+            "money": lambda: self._open_screen("money", screen),
         }
         if spec.id in does:
             does[spec.id]()
