@@ -45,7 +45,7 @@ REPEATS = {
 
 RUN_BY_NAME = {
     *("keys_doc", "presets_doc", "profiles_doc", "rules_doc", "schema_doc", "manual"),
-    *("decisions", "journal", "overrides", "keyring_helper"),
+    *("decisions", "journal", "money", "overrides", "keyring_helper"),
 }
 """Pages of docs/ are written by running a module; screens and helpers are loaded by name."""
 
