@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 from console.actions.acknowledge import Ground, read_log, release
 from console.actions.incident_executor import PreparedCare, perform_care
 from console.actions.recovery import settle_target
-from console.actions.silences import declared_place, places_of, prepared_of, silence_end
+from console.actions.silences import (
+    declared_place,
+    pager_place,
+    places_of,
+    prepared_of,
+    silence_end,
+)
 from console.controls.protocol import ControlError
 from console.controls.registry import ALERTS_PREFIX
 from console.domain.action import ActionRefused, Confirmation
@@ -108,7 +114,10 @@ class Holding:
             await self._end(hold, ground, f"{hold.by}'s shift ended at {format_clock(shift_end)}")
             return
         alerts = alerts_of(log.get(hold.incident, ()), hold)
-        names = [name for name in hold.place.split(", ") if name]
+        # A pager's acknowledgement is not renewed: it stands until the incident ends there.
+        names = [
+            name for name in hold.place.split(", ") if name and pager_place(bench, name) is None
+        ]
         if not names:
             if _is_over(hold, snapshot):
                 await self._missing(hold, ground)

@@ -71,6 +71,12 @@ def _draft(each: Mapping[str, Json], place: str, intent: Entry, outcome: Outcome
     if kind in HOLDING and details.get("step") in ("taken", "renewed"):
         there = outcome.in_force or outcome.kind == "no_op"
         details |= {"place": place if there else "", "certain": outcome.kind != "unverified"}
+    if kind == "escalate":
+        details |= {
+            "through": place,
+            "became": _became(outcome),
+            "said": outcome.sentence,
+        }
     return EntryDraft(
         kind=cast("EntryKind", kind),
         at=outcome.at,
@@ -82,6 +88,13 @@ def _draft(each: Mapping[str, Json], place: str, intent: Entry, outcome: Outcome
         incident=intent.incident,
         details=details,
     )
+
+
+def _became(outcome: Outcome) -> str:
+    """Return what became of a call: the receiver took it, refused it, or nobody knows."""
+    if outcome.kind in ("rejected", "failed"):
+        return "refused"
+    return "taken" if outcome.kind == "applied" or outcome.done else "unclear"
 
 
 def digest_of(request: ActionRequest, steps: Sequence[Step]) -> str:
@@ -207,6 +220,7 @@ def _change_json(change: PreparedChange) -> Json:
         "control": change.control,
         "action": change.action,
         "label": change.label,
+        **({} if change.readable else {"readable": False}),
         "desired": list(change.desired),
         "targets": [
             {

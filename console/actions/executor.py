@@ -12,7 +12,14 @@ from console.actions import write_gate
 from console.actions.action_record import consequences, intent_of, outcome_of
 from console.actions.approval import APPROVAL_SECONDS, approval_of, check_confirmation
 from console.actions.prepare import ActionEnvironment, prepare
-from console.actions.readback import Seen, judge, judge_renewal, preconditions_failed, read_back
+from console.actions.readback import (
+    Seen,
+    judge,
+    judge_renewal,
+    judge_told,
+    preconditions_failed,
+    read_back,
+)
 from console.actions.recovery import WATCH_SECONDS, settle_target, watch_words
 from console.actions.target_state import LEASE_SECONDS, lease_name
 from console.actions.verbs import VERBS
@@ -231,6 +238,7 @@ class ActionExecutor:
             *(
                 read_back(each, bench.controls[each.control], bench.clock, brief=brief)
                 for each in prepared.changes
+                if each.readable
             )
         )
         return self._judged(prepared, intent, seen, answers), answers
@@ -262,7 +270,10 @@ class ActionExecutor:
         seen: Sequence[Seen],
         answers: Sequence[SendResult],
     ) -> Outcome:
-        verdict = judge(prepared.changes, seen, answers)
+        if any(each.readable for each in prepared.changes):
+            verdict = judge(prepared.changes, seen, answers)
+        else:
+            verdict = judge_told(prepared.changes, answers)
         if preconditions_failed(answers) and verdict.kind in ("rejected", "diverged"):
             told = "; ".join(answer.sentence for answer in answers)
             now = ", ".join(dict.fromkeys(text for each in seen for text in each.states.values()))

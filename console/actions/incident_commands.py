@@ -105,7 +105,7 @@ async def _escalate(case: Case, ground: Ground) -> Intended:
     return Intended(
         case.op_id,
         f"Escalate {ground.title} to {names}",
-        f"{ground.title} is escalated to {names}: it stands in the record, call them yourself",
+        f"{ground.title} is escalated to {names}",
         reason,
         (draft_of("escalate", ground, case.op_id, reason, {"to": list(to)}),),
     )

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from console.actions.escalation import ESCALATE, called
 from console.actions.incident_commands import Case, intended, undone
 from console.actions.recovery import settle_target
 from console.actions.silences import places_of
@@ -76,6 +77,12 @@ async def prepare_care(
     """Return a wish as it would be done now; raises `ActionRefused` and ``JournalError``."""
     case = Case(bench, wish, snapshot, new_ulid(bench.clock()))
     plan, ground = await _planned(case)
+    if ground is not None and wish.verb == ESCALATE:
+        await settle_target(bench, ground.target)
+        plan, ground = await _planned(case)  # what was cut off may have called somebody
+        assert ground is not None
+        plan, action = await called(bench, plan, ground)
+        return PreparedCare(wish.verb, plan, ground, action)
     if ground is None or not (plan.hold_until or plan.lets_go):
         return PreparedCare(wish.verb, plan, ground)
     if await settle_target(bench, ground.target):
@@ -141,6 +148,14 @@ def _newer(journal: Journal, target: str, since: int) -> tuple[Entry, ...]:
     return journal.entries(Question(target=target, after_seq=since))
 
 
+def _said_of_call(plan: Intended, outcome: Outcome) -> Outcome:
+    """Return what became of a call for help: nobody may take it for one that was answered."""
+    if outcome.kind in ("rejected", "failed"):
+        sentence = f"nobody was called: {outcome.sentence}; it stands in the record, call them"
+        return replace(outcome, sentence=sentence)
+    return replace(outcome, sentence=f"{plan.sentence}: {outcome.sentence}")
+
+
 def _told(prepared: PreparedCare, outcome: Outcome) -> Outcome:
     """Return what became of it in the words of whoever wished it.
 
@@ -150,6 +165,8 @@ def _told(prepared: PreparedCare, outcome: Outcome) -> Outcome:
     plan = prepared.intended
     if outcome.kind == "superseded":
         return outcome
+    if prepared.verb == ESCALATE:
+        return _said_of_call(plan, outcome)
     outcome = replace(outcome, ends_at=plan.hold_until)
     if outcome.kind in ("applied", "no_op"):
         also = f"; {prepared.local_because}" if prepared.local_because else ""

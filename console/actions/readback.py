@@ -210,6 +210,28 @@ def _not_there(
     return tuple(rejected), tuple(unknown)
 
 
+def judge_told(
+    changes: Sequence[PreparedChange], answers: Sequence[SendResult | None]
+) -> Judgement:
+    """Return what became of what can only be told: at best it was taken, never that it arrived.
+
+    ``done`` counts the receivers that took it. Answers are None where nothing is known of them.
+    """
+    words, total = _words(changes), sum(len(each.calls) for each in changes)
+    results = [result for each in answers if each for result in each.results]
+    taken = sum(each.verdict == "accepted" for each in results)
+    told = "; ".join(dict.fromkeys(each.sentence for each in results if each.sentence))
+    said = f" ({told})" if told else ""
+    names = tuple(call.target for change in changes for call in change.calls)
+    if results and all(each.verdict == "rejected" for each in results):
+        return Judgement("rejected", f"{words} was refused{said}", 0, total)
+    if total and taken == total:
+        sentence = f"{words} was taken{said}; whether anybody is reached cannot be read back"
+    else:
+        sentence = f"{words} may have gone out{said}; it is not sent again, and cannot be read back"
+    return Judgement("unverified", sentence, taken, total, names)
+
+
 def judge_renewal(verdict: Judgement, answers: Sequence[SendResult]) -> Judgement:
     """Return what became of a renewal: the state was there before, so the answers count as well.
 

@@ -102,7 +102,7 @@ CARE_WRITES: tuple[ActionSpec, ...] = (
         "escalate",
         ("E",),
         "Escalate",
-        "Write down whom you called for help; Midwatch itself calls nobody.",
+        "Call somebody for help through the declared control; without one it says that nobody was.",
         "ID NAMES",
         INCIDENT_PLACES,
         footer=8,

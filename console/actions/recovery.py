@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.actions.action_record import consequences, ended_of, outcome_json, outcome_of
-from console.actions.readback import judge, read_back
+from console.actions.readback import judge, judge_told, read_back
 from console.actions.target_state import LEASE_SECONDS, lease_name, locked_by, watched_of
 from console.domain.action import Outcome
 from console.domain.control import PreparedCall, PreparedChange, Proof, TargetState, VerifyPlan
@@ -206,13 +206,15 @@ async def _observed(bench: ActionEnvironment, intent: Entry, *, brief: bool = Fa
             ends_at=ends_at,
             unknown_targets=targets or (intent.target,),
         )
+    looked = [each for each in changes if each.readable]
     seen = await asyncio.gather(
         *(
             read_back(each, bench.controls[each.control], bench.clock, brief=brief)
-            for each in changes
+            for each in looked
         )
     )
-    verdict = judge(changes, seen, [None] * len(changes))
+    nothing = [None] * len(changes)
+    verdict = judge(changes, seen, nothing) if looked else judge_told(changes, nothing)
     until = intent.at + WATCH_SECONDS
     ahead = verdict.may_come and bench.clock() < until <= bench.clock() + 2 * WATCH_SECONDS
     watch_until = until if ahead and not intent.details.get("care") else None
@@ -268,6 +270,7 @@ def changes_of(intent: Entry) -> tuple[PreparedChange, ...]:
                 proof=Proof("not_run"),
                 ends_itself=False,
                 calls=calls,
+                readable=each.get("readable") is not False,
             )
         )
     return tuple(made)

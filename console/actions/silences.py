@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from console.actions.acknowledge import MOST_ALERTS, firing_alerts
 from console.actions.action_record import care_json, digest_of
 from console.controls.protocol import ControlError
-from console.controls.registry import ALERTS_PREFIX
+from console.controls.registry import ALERTS_PREFIX, PAGER_PREFIX, bound_name
 from console.domain.action import ActionRequest, Blast, PreparedAction, Step
 from console.domain.text import visible
+from console.incidents.pagerduty_feed import PAGERDUTY_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,12 @@ async def places_of(bench: ActionEnvironment, plan: Intended, ground: Ground) ->
         alerts = firing_alerts(ground)
         if not alerts:
             return Places(problems=(_why_none(ground),))
-        found = [await _holding(bench, plan, ground, name, each) for name, each in alerts.items()]
+        found = []
+        for name, each in alerts.items():
+            if pager_place(bench, name) is not None:
+                found += [await _paging(bench, plan, name, labels) for labels in each]
+            else:
+                found.append(await _holding(bench, plan, ground, name, each))
     changes = tuple(each for each in found if not isinstance(each, str))
     problems = tuple(each for each in found if isinstance(each, str))
     if not changes:
@@ -107,9 +113,42 @@ async def _holding(
     return await _prepared(bench, name, "ack", variables)
 
 
+def pager_place(bench: ActionEnvironment, name: str) -> AlertSettings | None:
+    """Return the settings of a pager that can be told, None where it is none."""
+    listed = (each for each in bench.settings.alerts if each.name == name and each.writes)
+    return next((each for each in listed if each.kind == "pagerduty"), None)
+
+
+async def _paging(
+    bench: ActionEnvironment, plan: Intended, name: str, labels: Mapping[str, str]
+) -> PreparedChange | str:
+    """Return the acknowledgement of one incident there; a resolved one is never opened again."""
+    incident = labels.get(PAGERDUTY_ID, "")
+    control = bench.controls[bound_name(f"{PAGER_PREFIX}{name}", {"incident_id": incident})]
+    if control.problem:
+        said = visible(name, 60)
+        return f"{said} is told nothing: alerts.{said}.user names no PagerDuty user"
+    variables: dict[str, JsonValue] = {
+        "op_id": plan.hold_op,
+        "by": bench.who.name,
+        "reason": plan.reason,
+    }
+    state = await control.read(bench.clock())
+    if state.error:
+        return f"{visible(name, 60)} could not be read ({state.error})"
+    if state.text == "resolved":
+        return f"{visible(incident, 60)} is resolved at {visible(name, 60)}: it is not opened again"
+    try:
+        return control.prepare("ack", variables, state)
+    except ControlError as fault:
+        return f"{visible(name, 60)}: {fault.sentence}"
+
+
 async def _letting_go(
     bench: ActionEnvironment, plan: Intended, ground: Ground, name: str
 ) -> PreparedChange | str:
+    if pager_place(bench, name) is not None:
+        return f"{visible(name, 60)} lets its acknowledgement run out by itself"
     if declared_place(bench, name) is None:
         return f"{visible(name, 60)} cannot be told; its silence ends by itself"
     variables: dict[str, JsonValue] = {
@@ -149,7 +188,7 @@ def prepared_of(
     verb = drafts[0].kind if drafts else action
     request = ActionRequest(verb=verb, target=ground.target, reason=reason, incident=ground.id)
     steps = tuple(Step(each.control, each.action) for each in changes)
-    place = ", ".join(each.control.removeprefix(ALERTS_PREFIX) for each in changes)
+    place = ", ".join(dict.fromkeys(_place_name(each.control) for each in changes))
     calls = [call for each in changes for call in each.calls]
     count = len(calls)
     effect = f"{count} alert{'s' if count != 1 else ''} at {place} {_EFFECTS[action]}"
@@ -176,6 +215,10 @@ def prepared_of(
         digest=digest_of(request, steps),
         care=care_json(drafts, place),
     )
+
+
+def _place_name(control: str) -> str:
+    return control.removeprefix(ALERTS_PREFIX).removeprefix(PAGER_PREFIX).partition("?")[0]
 
 
 _EFFECTS = {"ack": "stop notifying while it is held", "unack": "notify again"}

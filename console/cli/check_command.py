@@ -20,7 +20,12 @@ from console.domain.text import visible
 from console.engine.outside_feeds import registry_factory
 from console.http.resilience import WireError
 from console.incidents.annotations import build_annotations
+<<<<<<< HEAD
 from console.incidents.feeds import UNREAD_KINDS, AlertsUnreadable, build_reader
+=======
+from console.incidents.feeds import AlertsUnreadable, build_reader
+from console.settings.load import load
+>>>>>>> 004a992 (Let escalate reach somebody: it wrote a name into the record and called nobody)
 from console.sources.mlflow import RegistryUnreadable
 
 if TYPE_CHECKING:
@@ -91,7 +96,6 @@ async def check_places(settings: Settings, resolver: SecretLookup) -> list[Check
             _count_alerts,
         )
         for one in settings.alerts
-        if one.kind not in UNREAD_KINDS
     ]
     changes = [
         _place(
@@ -170,15 +174,6 @@ async def _place(
     return what, not warnings, f"answers in {took_seconds:.2f} s; {counted}{warned}"
 
 
-def unread(settings: Settings) -> list[str]:
-    """Return a note for each declared place that this version does not read."""
-    return [
-        f"note   alerts {visible(one.name)}: {one.kind} is not read by this version"
-        for one in settings.alerts
-        if one.kind in UNREAD_KINDS
-    ]
-
-
 _REFERENCE_DAYS = 90.0
 _JOURNAL_FILE = "sqlite:///"
 
@@ -222,8 +217,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     findings += _journal(loaded, offline=chosen.offline)
     for finding in findings:
         print(finding)
-    for line in _unread(loaded.settings):
-        print(line)
     _print_origins(loaded)
     return command_line.OK if all(finding.well for finding in findings) else command_line.FAILED
 
@@ -399,12 +392,6 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
         f"answers in {took_seconds:.2f} s; models: {len(found.models)} "
         f"(profiles {', '.join(found.profiles)}){warned}",
     )
-
-
-def _unread(settings: Settings) -> list[str]:
-    """Say plainly what is declared but not read by this version."""
-
-    return unread(settings)
 
 
 def _print_origins(loaded: Loaded) -> None:

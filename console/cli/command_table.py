@@ -143,9 +143,9 @@ _ALL = (
         ),
         (
             "escalate",
-            "write down who is called for help",
+            "call somebody for help through the declared control",
             "fraud-scorer --to ben",
-            "on the record that ben is called",
+            "what was sent to whom, or that nobody was called",
         ),
         (
             "merge",

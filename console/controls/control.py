@@ -10,7 +10,14 @@ from typing import Protocol
 from console.controls.declaration import MATCH_PREFIX, Change, Declared
 from console.controls.protocol import ControlError, Driver
 from console.controls.target_discovery import NotFound
-from console.controls.template import desired_of, fill_text, needs_of, offer_of, way_back
+from console.controls.template import (
+    desired_of,
+    fill_text,
+    needs_of,
+    offer_of,
+    proofs_of,
+    way_back,
+)
 from console.domain.control import (
     ControlState,
     Inverse,
@@ -116,7 +123,7 @@ class DrivenControl:
         if strangers:
             why = seen.error or f"{strangers[0]} is no target of the control {self.name}"
             raise ControlError(f"{action} cannot be prepared: {why}")
-        desired = desired_of(change, values)
+        desired = desired_of(proofs_of(self._declared, change), values)
         calls = tuple(
             self._call(action, change, values, desired, _seen(seen, target)) for target in chosen
         )
@@ -140,6 +147,7 @@ class DrivenControl:
             note=offer.note,
             has_dry_run=offer.has_dry_run,
             has_lookup=offer.has_lookup,
+            readable=self._declared.read is not None,
         )
 
     def _values(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.controls.declaration import Change, Declared, Probe, Query, QueryFailed
-from console.controls.protocol import ControlError
+from console.controls.protocol import NOT_READ, TOLD_ONLY, ControlError
 from console.controls.template import Variables, fill_argument, names_in
 from console.domain.control import (
     JsonValue,
@@ -46,16 +46,19 @@ class ExecDriver:
     def __init__(self, declared: Declared, environ: Mapping[str, str] | None = None) -> None:
         read, variables = declared.read, _variables(declared)
         place = f"controls.{declared.name}"
-        if read is None or not read.argv:
+        told_only = read is None and declared.kind in TOLD_ONLY
+        if (read is None or not read.argv) and not told_only:
             raise ControlError(f"{place}.read.argv is not set: no change could be judged")
         self._declared = declared
         self._environ = dict(os.environ if environ is None else environ)
         self._limit_seconds = (declared.settings.timeouts or ControlTimeouts()).total_seconds
-        self._read_argv = read.argv
+        self._read_argv = () if read is None else read.argv
         self._exists = (
-            Query(read.exists, variables, f"{place}.read.exists") if read.exists else None
+            Query(read.exists, variables, f"{place}.read.exists") if read and read.exists else None
         )
-        self._value = Query(read.value, variables, f"{place}.read.value") if read.value else None
+        self._value = (
+            Query(read.value, variables, f"{place}.read.value") if read and read.value else None
+        )
         self._programs: dict[str, str] = {}
         for argv, where in self._command_lines():
             self._programs[argv[0] if argv else ""] = self._judged(argv, where)
@@ -73,7 +76,7 @@ class ExecDriver:
         """Hold nothing between calls."""
 
     def _command_lines(self) -> list[tuple[tuple[str, ...], str]]:
-        found = [(self._read_argv, "read.argv")]
+        found = [(self._read_argv, "read.argv")] if self._read_argv else []
         for verb, change in self._declared.actions.items():
             found.append((change.argv, f"actions.{verb}.argv"))
             found += [
@@ -122,6 +125,8 @@ class ExecDriver:
 
     async def read(self, target: str, now: float) -> TargetState:
         """Run the read; never raises, ``error`` says what went wrong."""
+        if not self._read_argv:
+            return TargetState(target, now, error=NOT_READ)
         try:
             argv = _argv(self._read_argv, {**_variables(self._declared), "target": target})
         except ControlError as error:

@@ -15,7 +15,7 @@ from console.controls.declaration import (
     Read,
 )
 from console.controls.http_call import Caller, CallFailed, Reply, Request
-from console.controls.protocol import ControlError
+from console.controls.protocol import NOT_READ, TOLD_ONLY, ControlError
 from console.controls.target_discovery import Whereabouts
 from console.controls.template import Variables, fill, fill_entries, fill_path, header_text
 from console.domain.control import (
@@ -83,13 +83,13 @@ class HttpDriver:
     """
 
     def __init__(self, declared: Declared, caller: Caller, where: Whereabouts) -> None:
-        if declared.read is None:
+        if declared.read is None and declared.kind not in TOLD_ONLY:
             raise ControlError(
                 f"controls.{declared.name} has no read: without it no change could be judged"
             )
         self._declared = declared
         self._caller = caller
-        self._reading = _Reading(declared, declared.read)
+        self._reading = None if declared.read is None else _Reading(declared, declared.read)
         self._where = where
         self._places = {place.name: place for place in where.known}
         variables: Variables = declared.vars  # type: ignore[assignment]
@@ -126,20 +126,22 @@ class HttpDriver:
 
     async def read(self, target: str, now: float) -> TargetState:
         """Read one target; never raises, ``error`` says what went wrong."""
+        if self._reading is None:
+            return TargetState(target, now, error=NOT_READ)
         try:
             reply = await self._caller.call(self._places[target], self._reading.request)
         except CallFailed as failure:
             return TargetState(
                 target, now, error=failure.sentence.replace("; it may have acted", "")
             )
-        return self._state(target, reply, now)
+        return self._state(self._reading, target, reply, now)
 
-    def _state(self, target: str, reply: Reply, now: float) -> TargetState:
-        read = self._reading.declared
+    def _state(self, reading: _Reading, target: str, reply: Reply, now: float) -> TargetState:
+        read = reading.declared
         excerpt = self._caller.clean(reply.body.decode("utf-8", "replace").strip())
         if read.missing is not None and reply.status in read.missing.status:
             # An absence that actions start from or lead to is a state like any other.
-            there = read.missing.means in self._reading.states
+            there = read.missing.means in reading.states
             return TargetState(
                 target, now, read.missing.means, exists=there, etag=reply.etag, excerpt=excerpt
             )
@@ -152,7 +154,6 @@ class HttpDriver:
                 target, now, excerpt=excerpt, error=f"{target} answered more than 1 MiB; not read"
             )
         document = _document(reply.body)
-        reading = self._reading
         try:
             exists = reading.exists.holds(document) if reading.exists else None
             if exists is False:
@@ -191,7 +192,7 @@ class HttpDriver:
             headers["Content-Type"] = change.content_type
         request = _request(
             change.method,
-            change.path or "/",
+            change.path if change.path is not None else "/",
             change.query,
             headers,
             change.json,
@@ -213,7 +214,8 @@ class HttpDriver:
 
     def _shown(self, target: str, request: Request) -> str:
         headers = {**request.headers, **self._caller.shown_headers()}
-        lines = [f"{request.method} {target.rstrip('/')}{request.path}"]
+        path = "/[secret]" if self._caller.hides_path else request.path
+        lines = [f"{request.method} {target.rstrip('/')}{path}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if request.body:
             lines += ["", request.body.decode("utf-8", "replace")]

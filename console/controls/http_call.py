@@ -97,6 +97,11 @@ class Caller:
                 made[auth.header or "Authorization"] = f"{auth.prefix}[secret]"
         return made
 
+    @property
+    def hides_path(self) -> bool:
+        """Tell whether the secret is the path itself."""
+        return self._endpoint.auth is not None and self._endpoint.auth.type == "path"
+
     def clean(self, text: str, limit: int = EXCERPT_CHARACTERS) -> str:
         """Return outside text without any known secret, control characters made visible."""
         return visible(redact(text, self._credentials.known), limit)
@@ -136,13 +141,14 @@ class Caller:
         import httpx
 
         base = place.url
-        url = base.rstrip("/") + request.path
         named: dict[str, str] = {"Host": place.host} if place.host else {}
         extensions: dict[str, object] = {"trace": sent.note}
         if place.host:
             extensions["sni_hostname"] = urlsplit(f"//{place.host}").hostname
         try:
             headers = {**request.headers, **await self._credentials.headers()}
+            path, body = await self._credentials.placed(base, request.path, request.body)
+            url = base.rstrip("/") + path
             verify = await self._verify(url)
         except WireError as error:
             raise CallFailed(f"{error.sentence}; nothing was sent", sent=False) from error
@@ -162,7 +168,7 @@ class Caller:
                     request.method,
                     url,
                     headers={"User-Agent": USER_AGENT, "Connection": "close", **headers, **named},
-                    content=request.body or None,
+                    content=body or None,
                     extensions=extensions,
                 )
                 _check_host(base, made)

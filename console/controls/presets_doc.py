@@ -65,7 +65,8 @@ def _variables(kind: Kind) -> str:
 
 def _row(action: str, change: Change) -> str:
     starts = ", ".join(f"`{state}`" for state in change.from_states) or "any"
-    first, *later = (f"`{state}`" for state in change.desired)
+    first, *later = (f"`{state}`" for state in change.desired or ("told",))
+    first = first if change.desired else "nothing: it is told, and cannot be read back"
     desired = f"{first}, or after it {', '.join(later)}" if later else first
     return (
         f"| `{action}` | {change.label or action} | {starts} | {desired} "

@@ -16,6 +16,11 @@ from console.domain.control import (
     TargetState,
 )
 
+TOLD_ONLY = ("escalate",)
+"""Kinds of control that may be told something and cannot be read back."""
+
+NOT_READ = "what it was told cannot be read back"
+
 
 class ControlError(Exception):
     """A change that cannot be prepared; the text is one sentence with what to do."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from console.controls.control import DrivenControl
 from console.controls.declaration import Declared, declared
 from console.controls.http_call import Caller, plaintext_problem
-from console.controls.protocol import Control, ControlError, Driver
+from console.controls.protocol import NOT_READ, Control, ControlError, Driver
 from console.controls.target_discovery import TargetFinder, whereabouts
 from console.domain.action import Guard, WritesNotAllowed
 from console.domain.control import (
@@ -26,11 +26,12 @@ from console.domain.control import (
     TargetState,
 )
 from console.domain.text import visible
+from console.settings.endpoint_tables import PAGERDUTY_URL, ControlSettings, ControlTimeouts
 
 if TYPE_CHECKING:
     from console.controls.control import LocalStore
     from console.http.endpoint import SecretLookup
-    from console.settings.endpoint_tables import AlertSettings, ControlSettings
+    from console.settings.endpoint_tables import AlertSettings
     from console.settings.schema import Settings
 
 
@@ -167,6 +168,9 @@ async def check_control(control: Control, now: float) -> CheckedControl:
     if control.problem:
         return CheckedControl(control.name, False, visible(control.problem))
     state = await control.read(now)
+    if state.error == NOT_READ:
+        said = "nothing was sent to it; what it is told cannot be read back"
+        return CheckedControl(control.name, True, said)
     if state.error:
         return CheckedControl(control.name, False, f"{state.error}; look at targets and auth")
     count = f"{len(state.targets)} targets" if len(state.targets) != 1 else state.targets[0].target
@@ -187,6 +191,24 @@ async def check_control(control: Control, now: float) -> CheckedControl:
 
 ALERTS_PREFIX = "alertmanager:"
 """An alert source that can be told who has an incident, as a control: this and its name."""
+
+
+PAGER_PREFIX = "pagerduty:"
+"""An alert source with the PagerDuty API, as a control: this, its name, and one incident's id."""
+
+
+def _pager(declared: AlertSettings, variables: Mapping[str, str]) -> ControlSettings:
+    """Return one incident of PagerDuty as the preset's control."""
+    total = declared.timeout_seconds
+    return ControlSettings(
+        driver="http",
+        kind="ack",
+        preset="pagerduty",
+        targets=(declared.url or next(iter(declared.urls), PAGERDUTY_URL),),
+        auth=declared.auth,
+        timeouts=ControlTimeouts(min(3.0, total), total, total),
+        vars={**variables, "from": declared.user or declared.headers.get("From", "")},
+    )
 
 
 def bound_name(name: str, variables: Mapping[str, str]) -> str:
@@ -258,16 +280,25 @@ class ControlRegistry(Mapping[str, "Control"]):
         return build_control(name, declared, self._resolver)
 
     def _place(self, name: str) -> AlertSettings | None:
-        if not name.startswith(ALERTS_PREFIX):
+        kind, colon, rest = name.partition(":")
+        if not colon or f"{kind}:" not in (ALERTS_PREFIX, PAGER_PREFIX):
             return None
-        wanted = name.removeprefix(ALERTS_PREFIX)
-        found = (each for each in self._settings.alerts if each.kind == "alertmanager")
-        return next((each for each in found if each.name == wanted and each.writes), None)
+        wanted = rest.partition("?")[0] if kind == "pagerduty" else rest
+        return next(
+            (
+                each
+                for each in self._settings.alerts
+                if each.name == wanted and each.writes and each.kind == kind
+            ),
+            None,
+        )
 
     def _alert_source(self, name: str) -> Control | None:
         declared = self._place(name)
         if declared is None:
             return None
+        if name.startswith(PAGER_PREFIX):
+            return build_control(name, _pager(declared, self._parted(name)[1]), self._resolver)
         from console.controls.alertmanager import AlertmanagerControl
 
         return AlertmanagerControl(name, declared, self._resolver)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from console.controls.protocol import ControlError
+from console.controls.protocol import TOLD_ONLY, ControlError
 from console.domain.control import (
     JsonValue,
     Offer,
@@ -257,7 +257,8 @@ def offer_of(declared: Declared, action: str, given: Collection[str]) -> Offer:
     """Return what is known of one change beforehand; raises ``ControlError`` where it cannot be."""
     change = declared.actions[action]
     place = f"controls.{declared.name}.actions.{action}"
-    if not change.desired:
+    desired = proofs_of(declared, change)
+    if not desired:
         raise ControlError(f"{place} has no desired states, so nothing could prove it")
     carried = [change.json, change.query, change.form, change.headers, change.argv]
     return Offer(
@@ -267,7 +268,7 @@ def offer_of(declared: Declared, action: str, given: Collection[str]) -> Offer:
         retry_class=change.retry_class,
         needs=tuple(name for name in needs_of(declared, action) if name not in given),
         from_states=change.from_states,
-        desired=change.desired,
+        desired=desired,
         ends_itself=any(mentions(each, ENDS) for each in carried)
         or bool(path_names(change.path or "") & ENDS),
         has_dry_run=change.dry_run is not None,
@@ -277,9 +278,15 @@ def offer_of(declared: Declared, action: str, given: Collection[str]) -> Offer:
     )
 
 
-def desired_of(change: Change, values: Mapping[str, JsonValue]) -> tuple[str, ...]:
+def proofs_of(declared: Declared, change: Change) -> tuple[str, ...]:
+    """Return the states that prove a change; what can only be told has one word for it."""
+    told_only = declared.read is None and declared.kind in TOLD_ONLY
+    return change.desired or (("told",) if told_only else ())
+
+
+def desired_of(states: tuple[str, ...], values: Mapping[str, JsonValue]) -> tuple[str, ...]:
     """Return the states that prove the change, its variables filled in."""
-    return tuple(fill_text(each, values) for each in change.desired)
+    return tuple(fill_text(each, values) for each in states)
 
 
 def way_back(

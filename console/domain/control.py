@@ -213,7 +213,7 @@ class PreparedChange:
     """One change, ready to be shown, confirmed and sent; one call a target.
 
     ``desired`` are the states that prove success, the one asked for first; the others count only
-    when they came about by the change.
+    when they came about by the change. What is not ``readable`` was told, and nothing proves it.
     """
 
     control: str
@@ -230,6 +230,7 @@ class PreparedChange:
     note: str = ""
     has_dry_run: bool = False
     has_lookup: bool = False
+    readable: bool = True
 
     @property
     def already(self) -> bool:

@@ -101,12 +101,30 @@ class IncidentNote:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Whom somebody called for help, and why."""
+    """Whom somebody called for help, and why.
+
+    ``through`` is the control that was told, "" where it stands in the record alone; ``became`` is
+    "taken", "refused" or "unclear", ``said`` what the receiver answered.
+    """
 
     at: float
     by: str
     to: tuple[str, ...]
     reason: str
+    through: str = ""
+    became: str = ""
+    said: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return who was called and how far that got; what stands in the record called nobody."""
+        names = ", ".join(self.to) or "nobody"
+        if not self.through:
+            return f"escalated to {names} (in the record alone)"
+        return {
+            "refused": f"tried to call {names} through {self.through}: refused, nobody was called",
+            "taken": f"called {names} through {self.through} (taken, cannot be read back)",
+        }.get(self.became, f"called {names} through {self.through} (not known whether it arrived)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from console.incidents.alert_memory import OwnFinding, Tracks, own_alerts
 from console.incidents.annotations import ToldChanges, build_annotations
 from console.incidents.clock import Occurrences
 from console.incidents.event_log import Noted, rule_event
-from console.incidents.feeds import UNREAD_KINDS, AlertAnswer, alert_settings, build_reader
+from console.incidents.feeds import AlertAnswer, alert_settings, build_reader
 from console.incidents.grouping import SourceTracks, group, surroundings
 from console.sources.mlflow import MlflowReader, RegistryUnreadable
 
@@ -179,7 +179,7 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         ``dependencies`` are those of the judgement before: who calls what, and who is to blame.
         """
         if not self._pollers:
-            return replace(observed, alert_sources=self._unread())
+            return observed
         refresh_seconds = self._settings.refresh_seconds
         around = surroundings(rows, dependencies, self._settings)
         known = [poller.known(now, refresh_seconds) for poller in self._pollers]
@@ -189,7 +189,7 @@ class AlertDesk(PlaceDesk[AlertPoller]):
             observed,
             incidents=found.incidents,
             flood=found.flood,
-            alert_sources=(*statuses, *self._unread()),
+            alert_sources=tuple(statuses),
             alerts_whole=_whole(statuses),
         )
 
@@ -215,14 +215,6 @@ class AlertDesk(PlaceDesk[AlertPoller]):
 
     def _poller(self, settings: AlertSettings, declared: bool) -> AlertPoller:
         return AlertPoller(settings, declared, self._make)
-
-    def _unread(self) -> tuple[SourceStatus, ...]:
-        """Return the places that are declared and not read, so that nobody waits for them."""
-        return tuple(
-            SourceStatus(one.name, one.kind, infos=(f"{one.kind} is not read by this version",))
-            for one in self._settings.alerts
-            if one.kind in UNREAD_KINDS
-        )
 
 
 def _blamed(incidents: Sequence[Incident]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """One server as the client sees it, with credentials made from secret references."""
 
 import asyncio
+import json
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -140,8 +141,11 @@ class Credentials:
         return value
 
     def _travelling(self, value: SecretValue) -> list[SecretValue]:
-        """Return the value as basic authentication sends it, together with the user's name."""
+        """Return the secret in the other form in which it travels, if it has one."""
         auth = self._endpoint.auth
+        if auth is not None and auth.type == "path":
+            path = urlsplit(value.reveal().strip()).path
+            return [SecretValue(path)] if path else []
         if auth is None or auth.type != "basic":
             return []
         return [SecretValue(_pair(auth, value.reveal()))]
@@ -152,13 +156,55 @@ class Credentials:
         if self._endpoint.tenant is not None:
             made["X-Scope-OrgID"] = self._endpoint.tenant
         auth = self._endpoint.auth
-        if auth is None or auth.type in ("none", "mtls"):
+        if auth is None or auth.type in ("none", "mtls", *PLACED):
             return made
         value = await self.secret()
         if value is None:
             raise WireError("secret", f'auth type "{auth.type}" has no secret; no request was sent')
         made.update(_proof(auth, value.reveal()))
         return made
+
+    async def placed(self, base: str, path: str, body: bytes) -> tuple[str, bytes]:
+        """Return path and body with a secret that travels in them; raise ``WireError``.
+
+        Webhooks have a secret address, given as a path or whole (then it must be at ``base``);
+        others want a key as a field of the JSON body.
+        """
+        auth = self._endpoint.auth
+        if auth is None or auth.type not in PLACED:
+            return path, body
+        value = await self.secret()
+        if value is None:
+            raise WireError("secret", f'auth type "{auth.type}" has no secret; no request was sent')
+        if auth.type == "body":
+            return path, _with_field(body, auth.header or "", value.reveal())
+        return _secret_path(base, value.reveal().strip()), body
+
+
+PLACED = ("path", "body")
+"""Proofs that travel in the request itself; only controls have them."""
+
+
+def _with_field(body: bytes, name: str, value: str) -> bytes:
+    document = json.loads(body or b"{}")
+    if not isinstance(document, dict):
+        raise WireError("secret", f"the body is no JSON object that could hold {visible(name)}")
+    return json.dumps({**document, name: value}).encode()
+
+
+def _secret_path(base: str, value: str) -> str:
+    if "://" in value:
+        try:
+            away = origin(value) != origin(base)
+        except ValueError:
+            away = True
+        if away:
+            raise WireError("secret", f"the secret address is not at {shown(base)}; nothing sent")
+        value = urlsplit(value).path
+    fits = value and all(0x21 <= ord(each) < 0x7F for each in value) and ".." not in value
+    if not fits:
+        raise WireError("secret", "the secret is no path of an address; no request was sent")
+    return value if value.startswith("/") else f"/{value}"
 
 
 def _proof(auth: AuthSettings, value: str) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from console.domain.severity import Severity
 from console.domain.text import visible
 from console.http.alertmanager_api import ACK_PREFIX, API, NOT_FOUND, PREFIXES, ApiSilence
 from console.http.resilience import WireError
-from console.settings.endpoint_tables import AlertSettings
+from console.settings.endpoint_tables import PAGERDUTY_URL, AlertSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -407,9 +407,6 @@ class PrometheusAlertsReader:
 MAX_BYTES = 32 * 1024 * 1024
 """The largest list of alerts that is read."""
 
-UNREAD_KINDS = frozenset({"pagerduty"})
-"""Kinds that may be declared and are not read."""
-
 
 def alert_settings(settings: Settings) -> tuple[tuple[AlertSettings, bool], ...]:
     """Return what is to be read, each with whether it was declared.
@@ -417,7 +414,7 @@ def alert_settings(settings: Settings) -> tuple[tuple[AlertSettings, bool], ...]
     Where no place for alerts is declared, the alerts of every declared Prometheus are read.
     """
     if settings.alerts:
-        return tuple((one, True) for one in settings.alerts if one.kind not in UNREAD_KINDS)
+        return tuple((one, True) for one in settings.alerts)
     return tuple(
         (
             AlertSettings(
@@ -439,6 +436,13 @@ def alert_settings(settings: Settings) -> tuple[tuple[AlertSettings, bool], ...]
     )
 
 
+def addressed(settings: AlertSettings) -> AlertSettings:
+    """Return the settings with the address that a hosted service has by itself."""
+    if settings.kind != "pagerduty" or settings.url or settings.urls:
+        return settings
+    return msgspec.structs.replace(settings, url=PAGERDUTY_URL)
+
+
 def build_reader(
     settings: AlertSettings, resolver: SecretLookup | None = None, *, optional: bool = False
 ) -> AlertReader:
@@ -449,10 +453,12 @@ def build_reader(
     from console.http.client import Wire
     from console.http.endpoint import endpoint_of
 
-    if settings.kind in UNREAD_KINDS:
-        raise ValueError(f"alerts of {settings.kind} are not read")
-    wire = Wire(endpoint_of(settings), resolver, max_bytes=MAX_BYTES)
+    wire = Wire(endpoint_of(addressed(settings)), resolver, max_bytes=MAX_BYTES)
     labels = LabelNames.of(settings.labels)
+    if settings.kind == "pagerduty":
+        from console.incidents.pagerduty_feed import PagerDutyReader
+
+        return PagerDutyReader(settings.name, wire, labels)
     if settings.kind == "alertmanager":
         return AlertmanagerReader(settings.name, wire, labels)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from console.domain.entry import number_of
 from console.domain.incident import INCIDENT_PREFIX, EventKind, TimelineEvent
 from console.domain.text import visible
+from console.incidents.state import escalation_of
 from console.metrics.units import format_age, format_clock
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def journal_events(entries: Iterable[Entry]) -> list[TimelineEvent]:
             operations.setdefault(entry.op_id, _Operation()).entries.append(entry)
         elif entry.kind in _WRITERS and not (of_incident and entry.kind in _SETTLING):
             found.append(_WRITERS[entry.kind](entry))
-            # What was sent to an alert server for a hold is told by the hold itself.
-            held |= {entry.op_id} if entry.kind in _HOLDS else set()
+            # What was sent for a hold or a call is told by the hold or the call itself.
+            held |= {entry.op_id} if entry.kind in _HOLDS or entry.kind == "escalate" else set()
     return [*found, *(_action(each) for op, each in operations.items() if op not in held)]
 
 
@@ -165,9 +166,8 @@ def _note(entry: Entry) -> TimelineEvent:
 
 
 def _escalation(entry: Entry) -> TimelineEvent:
-    names = entry.details.get("to")
-    told = ", ".join(map(str, names)) if isinstance(names, list | tuple) else str(names or "nobody")
-    return _event(entry, "page", f"called {told}{_why(entry)}")
+    call = escalation_of(entry)
+    return _event(entry, "page", f"{call.words}{_why(entry)}", effect=visible(call.said, 400))
 
 
 def _merge(entry: Entry) -> TimelineEvent:

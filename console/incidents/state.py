@@ -97,6 +97,15 @@ def _last_begin(entries: Sequence[Entry]) -> float:
     return max(told) if told else entries[0].at
 
 
+def escalation_of(entry: Entry) -> Escalation:
+    """Return what an entry tells of a call for help."""
+    through, became, said = (
+        str(entry.details.get(name) or "") for name in ("through", "became", "said")
+    )
+    to = _words(entry.details.get("to"))
+    return Escalation(entry.at, entry.who.name, to, entry.why, through, became, said)
+
+
 @dataclass(slots=True)
 class _Folding:
     """One incident while its entries are gone through."""
@@ -119,8 +128,7 @@ class _Folding:
             case "note":
                 self.notes.append(IncidentNote(entry.at, entry.who.name, entry.why))
             case "escalate":
-                to = _words(entry.details.get("to"))
-                self.escalations.append(Escalation(entry.at, entry.who.name, to, entry.why))
+                self.escalations.append(escalation_of(entry))
             case "merge":
                 self.merged_into = str(entry.details.get("into") or "")
             case "severity":

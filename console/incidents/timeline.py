@@ -162,7 +162,7 @@ def _cared(care: Care | None, known: Sequence[TimelineEvent]) -> list[TimelineEv
         TimelineEvent(
             one.at,
             "page",
-            visible(f"called {', '.join(one.to)}{_quoted(one.reason)}"),
+            visible(f"{one.words}{_quoted(one.reason)}"),
             visible(one.by, 60),
         )
         for one in care.escalations

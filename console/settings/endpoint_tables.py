@@ -9,9 +9,10 @@ from console.settings.field_meta import Key
 SourceKind = Literal["prometheus", "scrape"]
 AlertKind = Literal["alertmanager", "prometheus", "pagerduty"]
 ChangeKind = Literal["grafana"]
-AuthType = Literal["none", "basic", "bearer", "header", "mtls"]
+AuthType = Literal["none", "basic", "bearer", "header", "mtls", "path", "body"]
 
 DEFAULT_TIMEOUT_SECONDS = 8.0
+PAGERDUTY_URL = "https://api.pagerduty.com"
 
 
 class AuthSettings(Struct, frozen=True):
@@ -21,12 +22,17 @@ class AuthSettings(Struct, frozen=True):
     secret: Annotated[
         str | None,
         Key(
-            "Reference to the password, token or header value; for `mtls` the key's passphrase.",
+            "Reference to the password, token or header value; for `mtls` the key's passphrase, "
+            "for `path` the secret path (or whole address) of a webhook, for `body` a field of "
+            "the JSON body.",
             "secret",
         ),
     ] = None
     username: Annotated[str | None, Key("User name for `basic`.")] = None
-    header: Annotated[str | None, Key("Header name for `header`, for example `X-Api-Key`.")] = None
+    header: Annotated[
+        str | None,
+        Key("Header name for `header`, for example `X-Api-Key`; for `body` the field's name."),
+    ] = None
     prefix: Annotated[
         str, Key("Text before the secret in the header's value, for example `Token token=`.")
     ] = ""
@@ -91,7 +97,7 @@ class SourceSettings(Reach, frozen=True):
 
 
 class AlertSettings(Reach, frozen=True):
-    """A place alerts come from; an Alertmanager is told who has an incident, and no more."""
+    """A place alerts come from; an Alertmanager or PagerDuty is told who has an incident."""
 
     name: Annotated[str, Key("Unique name.", "name")]
     kind: Annotated[AlertKind, Key("Which API is read.")]
@@ -108,8 +114,12 @@ class AlertSettings(Reach, frozen=True):
         ),
     ] = field(default_factory=dict)
     writes: Annotated[
-        bool, Key("Whether an acknowledgement is told to an Alertmanager, as a short silence.")
+        bool,
+        Key("Whether an acknowledgement is told: to an Alertmanager as a short silence."),
     ] = True
+    user: Annotated[
+        str | None, Key("The e-mail address of the PagerDuty user in whose name it is told.")
+    ] = None
     ack_silence_seconds: Annotated[
         float,
         Key(
@@ -158,7 +168,9 @@ class RegistrySettings(Struct, frozen=True):
 
 
 Driver = Literal["http", "alertmanager", "exec", "local"]
-ControlKind = Literal["breaker", "route", "fallback", "threshold", "human", "ack", "annotate"]
+ControlKind = Literal[
+    "breaker", "route", "fallback", "threshold", "human", "ack", "annotate", "escalate"
+]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Danger = Literal["outage", "degrade", "safe"]
 RetryClass = Literal["A", "B", "C"]

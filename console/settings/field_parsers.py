@@ -359,6 +359,8 @@ def _keys(_mark: Key, raw: str, _context: LeafContext) -> str | Complaint:
 
 def _path_template(_mark: Key, raw: str, _context: LeafContext) -> str | Complaint:
     allowed = "a path that starts with /, with {name} for variables, and without .. or //host"
+    if not raw:
+        return raw  # the target's own address, as it is
     fixed = _TEMPLATE_VARIABLE.sub("x", raw)
     steps = fixed.partition("?")[0].split("/")
     if not fixed.startswith("/") or fixed.startswith("//") or not raw.isprintable():

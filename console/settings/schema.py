@@ -27,8 +27,8 @@ ThemeName = Literal["dark", "light", "high-contrast", "colour-blind", "ansi", "m
 PaneName = Literal["latency", "confidence", "drift", "cost"]
 Level = Literal["L1", "L2", "L3", "L4", "L5"]
 
-MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human")
-DEPENDENCY_CONTROL_ROLES = ("breaker",)
+MODEL_CONTROL_ROLES = ("breaker", "route", "threshold", "human", "escalate")
+DEPENDENCY_CONTROL_ROLES = ("breaker", "escalate")
 DECISION_SINKS = ("tags", "alias", "annotate", "retrain")
 LINEAGE_LINKS = ("version", "data_snapshot", "code", "trained_at", "approver")
 
@@ -362,6 +362,14 @@ class Settings(Struct, frozen=True):
     controls: Annotated[dict[str, ControlSettings], Key("What can be read and changed.")] = field(
         default_factory=dict
     )
+    escalate: Annotated[
+        str | None,
+        Key(
+            "The control that calls somebody for an incident, where its model names no other.",
+            "reference",
+            refers_to=("controls",),
+        ),
+    ] = None
     keymap: Annotated[
         dict[str, str], Key("Own keys: action id to key names, comma-separated.", "keys")
     ] = field(default_factory=dict)

@@ -35,7 +35,7 @@ def check_whole(settings: Settings, document: Mapping[str, object], conversion: 
         _check_model(name, model, root.child("models").child(name), conversion)
     for name, control in settings.controls.items():
         spot = root.child("controls").child(name)
-        _check_auth(control.auth, spot.child("auth"), conversion)
+        _check_auth(control.auth, spot.child("auth"), conversion, of_control=True)
         if control.targets and control.targets_from:
             conversion.complain_also(
                 spot.child("targets_from"), "both targets and targets_from", "one of the two"
@@ -119,15 +119,23 @@ def _check_one_url(
         )
 
 
-def _check_auth(auth: AuthSettings | None, spot: Spot, conversion: Conversion) -> None:
+def _check_auth(
+    auth: AuthSettings | None, spot: Spot, conversion: Conversion, *, of_control: bool = False
+) -> None:
     if auth is None:
         return
+    if auth.type in ("path", "body") and not of_control:
+        conversion.complain_also(
+            spot.child("type"), f'type = "{auth.type}" outside controls', "another proof"
+        )
     needed = {
         "none": (),
         "basic": ("username", "secret"),
         "bearer": ("secret",),
         "header": ("header", "secret"),
         "mtls": ("cert_file", "key_file"),
+        "path": ("secret",),
+        "body": ("header", "secret"),
     }[auth.type]
     for key in needed:
         if not getattr(auth, key):

@@ -179,6 +179,7 @@ async def test_notes_and_escalations_stand_in_the_record(ana: ActionExecutor) ->
     await wish(ana, "escalate", to=("maria", "maria", " "), reason="it is hers")
     found = care(ana)
     assert [each.text for each in found.notes] == ["provider says 20 min"]
+    assert "nobody was called, no control is declared" in outcome.sentence
     assert [each.to for each in found.escalations] == [("ana",), ("maria",)]
     with pytest.raises(ActionRefused, match="nobody further is declared"):
         await wish(ana, "escalate", CHAT, reason="who is it")

@@ -156,10 +156,3 @@ async def test_where_none_is_declared_the_servers_of_the_sources_are_asked() -> 
 
     AlertDesk(Settings(sources=(source, scrape)), make)
     assert made_of == [("prometheus", "ml", True)]
-
-
-async def test_pagerduty_is_said_not_to_be_read() -> None:
-    place = AlertSettings(name="pd", kind="pagerduty")
-    seen = await poll(desk(FakeReader(), settings(declared(), place)), NOW)
-    assert seen.alerts_whole
-    assert seen.alert_sources[1].infos == ("pagerduty is not read by this version",)

@@ -264,10 +264,8 @@ def test_check_asks_the_places_for_alerts(
     world: tuple[Fleet, AlertmanagerServer, AlertingPrometheus], tmp_path: Path
 ) -> None:
     _, manager, prometheus = world
-    pager = '[[alerts]]\nname = "pd"\nkind = "pagerduty"\n'
-    done = command(written(tmp_path, prometheus.url, place(manager.origin) + pager), "check")
+    done = command(written(tmp_path, prometheus.url, place(manager.origin)), "check")
     assert "ok     alerts am: answers in " in done.stdout
-    assert "note   alerts pd: pagerduty is not read by this version" in done.stdout
 
 
 def test_without_any_place_it_says_what_to_declare(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.support.snapshots import SAMPLE_NOW, sample_snapshot
 
 UP = SourceStatus("am", "alertmanager", "up", answered_at=SAMPLE_NOW - 1.0)
 DOWN = SourceStatus("am2", "alertmanager", "down", error="cannot be reached")
-SILENT = SourceStatus("pd", "pagerduty", infos=("pagerduty is not read by this version",))
+SILENT = SourceStatus("pd", "pagerduty", infos=("offers no alerts",))
 
 
 def incident(**more: Any) -> Incident:
@@ -130,7 +130,7 @@ def test_plain_says_everything_in_sentences() -> None:
     text = incidents_plain(snapshot(held, places=(UP, DOWN, SILENT)))
     assert "FLOOD" in text.splitlines()[0]
     assert "alerts am2 down: cannot be reached" in text
-    assert "alerts pd: pagerduty is not read by this version" in text
+    assert "alerts pd: offers no alerts" in text
     assert "  silenced by ben: deploy" in text
     assert "m7 and 4 more" in text
     assert "  runbook: https://runbooks.example.net/x" in text

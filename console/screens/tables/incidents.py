@@ -446,9 +446,9 @@ def _last_words(one: Listed, now: float) -> str:
     if care is None or not (care.notes or care.escalations or care.closing):
         return "nothing was written"
     told = [(note.at, f"{visible(note.by, 24)}: {visible(note.text, 200)}") for note in care.notes]
-    for each in care.escalations:
-        names = ", ".join(visible(name, 24) for name in each.to)
-        told.append((each.at, f"{visible(each.by, 24)} called {names}"))
+    told += [
+        (each.at, visible(f"{visible(each.by, 24)} {each.words}", 200)) for each in care.escalations
+    ]
     if care.closing is not None:
         by, verdict = visible(care.closing.by, 24), care.closing.verdict
         told.append((care.closing.at, f"{by} closed it as {verdict}"))
