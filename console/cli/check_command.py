@@ -20,12 +20,7 @@ from console.domain.text import visible
 from console.engine.outside_feeds import registry_factory
 from console.http.resilience import WireError
 from console.incidents.annotations import build_annotations
-<<<<<<< HEAD
-from console.incidents.feeds import UNREAD_KINDS, AlertsUnreadable, build_reader
-=======
 from console.incidents.feeds import AlertsUnreadable, build_reader
-from console.settings.load import load
->>>>>>> 004a992 (Let escalate reach somebody: it wrote a name into the record and called nobody)
 from console.sources.mlflow import RegistryUnreadable
 
 if TYPE_CHECKING:

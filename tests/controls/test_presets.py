@@ -36,14 +36,24 @@ def test_every_preset_of_the_design_is_there() -> None:
         "mlflow-tags",
         "mlserver",
         "pagerduty",
+        "pagerduty-events",
         "resilience4j",
         "sglang-router",
+        "slack-webhook",
         "triton",
+        "webhook",
     }
 
 
 ANNOTATES = {"line", "text", "time_ms", "model", "kind"}
 """What a decision says of itself to those who keep a mark of it."""
+
+
+CALLS = {
+    "to", "summary", "brief", "text", "mrkdwn", "title", "level", "severity", "models",
+    "component", "source", "dedup_key",
+}  # fmt: skip
+GIVEN = {"annotate": ANNOTATES, "escalate": CALLS}
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
@@ -53,8 +63,10 @@ def test_a_preset_compiles_with_any_name_and_names_what_it_needs(name: str, kind
     assert control.kind == kind
     for offer in control.offers.values():
         # What creates without a key of ours must be found again before it may be sent again.
-        assert offer.retry_class == "A" or (offer.retry_class == "C" and offer.has_lookup)
-        assert set(offer.needs) <= ANNOTATES if kind == "annotate" else {"to", "value"}
+        # What calls somebody is never sent again by itself.
+        found = offer.retry_class == "C" and offer.has_lookup
+        assert offer.retry_class == "A" or found or kind == "escalate"
+        assert set(offer.needs) <= GIVEN.get(kind, {"to", "value"})
         assert offer.label != offer.action
     for need in presets()[name].kinds[kind].needs:
         lacking = {key: value for key, value in settings(name, kind).vars.items() if key != need}
@@ -65,6 +77,7 @@ def test_a_preset_compiles_with_any_name_and_names_what_it_needs(name: str, kind
 def test_a_preset_says_on_what_it_rests() -> None:
     proven = {name for name, preset in presets().items() if preset.proof == "ci"}
     contracts = {"grafana-annotation", "litellm", "pagerduty", "resilience4j"}
+    contracts |= {"pagerduty-events", "slack-webhook", "webhook"}
     assert set(presets()) - proven == contracts
     for name, preset in presets().items():
         assert preset.server if name in proven else preset.source
@@ -175,6 +188,15 @@ def test_the_controls_of_the_sample_configuration_are_sound(tmp_path: Path) -> N
     loaded = load(Flags(config=path), {"HOME": str(tmp_path)}, references=False)
     controls = build_controls(loaded.settings, None)
     assert {name: control.problem for name, control in controls.items()} == dict.fromkeys(
-        ("fraud-breaker", "fs-breaker", "fraud-tags", "fraud-alias", "charts", "fraud-dag"), ""
+        (
+            "fraud-breaker",
+            "fs-breaker",
+            "pager",
+            "fraud-tags",
+            "fraud-alias",
+            "charts",
+            "fraud-dag",
+        ),
+        "",
     )
     assert controls["fs-breaker"].proof.sentence == "not run"

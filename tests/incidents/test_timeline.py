@@ -134,7 +134,7 @@ def test_every_kind_of_word_about_it_is_told_and_of_others_nothing() -> None:
         ("change", "store: config #8812"),
         ("ack", f'taken until {found_clock(NOW)} "looking"'),
         ("note", "why no page?"),
-        ("page", 'called tom, joel "owns it"'),
+        ("page", 'escalated to tom, joel (in the record alone) "owns it"'),
         ("state", 'severity given: S1 "worse"'),
         ("state", 'merged into ffff0000 "same"'),
         ("auto", 'trip fraud ended "it was due"'),
