@@ -5,6 +5,7 @@ where POST is forbidden.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +18,7 @@ from console.sources.prom_api import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from console.http.client import Answer as HttpAnswer
     from console.http.resilience import Breaker, WireError
@@ -122,6 +123,11 @@ class ApiConnection:
         self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
         self._decoding = asyncio.Lock()
         self._by_get = False
+
+    @property
+    def by_get(self) -> bool:
+        """Tell whether the server is asked by GET, whose length its proxies limit."""
+        return self._by_get
 
     async def body(
         self, path: str, fields: Mapping[str, str], allowance: Allowance
@@ -237,3 +243,17 @@ def from_wire(problem: WireError) -> Failure:
         too_large=problem.kind == "too_large",
         foreign=problem.status in (404, *_OTHER_WAY),
     )
+
+
+def loudest(failures: Sequence[Failure]) -> Failure:
+    """Return the failure that most of a round share, the first of them where none is shared."""
+    counts = Counter(failure.sentence for failure in failures)
+    return max(failures, key=lambda failure: counts[failure.sentence])
+
+
+def size_note(failures: Sequence[Failure], asked: int) -> tuple[str, ...]:
+    """Say that answers were not read for their size, and of how many questions."""
+    large = [failure for failure in failures if failure.too_large]
+    if not large:
+        return ()
+    return (f"answers are too large: {len(large)} of {asked} not read; {large[0].sentence}",)

@@ -77,6 +77,7 @@ def _prometheus(
         timeout_seconds=settings.timeout_seconds,
         cadence_seconds=interval_seconds,
         drop_labels=settings.drop_labels,
+        joins=True,
     )
     if settings.fallback != DIRECT:
         return server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +18,13 @@ from console.metrics.profile import (
     profile_of_metric,
 )
 from console.metrics.queries import counted_once
-from console.sources.api_connection import Allowance, ApiConnection, Failure
+from console.sources.api_connection import (
+    Allowance,
+    ApiConnection,
+    Failure,
+    loudest,
+    size_note,
+)
 from console.sources.base import (
     RecentModels,
     SourceDown,
@@ -39,6 +44,7 @@ from console.sources.prom_api import (
     on_grid,
     range_matrix,
 )
+from console.sources.query_batches import batches, joined, parted
 from console.sources.replica_labels import Copies, copies_in
 from console.sources.target_list import TARGETS_PATH, served_promql, target_list
 
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
     from console.metrics.query_plan import Query
     from console.sources.api_connection import Poster
     from console.sources.base import Discovery
-    from console.sources.prom_api import Body
+    from console.sources.prom_api import Body, Vector
     from console.sources.target_list import TargetList
 
 MAX_POINTS = 11_000
@@ -60,6 +66,9 @@ HEARTBEAT = "vector(1)"
 
 TOO_LARGE_SECONDS = 60.0
 """A question whose answer was too large is left alone for so long."""
+
+ALONE_SECONDS, UNHEARD_ALONE_SECONDS = 600.0, 60.0
+"""How long questions are asked one by one after a common query was refused, or not answered."""
 
 _SHOWN_NOTES = 8
 _ROUNDING_SECONDS = 1e-6
@@ -78,8 +87,12 @@ class PrometheusSource:
         timeout_seconds: float = 8.0,
         cadence_seconds: float = 5.0,
         drop_labels: tuple[str, ...] = (),
+        joins: bool = False,
     ) -> None:
-        """Give each query ``timeout_seconds``, and tell the server a little less."""
+        """Give each query ``timeout_seconds``, and tell the server a little less.
+
+        ``joins`` lets questions of a round share queries (`batches`).
+        """
         self.name = name
         self._api = ApiConnection(wire, timeout_seconds)
         self._rows = 0
@@ -87,6 +100,8 @@ class PrometheusSource:
         self._present_now: tuple[Profile, ...] = ()
         self._copies = Copies(drop_labels)
         self._too_large: dict[str, tuple[float, Failure]] = {}
+        self._joins = joins
+        self._alone: dict[str, float] = {}
         self._exporter: bool | None = None
         self._recent = RecentModels()
         self._written: dict[str, Profile] = {}
@@ -145,11 +160,16 @@ class PrometheusSource:
 
     async def _learn_its_ways(self, present: Sequence[Profile], now: float) -> None:
         """Ask what no answer shows: whether 0/0 is left out, and how old the newest samples are."""
-        if not self._unsaid.known:
+
+        async def learn() -> None:
             told = await self._api.vector(ZERO_BY_ZERO, now, Allowance())
             if not isinstance(told, Failure):
                 self._unsaid.learn(len(told.values))
-        newest = await self._api.vector(newest_promql(present), now, Allowance())
+
+        learning = () if self._unsaid.known else (learn(),)
+        newest, *_ = await asyncio.gather(
+            self._api.vector(newest_promql(present), now, Allowance()), *learning
+        )
         if not isinstance(newest, Failure) and len(newest.values):
             self._late = late_note(float(newest.values.max()), now)
 
@@ -170,13 +190,13 @@ class PrometheusSource:
         if not queries:
             await self._beat(now)
         allowance = Allowance(self._rows)
-        answers = await asyncio.gather(*(self._answer(query, now, allowance) for query in queries))
+        answers = await self._answers(queries, now, allowance)
         failures = [failure for _, failure in answers if failure is not None]
         # A server that hears every question and refuses all of them (too many samples, a limit)
         # gives nothing to look at either.
         unheard = not any(failure.heard for failure in failures)
         if queries and len(failures) == len(queries) and (unheard or len(queries) > 1):
-            raise self._down(_loudest(failures), now, queries=len(queries))
+            raise self._down(loudest(failures), now, queries=len(queries))
         whole = self._unsaid.put_back(queries, [one for one, _ in answers], self._same_keys)
         honest = await self._reach.honest(queries, whole, now)
         self._note(honest, failures, now)
@@ -307,6 +327,51 @@ class PrometheusSource:
             raise ReachUnknown(found.sentence)
         return found
 
+    async def _answers(
+        self, queries: Sequence[Query], now: float, allowance: Allowance
+    ) -> list[tuple[Answer, Failure | None]]:
+        """Ask a round, as many questions together as this server takes."""
+        self._alone = {each: until for each, until in self._alone.items() if now < until}
+        single = self._api.by_get or not self._joins
+        alone = frozenset(each.id for each in queries) if single else frozenset(self._alone)
+        groups = batches(queries, self._rows, alone)
+        found = await asyncio.gather(
+            *(self._together([queries[each] for each in group], now, allowance) for group in groups)
+        )
+        places = [place for group in groups for place in group]
+        answers = [answer for group in found for answer in group]
+        by_place = dict(zip(places, answers, strict=True))
+        return [by_place[place] for place in range(len(queries))]
+
+    async def _together(
+        self, queries: Sequence[Query], now: float, allowance: Allowance
+    ) -> list[tuple[Answer, Failure | None]]:
+        """Ask several questions in one query; where that fails for one, each by itself."""
+        if len(queries) == 1:
+            return [await self._answer(queries[0], now, allowance)]
+        once = [counted_once(query, self._copies.dropped) for query in queries]
+        body = await self._api.instant(joined(once), now, allowance)
+        vector = body if isinstance(body, Failure) else await self._api.decoded(body[0])
+        if not isinstance(vector, Failure) and not isinstance(body, Failure):
+            parts = parted(vector, len(queries))
+            if parts is not None:
+                seconds = body[1] / len(queries)
+                return [
+                    (self._read(query, part, body[0], seconds, now), None)
+                    for query, part in zip(queries, parts, strict=True)
+                ]
+        failed = vector if isinstance(vector, Failure) else None
+        heard = failed is None or failed.heard or failed.too_large
+        if failed is None or not failed.shut_out:
+            until = now + (ALONE_SECONDS if heard else UNHEARD_ALONE_SECONDS)
+            self._alone.update((query.id, until) for query in queries)
+        if failed is not None and not heard:
+            return [(_failed(query, now, failed), failed) for query in queries]
+        # One that this server refuses must not cost the others their answers.
+        return list(
+            await asyncio.gather(*(self._answer(query, now, allowance) for query in queries))
+        )
+
     async def _answer(
         self, query: Query, now: float, allowance: Allowance
     ) -> tuple[Answer, Failure | None]:
@@ -320,12 +385,17 @@ class PrometheusSource:
             failed = body if isinstance(body, Failure) else cast("Failure", vector)
             failed = self._noting_size(query.id, failed, now, allowance)
             return _failed(query, now, failed), failed
-        opened, elapsed_seconds = body
+        return self._read(query, vector, *body, now), None
+
+    def _read(
+        self, query: Query, vector: Vector, opened: Body, elapsed_seconds: float, now: float
+    ) -> Answer:
+        """Return the answer that a vector is to a query."""
         keys = _keys_of(vector.labels, query.by)
         infos = opened.infos
         if vector.skipped:
             infos = (*infos, f"{vector.skipped} native histograms were left out")
-        answer = Answer(
+        return Answer(
             query_id=query.id,
             keys=self._same_keys(query.id, keys),
             values=vector.values,
@@ -334,7 +404,6 @@ class PrometheusSource:
             infos=infos,
             elapsed_seconds=elapsed_seconds,
         )
-        return answer, None
 
     def _same_keys(
         self, query_id: str, keys: tuple[tuple[str, ...], ...]
@@ -362,7 +431,7 @@ class PrometheusSource:
             server_seconds=sum(answer.elapsed_seconds for answer in answers),
             warnings=(
                 *self._api.skew_notes(now),
-                *_size_note(failures, len(answers)),
+                *size_note(failures, len(answers)),
                 *self._late,
                 *_distinct(answers, lambda answer: answer.warnings),
             ),
@@ -398,20 +467,6 @@ class PrometheusSource:
         due = self._api.wire.breaker.next_try_at
         # The breaker counts on the monotonic clock; people and snapshots on Unix time.
         return None if due is None else now + max(0.0, due - time.monotonic())
-
-
-def _loudest(failures: Sequence[Failure]) -> Failure:
-    """Return the failure that most of a round share, the first of them where none is shared."""
-    counts = Counter(failure.sentence for failure in failures)
-    return max(failures, key=lambda failure: counts[failure.sentence])
-
-
-def _size_note(failures: Sequence[Failure], asked: int) -> tuple[str, ...]:
-    """Say that answers were not read for their size, and of how many questions."""
-    large = [failure for failure in failures if failure.too_large]
-    if not large:
-        return ()
-    return (f"answers are too large: {len(large)} of {asked} not read; {large[0].sentence}",)
 
 
 def _keys_of(

@@ -18,10 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs
 
 _GROUP = re.compile(r"by \(([^)]*)\)")
 _VARIANTS = 8
+_MARK = "midwatch_question"
+_MARK_OF = re.compile(rf', "{_MARK}", "([0-9]+)"')
 
 
 def _labels(names: list[str], model: int) -> dict[str, str]:
@@ -44,6 +47,19 @@ class Canned:
         self.body = cache(self._body)
 
     def _body(self, promql: str, variant: int) -> bytes:
+        result = []
+        for part in promql.split("label_replace(") if _MARK in promql else [promql]:
+            mark = _MARK_OF.search(part)
+            if mark is None and _MARK in promql:
+                continue
+            asked = part[: mark.start()] if mark else part
+            for each in self._result(asked, variant):
+                marked = {**each["metric"], _MARK: mark[1]} if mark else each["metric"]
+                result.append({"metric": marked, "value": each["value"]})
+        document = {"status": "success", "data": {"resultType": "vector", "result": result}}
+        return json.dumps(document).replace('"value": [0,', '"value": [@AT@,').encode()
+
+    def _result(self, promql: str, variant: int) -> list[dict[str, Any]]:
         groups = _GROUP.findall(promql)
         names = [name.strip() for name in (groups[-1] if groups else "").split(",") if name.strip()]
         if "__name__" in names:
@@ -62,8 +78,7 @@ class Canned:
             if moving.random() < self.changed_share:
                 value *= moving.uniform(0.7, 1.4)
             result.append({"metric": each, "value": [0, repr(value)]})
-        document = {"status": "success", "data": {"resultType": "vector", "result": result}}
-        return json.dumps(document).replace('"value": [0,', '"value": [@AT@,').encode()
+        return result
 
 
 def _handler(canned: Canned) -> type[BaseHTTPRequestHandler]:
