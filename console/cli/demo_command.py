@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from console.demo.demo_fleet import DemoFleet
+    from console.engine.client import EngineHandle
     from console.settings.schema import SourceSettings
     from console.sources.base import Source
 
@@ -65,6 +67,8 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
         )
     if not (chosen.serve or chosen.plain):
         require_terminal("midwatch demo --plain")
+    if not (chosen.serve or chosen.plain or chosen.real_prometheus):
+        return _watch_soon(shared, chosen)
     fleet = _fleet(chosen)
     if chosen.serve:
         return _serve(fleet, chosen.port)
@@ -140,6 +144,55 @@ def _watch(
     )
 
 
+def _watch_soon(shared: argparse.Namespace, chosen: argparse.Namespace) -> ConsoleStart:
+    """Return a console whose fleet is simulated after the first frame, in the engine's start.
+
+    Until then it has the head of the demo's configuration, which says all that a frame shows.
+    """
+    from console.demo.catalogue import CONFIG_HEAD, models_for
+    from console.demo.scenario import check_speed, scenario_named
+
+    try:
+        models_for(chosen.models)
+        scenario_named(chosen.scenario)
+        check_speed(chosen.speed)
+    except ValueError as fault:
+        raise UsageError(str(fault)) from fault
+    closing: list[Callable[[], None]] = []
+    lock, ended = threading.Lock(), threading.Event()
+    head = "\n".join((*CONFIG_HEAD, ""))
+    config = _write_config(head, {}, closing)
+    asked = replace(flags(shared, chosen), config=config, discovery=False)
+
+    def close() -> None:
+        ended.set()
+        with lock, ExitStack() as ends:
+            for end in closing:
+                ends.callback(end)
+            closing.clear()
+
+    def engine() -> EngineHandle:
+        with lock:
+            if ended.is_set():
+                raise CommandError("the demo has ended")
+            fleet = _fleet(chosen)
+            _start(fleet)
+            closing.append(fleet.stop)
+            _write_beside(config.parent, fleet.reference_files())
+            config.write_text(fleet.config_toml(references=True), encoding="utf-8")
+            prepared = prepare(asked)
+        make_source = _with_history(fleet, prepared.loaded.settings.refresh_seconds)
+        return engine_of(prepared, make_source)()
+
+    try:
+        loaded = prepare(asked, needs_source=False, warns=False).loaded
+        options = console_options(loaded, chosen, shared, TITLE)
+    except BaseException:
+        close()
+        raise
+    return ConsoleStart(loaded, options, engine, close)
+
+
 def _real_prometheus(fleet: DemoFleet, closing: list[Callable[[], None]]) -> str:
     from console.demo.demo_fleet import DemoError
     from console.demo.prometheus_server import RealPrometheus
@@ -160,14 +213,18 @@ def _write_config(
     """Write the demo's configuration where a reload can read it again; gone at the end."""
     directory = tempfile.TemporaryDirectory(prefix="midwatch-demo-")
     closing.append(directory.cleanup)
-    for name, content in beside.items():
-        file_beside = Path(directory.name) / name
-        file_beside.parent.mkdir(mode=0o700, exist_ok=True)
-        file_beside.write_bytes(content)
+    _write_beside(Path(directory.name), beside)
     path = Path(directory.name) / "config.toml"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     return path
+
+
+def _write_beside(directory: Path, beside: Mapping[str, bytes]) -> None:
+    for name, content in beside.items():
+        file_beside = directory / name
+        file_beside.parent.mkdir(mode=0o700, exist_ok=True)
+        file_beside.write_bytes(content)
 
 
 def _with_history(fleet: DemoFleet, interval_seconds: float) -> Callable[[SourceSettings], Source]:

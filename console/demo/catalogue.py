@@ -4,6 +4,15 @@ from dataclasses import replace
 
 from console.demo.scenario import Backend, BreakerRules, Call, DependencySpec, ModelSpec, Tokens
 
+CONFIG_HEAD = (
+    "# The demo's fleet. Everything here is simulated and lives on this machine.",
+    "version = 1",
+    'environment = "demo"',
+    'writes = "armed"',
+    'refresh = "5s"',
+)
+"""How its configuration begins: all that the first frame needs of it."""
+
 MODELS_LIMIT = 200
 CLONES_PER_SERVICE = 25
 

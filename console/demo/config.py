@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from console.demo.catalogue import DEPENDENCIES
+from console.demo.catalogue import CONFIG_HEAD, DEPENDENCIES
 from console.demo.midwatch_series import SCORE_EDGES
 from console.demo.scenario import ModelSpec
 from console.demo.service_breaker import reference
@@ -70,11 +70,7 @@ def config_toml(
     """
     urls = control_urls or {}
     lines = [
-        "# The demo's fleet. Everything here is simulated and lives on this machine.",
-        "version = 1",
-        'environment = "demo"',
-        'writes = "armed"',
-        'refresh = "5s"',
+        *CONFIG_HEAD,
         "",
         *_source(targets, prometheus_url),
     ]

@@ -7,6 +7,12 @@ from typing import Final, Literal
 Profile = Literal["midwatch", "vllm", "triton"]
 
 
+def check_speed(speed: float) -> None:
+    """Raise `ValueError` for a pace that a story cannot have."""
+    if not (math.isfinite(speed) and speed > 0):
+        raise ValueError(f"speed must be a number above 0, not {speed}")
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerRules:
     """When a breaker opens by itself: a failure ratio (0–1) over a window of calls."""

@@ -25,6 +25,7 @@ from console.demo.scenario import (
     Scenario,
     Story,
     Weather,
+    check_speed,
 )
 from console.demo.server_metrics import Floats, Layout
 from console.demo.service_breaker import (
@@ -412,8 +413,7 @@ class Simulation:
         now: float,
         speed: float = 1.0,
     ) -> None:
-        if not (math.isfinite(speed) and speed > 0):
-            raise ValueError(f"speed must be a number above 0, not {speed}")
+        check_speed(speed)
         self.models = tuple(models)
         self.seed = seed
         self.story = Story(scenario)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -338,9 +339,7 @@ class PrometheusSource:
         found = await asyncio.gather(
             *(self._together([queries[each] for each in group], now, allowance) for group in groups)
         )
-        places = [place for group in groups for place in group]
-        answers = [answer for group in found for answer in group]
-        by_place = dict(zip(places, answers, strict=True))
+        by_place = dict(zip(chain(*groups), chain(*found), strict=True))
         return [by_place[place] for place in range(len(queries))]
 
     async def _together(
