@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import BreakerState
+from console.evaluation.derive import log_tail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,13 +179,6 @@ def rises_of(
         & (tries >= _TRIES_STEP),
         usual=usual,
     )
-
-
-def log_tail(seen: Floats, expected: Floats) -> Floats:
-    """Return the log of a bound on P(X >= seen), X Poisson with mean ``expected`` (Chernoff)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = seen - expected - seen * np.log(seen / expected)
-    return np.where(seen > expected, bound, 0.0)
 
 
 HISTORY_SECONDS = 450.0

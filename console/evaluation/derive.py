@@ -190,13 +190,23 @@ def _beyond_chance(bad_ratio: Floats, requests: Floats, allowance: Floats) -> Ma
     first term over 1 - m/(k+1), with Stirling's lower bound for k! (k bad, m expected, k > m).
     """
     bad = bad_ratio * requests
-    expected = allowance * requests
     several = (bad >= MIN_BAD_EVENTS) | ((bad >= MIN_BAD_EVENTS / 2) & (bad_ratio >= 0.5))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_first = bad - expected - bad * np.log(bad / expected) - np.log(2 * np.pi * bad) / 2
-        log_tail = log_first - np.log1p(-expected / (bad + 1.0))
-    found: Mask = several & (bad > expected) & (log_tail <= _LOG_CHANCE)
+    found: Mask = several & (log_tail(bad, allowance * requests) <= _LOG_CHANCE)
     return found
+
+
+def log_tail(count: Floats, expected: Floats) -> Floats:
+    """Return the log of a bound on P(X >= count), X Poisson with a mean of ``expected``.
+
+    Zero where there is no more than was expected, NaN where either is not known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_first = (
+            count - expected - count * np.log(count / expected) - np.log(2 * np.pi * count) / 2
+        )
+        tail = log_first - np.log1p(-expected / (count + 1.0))
+    known = np.isfinite(count) & np.isfinite(expected)
+    return np.where(known, np.where(count > expected, np.minimum(tail, 0.0), 0.0), np.nan)
 
 
 def _states(has_value: Mask, *inputs: SignalColumn) -> Codes:

@@ -22,6 +22,7 @@ from console.evaluation.inputs import Said, Seen, look
 from console.evaluation.lazy_views import BreakerView, FindingsView, Raised
 from console.evaluation.memory import (
     Memory,
+    Pace,
     RowsBefore,
     Streaks,
     advance,
@@ -84,6 +85,7 @@ _IMMEDIATE = np.array([rule.immediate for rule in RULES], dtype=np.bool_)
 _LOWERED = np.array(
     [rule.level is Severity.S1 and not rule.keeps_level for rule in RULES], dtype=np.bool_
 )
+_AT_FIRST = np.array([bool(rule.paced_by) and rule.spans for rule in RULES], dtype=np.bool_)
 _LOWEST_TIER = 3
 _PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
 _RECOVERS = np.array(
@@ -133,7 +135,7 @@ def evaluate(
         seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), said)
         hit, clean = _judge(seen.evidence)
         if remembers:
-            streaks = advance(seen.streaks, hit, clean, _IMMEDIATE, now)
+            streaks = advance(seen.streaks, hit, clean, _pace(seen.evidence), now)
             waiting = _absent_briefly(seen.evidence)
         else:
             proven = _SPANS | _IMMEDIATE
@@ -233,6 +235,27 @@ def _judge(evidence: Evidence) -> tuple[Mask, Mask]:
     hit = np.stack([truth.yes for truth in truths], axis=1)
     clean = np.stack([truth.no for truth in truths], axis=1)
     return hit, clean
+
+
+def _pace(evidence: Evidence) -> Pace:
+    """Return how each rule's answers are counted."""
+    shape = (len(evidence.statics), len(RULES))
+    answered_at, keeps = np.full(shape, evidence.now), np.zeros(shape, dtype=np.bool_)
+    for place, rule in enumerate(RULES):
+        if rule.paced_by:
+            asked = evidence.asked.column(rule.paced_by).at
+            answered_at[:, place] = np.where(np.isfinite(asked), asked, evidence.now)
+        if rule.keeps is not None:
+            keeps[:, place] = rule.keeps(evidence)
+
+    def ripe(since: Floats) -> Mask:
+        found = np.ones(shape, dtype=np.bool_)
+        for place, rule in enumerate(RULES):
+            if rule.ripe is not None:
+                found[:, place] = rule.ripe(evidence, since[:, place])
+        return found
+
+    return Pace(answered_at, keeps, ripe, _IMMEDIATE, _AT_FIRST)
 
 
 def _levels(evidence: Evidence) -> Codes:

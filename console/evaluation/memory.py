@@ -12,7 +12,7 @@ from console.evaluation.dependency_calls import CallsBefore
 from console.evaluation.phases import no_phases, reorder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -42,7 +42,8 @@ _MOST = 250
 class Streaks:
     """Per row and rule: evaluations in a row that hit or were clean, and what is raised.
 
-    ``since`` is Unix seconds of the first hit of the run that raised it, ``hit_at`` of the last.
+    ``since`` is Unix seconds of the first hit of the run that raised it, ``hit_at`` of the last,
+    ``answered_at`` of the last answer that was counted.
     """
 
     hits: Codes
@@ -50,6 +51,7 @@ class Streaks:
     raised: Mask
     since: Floats
     hit_at: Floats
+    answered_at: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +114,7 @@ def no_streaks(rows: int, rules: int) -> Streaks:
         raised=np.zeros(shape, dtype=np.bool_),
         since=np.full(shape, np.nan),
         hit_at=np.full(shape, np.nan),
+        answered_at=np.full(shape, -np.inf),
     )
 
 
@@ -152,7 +155,7 @@ def phases_before(memory: Memory, statics: Statics) -> Phases:
 
 def _moved_streaks(streaks: Streaks, where: NDArray[np.int64], met: Mask, rules: int) -> Streaks:
     fresh = no_streaks(len(where), rules)
-    for name in ("hits", "clean", "raised", "since", "hit_at"):
+    for name in ("hits", "clean", "raised", "since", "hit_at", "answered_at"):
         getattr(fresh, name)[met] = getattr(streaks, name)[where[met]]
     return fresh
 
@@ -164,21 +167,45 @@ def _moved_rows(before: RowsBefore, where: NDArray[np.int64], met: Mask) -> Rows
     return fresh
 
 
-def advance(streaks: Streaks, hit: Mask, clean: Mask, immediate: Mask, now: float) -> Streaks:
-    """Count one more evaluation (rows x rules); ``immediate`` has one entry a rule.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pace:
+    """How rules are counted, rows x rules: the time of the answer judged, and what keeps.
 
-    A rule is raised after 2 hits in a row and cleared after 3 clean evaluations in a row. One
-    that cannot be judged breaks both runs: what is raised stays raised, for 15 minutes after
-    its last hit, and what is not raised starts again. An immediate rule is raised while it hits.
+    ``answered_at`` is Unix seconds; ``immediate`` and ``at_first`` have one entry a rule.
+    ``ripe`` tells, by since when each run lasts, what may be raised.
     """
-    hits = np.where(hit, np.minimum(streaks.hits, _MOST) + 1, 0).astype(np.uint8)
-    cleans = np.where(clean, np.minimum(streaks.clean, _MOST) + 1, 0).astype(np.uint8)
-    hit_at = np.where(hit, now, streaks.hit_at)
-    first = np.where(hit & (hits == 1) & ~streaks.raised, now, streaks.since)
+
+    answered_at: Floats
+    keeps: Mask
+    ripe: Callable[[Floats], Mask]
+    immediate: Mask
+    at_first: Mask
+
+
+def advance(streaks: Streaks, hit: Mask, clean: Mask, pace: Pace, now: float) -> Streaks:
+    """Count one more evaluation (rows x rules).
+
+    A rule is raised after 2 hits in a row and cleared after 3 clean answers in a row; the same
+    answer, looked at again, counts once. What ``keeps`` is not clean, what is not ``ripe`` waits.
+    One that cannot be judged breaks both runs: what is raised stays raised, for 15 minutes after
+    its last hit, and what is not raised starts again. An immediate rule is raised while it hits,
+    one of ``at_first`` by its first hit: its counts are proof enough.
+    """
+    fresh = pace.answered_at > streaks.answered_at
+    kept = streaks.raised & pace.keeps
+    clean = clean & ~kept
+    counted = np.minimum(streaks.hits, _MOST) + fresh
+    hits = np.where(hit, counted, 0).astype(np.uint8)
+    cleans = np.where(clean, np.minimum(streaks.clean, _MOST) + fresh, 0).astype(np.uint8)
+    hit_at = np.where(hit | kept, now, streaks.hit_at)
+    first = np.where(hit & (streaks.hits == 0) & ~streaks.raised, now, streaks.since)
     expired = ~hit & ~clean & (now - hit_at > HOLD_SECONDS)
-    raised = (streaks.raised & (cleans < CLEAR_AFTER) & ~expired) | (hits >= RAISE_AFTER)
-    raised = np.where(immediate, hit, raised)
-    return Streaks(hits, cleans, raised, first, hit_at)
+    least = np.where(pace.at_first, 1, RAISE_AFTER)
+    begins = (hits >= least) & pace.ripe(first)
+    raised = (streaks.raised & (cleans < CLEAR_AFTER) & ~expired) | begins
+    raised = np.where(pace.immediate, hit, raised)
+    answered_at = np.fmax(streaks.answered_at, pace.answered_at)
+    return Streaks(hits, cleans, raised, first, hit_at, answered_at)
 
 
 def at_once(hit: Mask, now: float) -> Streaks:
@@ -190,4 +217,5 @@ def at_once(hit: Mask, now: float) -> Streaks:
         raised=hit,
         since=np.where(hit, now, np.nan),
         hit_at=np.where(hit, now, np.nan),
+        answered_at=fresh.answered_at,
     )

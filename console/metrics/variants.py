@@ -117,7 +117,8 @@ _COUNTED_BY_REQUESTS = frozenset(
     | {"ttft_p95", "tpot_p95", "confidence_mean", "low_confidence_ratio", "attempts_per_request"}
 )
 _COUNTED_WINDOWS = {seconds: name for name, seconds in BURN_WINDOWS.items()} | {
-    BUDGET_WINDOW_SECONDS: "30d"
+    600.0: "10m",
+    BUDGET_WINDOW_SECONDS: "30d",
 }
 _COUNTED_BY_DRIFT = frozenset({"drift_psi", "prediction_drift", "drift_features"})
 
@@ -223,11 +224,10 @@ def _baselines() -> list[Variant]:
         Variant(f"{base}@{duration(seconds)}", base, "slow", seconds, edge=_EDGES.get(base))
         for base, seconds in _BASELINES.items()
     ]
-    found.append(
-        Variant(
-            "low_confidence_ratio@10m", "low_confidence_ratio", "slow", 600.0, edge="confidence"
-        )
-    )
+    for window, seconds in (("10m", 600.0), ("30m", 1800.0)):
+        column = f"low_confidence_ratio@{window}"
+        found.append(Variant(column, "low_confidence_ratio", "slow", seconds, edge="confidence"))
+    found.append(Variant("requests_count@10m", "requests_count", "slow", 600.0))
     return found
 
 

@@ -48,10 +48,22 @@ class Column:
 
     values: Floats
     at: float
+    history_seconds: float | None = None
 
     def built(self) -> SignalColumn:
         size = len(self.values)
         known = np.isfinite(self.values)
+        if self.history_seconds is not None:
+            missing = np.full(size, np.nan)
+            return SignalColumn(
+                values=missing,
+                states=np.full(size, int(ReadingState.NO_DATA), dtype=np.uint8),
+                at=np.full(size, self.at),
+                n=missing,
+                window_seconds=missing,
+                method_index=np.zeros(size, dtype=np.uint8),
+                history_seconds=np.full(size, self.history_seconds),
+            )
         return SignalColumn(
             values=self.values,
             states=np.where(known, int(ReadingState.OK), int(ReadingState.NO_TRAFFIC)).astype(
@@ -69,7 +81,8 @@ class Fleet:
     """Counters of models and of their calls, steps x models and steps x pairs.
 
     ``pairs`` are (model, dependency); ``p95`` and ``pair_p95`` are what each step's requests
-    took (seconds). What is None is not exported.
+    took (seconds). What is None is not exported. ``short`` says that the source has no history
+    before the first step, and withholds longer windows.
     """
 
     rows: tuple[ModelRow, ...]
@@ -85,6 +98,7 @@ class Fleet:
     changes: tuple[Change, ...] = ()
     facts: Mapping[str, tuple[tuple[tuple[str, ...], float], ...]] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    short: bool = False
     _slow: dict[str, Column] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +119,10 @@ class Fleet:
         for window, seconds in {"": TICK_SECONDS, **BURN_WINDOWS}.items():
             suffix = f"@{window}" if window else ""
             if seconds >= 3 * 3600.0 and not slow:
+                continue
+            if self.short and window and seconds > max(1800.0, now - START):
+                columns[f"error_ratio{suffix}"] = Column(self._requests.sums[0], now, now - START)
+                columns[f"requests_count{suffix}"] = columns[f"error_ratio{suffix}"]
                 continue
             requests = self._requests.over(step, seconds)
             columns[f"error_ratio{suffix}"] = Column(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.model import ModelRow
-from console.evaluation.memory import HOLD_SECONDS, Streaks, advance, no_streaks
+from console.evaluation.memory import HOLD_SECONDS, Pace, Streaks, advance, no_streaks
 from tests.evaluation.scenes import CALM, Watch, rules_of
 
 HIT, CLEAN, UNKNOWN = "hit", "clean", "unknown"
@@ -13,10 +13,25 @@ OUTCOMES = st.lists(st.sampled_from([HIT, CLEAN, UNKNOWN]), max_size=40)
 NEVER = np.array([False])
 
 
-def _step(streaks: Streaks, outcome: str, now: float) -> Streaks:
-    return advance(
-        streaks, np.array([[outcome == HIT]]), np.array([[outcome == CLEAN]]), NEVER, now
+def _step(
+    streaks: Streaks,
+    outcome: str,
+    now: float,
+    *,
+    answered_at: float | None = None,
+    keeps: bool = False,
+    at_first: bool = False,
+    ripe_after: float = 0.0,
+) -> Streaks:
+    pace = Pace(
+        np.array([[now if answered_at is None else answered_at]]),
+        np.array([[keeps]]),
+        lambda since: now - since >= ripe_after,
+        NEVER,
+        np.array([at_first]),
     )
+    hit, clean = np.array([[outcome == HIT]]), np.array([[outcome == CLEAN]])
+    return advance(streaks, hit, clean, pace, now)
 
 
 def _expected(outcomes: list[str]) -> bool:
@@ -49,6 +64,37 @@ def test_two_hits_raise_and_date_from_the_first() -> None:
     for now, still in ((110.0, True), (115.0, True), (120.0, False)):
         streaks = _step(streaks, CLEAN, now)
         assert bool(streaks.raised[0, 0]) is still
+
+
+def test_the_same_answer_looked_at_again_counts_once() -> None:
+    streaks = no_streaks(1, 1)
+    for now in (100.0, 105.0, 110.0):
+        streaks = _step(streaks, HIT, now, answered_at=100.0)
+        assert not streaks.raised.any()
+    streaks = _step(streaks, HIT, 160.0, answered_at=160.0)
+    assert streaks.raised.all()
+    assert streaks.since[0, 0] == 100.0
+    for answered in (220.0, 220.0, 280.0, 280.0):
+        streaks = _step(streaks, CLEAN, answered + 1.0, answered_at=answered)
+        assert streaks.raised.all()
+    assert not _step(streaks, CLEAN, 340.0, answered_at=340.0).raised.any()
+
+
+def test_what_keeps_a_rule_is_not_clean_and_does_not_let_it_expire() -> None:
+    streaks = _step(no_streaks(1, 1), HIT, 0.0, at_first=True)
+    assert streaks.raised.all()
+    for number in range(1, 8):
+        streaks = _step(streaks, CLEAN, number * HOLD_SECONDS / 3.0, keeps=True)
+        assert streaks.raised.all()
+    assert not _step(no_streaks(1, 1), CLEAN, 0.0, keeps=True).raised.any()
+
+
+def test_what_is_not_ripe_waits() -> None:
+    streaks = no_streaks(1, 1)
+    for now in (0.0, 60.0, 120.0):
+        streaks = _step(streaks, HIT, now, ripe_after=150.0)
+        assert not streaks.raised.any()
+    assert _step(streaks, HIT, 180.0, ripe_after=150.0).raised.all()
 
 
 def test_many_hits_do_not_wrap_around() -> None:

@@ -52,7 +52,10 @@ def _route(target: str, level: str, region: str = "") -> Facts:
 
 
 DRIFT: dict[str, Entry] = {"drift_psi": 0.27, "drift_psi@prev": 0.26, "drift_samples": 5812.0}
-LOW: dict[str, Entry] = {"low_confidence_ratio@10m": 0.062}
+LOW: dict[str, Entry] = {
+    "low_confidence_ratio@10m": 0.062,
+    "requests_count@10m": 6000.0,
+}
 REVIEW: dict[str, Entry] = {"review_rate": 0.2, "review_depth": 40.0, "low_confidence_ratio": 0.06}
 RETRIES: dict[str, Entry] = {
     "attempts_per_request": 1.4,
@@ -154,6 +157,9 @@ SILENT: list[tuple[str, Mapping[str, Entry], Facts]] = [
     ),
     ("low_confidence", {"low_confidence_ratio@10m": 0.0355}, {}),
     ("low_confidence", {"low_confidence_ratio@10m": too_few(12)}, {}),
+    ("low_confidence", {**LOW, "requests_count@10m": 40.0}, {}),
+    ("low_confidence", {"low_confidence_ratio@10m": 0.062}, {}),
+    ("latency_base", {"requests_rate": 0.1, "latency_p95": 1.9, "latency_p95@6h": 0.4}, {}),
     ("review_sla", {"review_oldest": 900.0}, {}),
     ("review_saturated_unsafe", {**REVIEW, "review_rate": 0.05}, {}),
     ("review_saturated_unsafe", {**REVIEW, "review_depth": 0.0}, {}),
@@ -236,7 +242,7 @@ def test_sentences_read_like_a_colleague() -> None:
     sla = settled(ROW, {"review_oldest": 1140.0})
     assert text_of(sla, "review_sla") == "oldest review 19m, SLA 15m"
     low = settled(ROW, LOW)
-    assert text_of(low, "low_confidence") == "low confidence 6.2% for 10m, base 1.6%"
+    assert text_of(low, "low_confidence") == "low confidence 6.2% for 10m, base 1.6%, n=6000"
     drift = settled(ROW, {**DRIFT, **LOW})
     assert (
         text_of(drift, "drift_with_second")

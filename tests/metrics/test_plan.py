@@ -144,7 +144,7 @@ def test_samples_behind_a_number() -> None:
     assert (drift.n_column, drift.min_n) == ("drift_samples", 200)
     assert queries["midwatch/latency_p95"].n_column == "requests_count@5m"
     assert queries["midwatch/latency_p95@6h"].n_column == "requests_count@6h"
-    assert queries["midwatch/low_confidence_ratio@10m<0.5"].n_column == "requests_rate"
+    assert queries["midwatch/low_confidence_ratio@10m<0.5"].n_column == "requests_count@10m"
     assert queries["midwatch/requests_rate"].n_column is None
 
 

@@ -51,6 +51,24 @@ def burning(limit: float, long: str, short: str) -> Callable[[Evidence], Truth]:
     return judge
 
 
+CLEAR_SHARE = 0.8
+CLEAR_SHORT_SHARE = 0.5
+"""A raised rule is over under these shares of its limit: a short window is noisier."""
+
+
+def still_burning(limit: float, long: str, short: str) -> Callable[[Evidence], Mask]:
+    """Return the rows that still burn: at 0.8 of ``limit`` long, at half of it short, or more."""
+
+    def judge(evidence: Evidence) -> Mask:
+        burn = evidence.derived.burn
+        found: Mask = (burn[long].values >= CLEAR_SHARE * limit) & (
+            burn[short].values >= CLEAR_SHORT_SHARE * limit
+        )
+        return found
+
+    return judge
+
+
 SPANS_OF_SHORT_HISTORY = ("6h", "2h", "1h", "30m", "5m")
 """Windows that may stand for a longer one, the longest first; the shortest is always answered."""
 
@@ -197,6 +215,7 @@ def _rule(
         spans=True,
         implied_by=implied_by,
         recovers=True,
+        keeps=still_burning(limit, long, short),
     )
 
 

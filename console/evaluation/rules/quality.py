@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.severity import Severity
+from console.evaluation.derive import log_tail
 from console.evaluation.evidence import Truth, above, at_least, certain
 from console.evaluation.rules.budgets import burning
 from console.evaluation.rules.rule import Rule
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
     from console.evaluation.evidence import Evidence
 
     Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
 
 BASE_FACTOR = 2.0
 BASE_STEP = 0.02
+CLEAR_SHARE = 0.8
+SPARSE_ANSWERS = 100.0
+LEAST_SLOW_REQUESTS = 200.0
+_LOG_CHANCE = float(np.log(1e-5))
+_WINDOW_SECONDS = 300.0
 PSI_WATCH, PSI_TICKET, PSI_ACT = 0.10, 0.20, 0.25
 MIN_DRIFT_SAMPLES = 200.0
 ECE_LIMIT = 0.10
@@ -31,17 +38,56 @@ LATENCY_SIGNALS = ("latency_p95", "ttft_p95", "latency_mean")
 _SHORT_NAMES = {"latency_p95": "p95", "ttft_p95": "TTFT p95", "latency_mean": "mean latency"}
 
 
-def _low_confidence(evidence: Evidence) -> Truth:
-    share = evidence.values("low_confidence_ratio@10m")
+def _unusual_share(evidence: Evidence, window: str) -> Truth:
+    """Judge a window's low-confidence share against its base, and that its count is no chance.
+
+    A base of the model's own is itself counted: it may be higher by what its count leaves open.
+    """
+    share = evidence.values(f"low_confidence_ratio@{window}")
+    answers = evidence.values(f"requests_count@{window}")
     base = evidence.derived.baselines["low_confidence_ratio"]
-    return at_least(share, base * BASE_FACTOR) & at_least(share, base + BASE_STEP)
+    counted = np.maximum(evidence.values("requests_count@1d"), 1.0)
+    own = np.isnan(evidence.statics.confidence_base) & np.isfinite(counted)
+    highest = base + np.where(own, 0.75 * np.sqrt(base / counted), 0.0)
+    over = at_least(share, base * BASE_FACTOR) & at_least(share, base + BASE_STEP)
+    proven = log_tail(share * answers, np.maximum(highest * answers, 1e-9)) <= _LOG_CHANCE
+    return Truth(over.yes & proven, over.no | (over.yes & np.isfinite(answers) & ~proven))
+
+
+def _low_confidence(evidence: Evidence) -> Truth:
+    """Judge the share of 10m, and of a sparse model (<100 answers in 10m) that of 30m as well."""
+    short = _unusual_share(evidence, "10m")
+    sparse = ~(evidence.values("requests_count@10m") >= SPARSE_ANSWERS)
+    long = _unusual_share(evidence, "30m")
+    yes = short.yes | (sparse & long.yes)
+    return Truth(yes, ~yes & (short.no | (sparse & long.no)))
+
+
+def _still_unsure(evidence: Evidence) -> Mask:
+    """Return the rows whose share is not yet under 0.8 of the limit."""
+    base = evidence.derived.baselines["low_confidence_ratio"]
+    limit = CLEAR_SHARE * np.maximum(base * BASE_FACTOR, base + BASE_STEP)
+    sparse = ~(evidence.values("requests_count@10m") >= SPARSE_ANSWERS)
+    long = evidence.values("low_confidence_ratio@30m")
+    short = evidence.values("low_confidence_ratio@10m")
+    found: Mask = (short >= limit) | (sparse & (long >= limit))
+    return found
 
 
 def _low_confidence_text(evidence: Evidence, row: int) -> str:
-    share = shown(evidence.value("low_confidence_ratio@10m", row), "%")
+    window = "10m" if _unusual_share(evidence, "10m").yes[row] else "30m"
+    share = shown(evidence.value(f"low_confidence_ratio@{window}", row), "%")
     base = shown(float(evidence.derived.baselines["low_confidence_ratio"][row]), "%")
     own = "" if np.isfinite(evidence.statics.confidence_base[row]) else " ~"
-    return f"low confidence {share} for 10m, base {base}{own}"
+    answers = evidence.value(f"requests_count@{window}", row)
+    return f"low confidence {share} for {window}, base {base}{own}, n={answers:.0f}"
+
+
+def _slow_for_long_enough(evidence: Evidence, since: Floats) -> Mask:
+    """Return the rows that were slow for so many requests that a few slow ones are no reason."""
+    rate = evidence.lately("requests_rate")
+    found: Mask = rate * (evidence.now - since + _WINDOW_SECONDS) >= LEAST_SLOW_REQUESTS
+    return found
 
 
 def _saturated_unsafe(evidence: Evidence) -> Truth:
@@ -171,7 +217,13 @@ def _uncalibrated_text(evidence: Evidence, row: int) -> str:
 
 _DRIFT_NEEDS = ("drift_psi", "drift_psi@prev", "drift_samples")
 _LATENCY_NEEDS = tuple(name for signal in LATENCY_SIGNALS for name in (signal, f"{signal}@6h"))
-_CONFIDENCE_NEEDS = ("low_confidence_ratio@10m", "low_confidence_ratio@1d")
+_CONFIDENCE_NEEDS = (
+    "low_confidence_ratio@10m",
+    "low_confidence_ratio@30m",
+    "low_confidence_ratio@1d",
+    "requests_count@10m",
+    "requests_count@30m",
+)
 
 RULES = (
     Rule(
@@ -186,11 +238,14 @@ RULES = (
     Rule(
         "low_confidence",
         Severity.S2,
-        "low-confidence share of 10m >= 2x its base and >= 2 points above it",
+        "low-confidence share of 10m (under 100 answers in 10m: of 30m too) >= 2x its base and "
+        ">= 2 points above it, by a count that is no chance (1e-5); over under 0.8 of that",
         _CONFIDENCE_NEEDS,
         _low_confidence,
         _low_confidence_text,
         spans=True,
+        paced_by="low_confidence_ratio@10m",
+        keeps=_still_unsure,
     ),
     Rule(
         "review_sla",
@@ -214,10 +269,11 @@ RULES = (
         "latency_base",
         Severity.S3,
         "no latency objective can be judged, and latency >= 3x the model's own base of 6h and "
-        "50 ms above it",
+        "50 ms above it, for 200 requests",
         _LATENCY_NEEDS,
         _slow_against_base,
         _slow_text,
+        ripe=_slow_for_long_enough,
     ),
     Rule(
         "drift_alone",

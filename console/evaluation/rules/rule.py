@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from console.domain.severity import Severity
     from console.evaluation.evidence import Evidence, Truth
 
+    Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
 
@@ -28,7 +29,10 @@ class Rule:
     of ``implied_by`` is raised this one goes without saying. ``opens_incident`` is False for an
     S1 or S2 that is no incident: it repeats another system's alert, or reminds of what is held.
     ``lowered`` returns the rows for which the rule counts one level lower. ``recovers`` rules hold
-    on while their windows empty: their findings have a phase.
+    on while their windows empty: their findings have a phase. ``paced_by`` names the column whose
+    new answers are counted: a look at the same answer proves nothing more. ``keeps`` returns the
+    rows where a raised rule stays although it no longer holds (the limit to clear lies lower),
+    ``ripe`` those where it held for long enough to be raised, given since when (Unix seconds).
     """
 
     id: str
@@ -44,3 +48,6 @@ class Rule:
     opens_incident: bool = True
     lowered: Callable[[Evidence], Mask] | None = None
     recovers: bool = False
+    paced_by: str = ""
+    keeps: Callable[[Evidence], Mask] | None = None
+    ripe: Callable[[Evidence, Floats], Mask] | None = None
