@@ -114,6 +114,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             self, self.session, theme_name, lambda: self.console_screen, self.request_reload
         )
         self.guard: TerminalGuard | None = None
+        self.over_picture = False
         self._notice = options.notice
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._collector = QuietCollector()
@@ -336,10 +337,12 @@ def run(
     loaded: Loaded,
     options: ConsoleOptions,
     engine: EngineHandle | Callable[[], EngineHandle],
+    take_over: Callable[[], None] | None = None,
 ) -> int:
     """Open the console and return its exit code: 0, 78 for a bad keymap, 128 + signal, 1 a crash.
 
-    ``engine`` (or what makes it) is touched after the first paint only.
+    ``engine`` (or what makes it) is touched after the first paint only. ``take_over``
+    is called before the terminal is taken where a picture is there already, which is drawn over.
     """
     # The palette already leaves colour out; Textual's own way would turn it into true greys.
     os.environ.pop("NO_COLOR", None)
@@ -353,6 +356,9 @@ def run(
         # Without a log file Python would write warnings over the picture.
         logging.getLogger().addHandler(logging.NullHandler())
     app = MidwatchApp(loaded, options, engine if callable(engine) else lambda: engine, keys=keys)
+    if take_over is not None:
+        take_over()
+        app.over_picture = True
     guard = TerminalGuard(app.leave, app.request_reload)
     app.guard = guard
     guard.install()

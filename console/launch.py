@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from console.domain.version import VERSION
 from console.engine.gc_tuning import hold_off_collector
+from console.reports import last_seen
 
+TYPE_CHECKING = False  # typing would be a third of what a picture waits for
 if TYPE_CHECKING:
     from console.cli.main import ConsoleStart
 
@@ -29,10 +30,15 @@ def main() -> int:
             return 74
         return 0
     hold_off_collector()
-    from console.cli.main import run
+    seen = last_seen.paint(arguments, os.environ)
+    try:
+        from console.cli.main import run
 
-    outcome = run(arguments)
-    return outcome if isinstance(outcome, int) else open_console(outcome)
+        outcome = run(arguments)
+        return outcome if isinstance(outcome, int) else open_console(outcome, seen)
+    finally:
+        if seen is not None:
+            seen.take_back()
 
 
 def occupy_streams() -> bool:
@@ -58,14 +64,18 @@ def occupy_streams() -> bool:
     return False
 
 
-def open_console(start: ConsoleStart) -> int:
-    """Open the console on what the command line prepared, and clean up after it."""
+def open_console(start: ConsoleStart, seen: last_seen.Picture | None = None) -> int:
+    """Open the console on what the command line prepared, and clean up after it.
+
+    It draws over the last known screen where that was painted.
+    """
     # Halves the time from key to paint during a refresh; Textual reads it once, at import.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     hold_off_collector()
     from console.app import run as run_console
 
     try:
-        return run_console(start.loaded, start.options, start.engine)
+        take_over = None if seen is None else seen.hand_over
+        return run_console(start.loaded, start.options, start.engine, take_over)
     finally:
         start.close()

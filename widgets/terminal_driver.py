@@ -31,6 +31,7 @@ PASTE_STALL_SECONDS: Final = 5.0
 
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _READ_BYTES = 4096
+_OTHER_SCREEN = "\x1b[?1049h"
 
 
 class InputText:
@@ -131,6 +132,13 @@ def without_stale_moves(found: Iterable[Message]) -> Iterator[Message]:
 
 class TerminalDriver(LinuxDriver):
     """Textual's driver with the terminal taken as outside text: no byte of it ends the console."""
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, but for what would clear a picture that is there already."""
+        if data == _OTHER_SCREEN and getattr(self._app, "over_picture", False):
+            # Asked for again, a terminal clears it: a flash before the first frame.
+            return
+        super().write(data)
 
     def start_application_mode(self) -> None:
         """Take the terminal, unless it is taken already and still in raw mode.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
     from console.settings.schema import SourceSettings
     from console.sources.base import Source
+
+log = logging.getLogger(__name__)
 
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleStart:
@@ -63,11 +66,13 @@ def engine_of(
 
     def make() -> EngineHandle:
         from console.engine.thread import EngineThread
+        from console.reports.last_seen import keeper_of, place_of
 
         return EngineThread(
             lambda: prepared.engine(make_source),
             prepared.loaded.settings,
             lambda: _acting(prepared),
+            keeper_of(place_of(sys.argv[1:], os.environ), prepared.resolver.known, log.warning),
         )
 
     return make

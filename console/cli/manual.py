@@ -33,6 +33,10 @@ _FILES = (
         "the configuration; MIDWATCH_CONFIG or --config names another",
     ),
     ("~/.local/state/midwatch/journal.db", "the record, where [journal] url names no other place"),
+    (
+        "~/.local/state/midwatch/last-seen-*",
+        "the last known screen of each fleet, painted at a start",
+    ),
 )
 _ENVIRONMENT = (
     ("MIDWATCH_CONFIG", "the configuration file"),
@@ -40,6 +44,7 @@ _ENVIRONMENT = (
         "MIDWATCH_ENVIRONMENT, MIDWATCH_REFRESH, MIDWATCH_THEME, MIDWATCH_ASCII, MIDWATCH_WRITES",
         "the configuration keys of these names; a flag stands above them",
     ),
+    ("MIDWATCH_LAST_SEEN", "0: neither keep nor paint the last known screen"),
     ("NO_COLOR", "draw without colour"),
     ("VISUAL, EDITOR", "the editor of midwatch handover --edit"),
     ("XDG_CONFIG_HOME, XDG_STATE_HOME", "where configuration and record stand"),

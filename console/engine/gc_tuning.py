@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing would be a third of what a picture waits for
 if TYPE_CHECKING:
     from collections.abc import Callable
 

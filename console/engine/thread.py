@@ -106,7 +106,8 @@ class EngineThread(HandsOverAside):
 
     ``make`` is called in the engine's own thread, because what it imports and reads is slow;
     ``settings`` are in force until then. ``make_acting`` makes the write side in the same place;
-    without it the console only looks. Callbacks are called from the engine's thread.
+    without it the console only looks. ``keep`` is given
+    every Snapshot once it is shown. Callbacks are called from the engine's thread.
     """
 
     def __init__(
@@ -114,8 +115,10 @@ class EngineThread(HandsOverAside):
         make: Callable[[], Engine],
         settings: Settings,
         make_acting: Callable[[], Acting] | None = None,
+        keep: Callable[[Snapshot], None] | None = None,
     ) -> None:
         self._make = make
+        self._keep = keep
         self._make_acting = make_acting
         self._acting: Acting | None = None
         self._waiting: dict[str, asyncio.Task[None]] = {}
@@ -416,6 +419,8 @@ class EngineThread(HandsOverAside):
                 def show(snapshot: Snapshot) -> None:
                     publish(snapshot)
                     self._first_shown.set()
+                    if self._keep is not None:
+                        self._keep(snapshot)
 
                 await engine.run(show, early=show)
         finally:
