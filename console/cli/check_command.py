@@ -374,13 +374,19 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
     finally:
         await source.aclose()
     took_seconds = time.monotonic() - began_at
+    unread = "; not read: ".join(visible(each.sentence) for each in found.unread)
     if not found.models:
-        return Finding(
-            what,
-            False,
-            "it answers, but knows no model; docs/profiles.md says which metrics are recognised",
+        told = (
+            f"not read: {unread}"
+            if unread
+            else ("docs/profiles.md says which metrics are recognised")
         )
-    warned = f"; {visible(found.warnings[0])}" if found.warnings else ""
+        clock = "".join(f"; {visible(each)}" for each in source.status().warnings)
+        return Finding(what, False, f"it answers, but knows no model{clock}; {told}")
+    remarks = list(dict.fromkeys((*source.status().warnings, *found.warnings)))
+    warned = f"; {visible(remarks[0])}" if remarks else ""
+    if unread:
+        warned += f"; not read: {unread}"
     return Finding(
         what,
         True,

@@ -44,8 +44,9 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     target = None if chosen.output is None else Path(chosen.output)
     if target is not None and target.exists() and not chosen.force:
         raise CommandError(f"{visible(str(target))} exists; --force replaces it")
-    models = asyncio.run(_discover(settings.sources))
-    text = configuration(settings.sources, models, asyncio.run(_jobs(settings.sources)))
+    models, unread = asyncio.run(_discover(settings.sources))
+    jobs = asyncio.run(_jobs(settings.sources))
+    text = configuration(settings.sources, models, [*jobs, *unread])
     if target is None:
         sys.stdout.write(text)
         return command_line.OK
@@ -57,23 +58,27 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     return command_line.OK
 
 
-async def _discover(sources: Sequence[SourceSettings]) -> list[SeenModel]:
+async def _discover(sources: Sequence[SourceSettings]) -> tuple[list[SeenModel], list[str]]:
+    """Return the models of all sources, and a line for each kind of server that is not read."""
     from console.metrics.profile import profiles
     from console.sources.base import SourceDown
     from console.sources.factory import made_or_broken, plain_factory
 
     found: list[SeenModel] = []
+    unread: list[str] = []
     for settings in sources:
         source = made_or_broken(plain_factory(), settings)
         try:
-            found += (await source.discover(profiles(), time.time())).models
+            known = await source.discover(profiles(), time.time())
+            found += known.models
+            unread += [f"seen and not read: {each.sentence}" for each in known.unread]
         except SourceDown as down:
             raise CommandError(
                 f"{visible(settings.name)} cannot be read: {visible(down.sentence)}"
             ) from down
         finally:
             await source.aclose()
-    return found
+    return found, unread
 
 
 async def _jobs(sources: Sequence[SourceSettings]) -> list[str]:

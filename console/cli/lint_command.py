@@ -32,29 +32,60 @@ def parser() -> Parser:
 
 def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Read the endpoint once; 0 when a profile is recognised, 1 when none is."""
-    from console.metrics.profile import profiles
+    from console.metrics.profile import adapted, profile_of_metric, profiles
+    from console.metrics.unread_kinds import unread_kinds
 
     chosen = parser().parse_all(arguments)
     if not chosen.url.startswith(("http://", "https://")):
         raise UsageError(
             f'{visible(chosen.url)} is no URL; did you mean "http://{visible(chosen.url)}"?'
         )
-    names = frozenset(found.group(1) for found in _SAMPLE.finditer(asyncio.run(_read(chosen.url))))
-    known = [profile for profile in profiles().values() if names & set(profile.signature)]
+    samples = list(_SAMPLE.finditer(asyncio.run(_read(chosen.url))))
+    names = frozenset(found.group(1) for found in samples)
+    told = {each.name for name in names if (each := profile_of_metric(name)) is not None}
+    known = [adapted(each, names) for each in profiles().values() if each.name in told]
+    others = unread_kinds(names)
+    for other in others:
+        print(
+            f"this is {other.title}: {other.reason}; its numbers come by [models.NAME] with match, "
+            "source and own PromQL, or by a profile of your own"
+        )
+    if not known and others:
+        return command_line.FAILED
     if not known:
         print(f"{visible(chosen.url)}: {len(names)} metrics, none of a server that is recognised")
         if not names:
             print("it answers, but not with metrics; most services give them under /metrics")
         print("add: model_requests_total{model, outcome}; docs/profiles.md lists what else counts")
         return command_line.FAILED
+    unlabelled = [each for profile in known for each in _without_label(profile, samples)]
     for profile in known:
         _report(profile, names)
-    return command_line.OK
+    for sentence in unlabelled:
+        print(f"no row: {sentence}")
+    return command_line.FAILED if len(unlabelled) == len(known) else command_line.OK
+
+
+def _without_label(profile: Profile, samples: Sequence[re.Match[str]]) -> list[str]:
+    """Return why no row can be made of a profile's metric: it lacks the label that names models."""
+    from console.metrics.unread_kinds import without_label
+
+    mine = [found for found in samples if found.group(1) in profile.signature]
+    needed = [label for label, value in profile.discovery_where.items() if str(value)[:1] == "!"]
+    if not mine or profile.role == "companion":
+        return []
+    if any(all(_has(found.group(2) or "", label) for label in needed) for found in mine):
+        return []
+    return [without_label(profile, [mine[0].group(1)]).sentence]
+
+
+def _has(labels: str, label: str) -> bool:
+    return re.search(rf'[{{,]\s*{re.escape(label)}\s*=\s*"[^"]', labels) is not None
 
 
 def _report(profile: Profile, names: frozenset[str]) -> None:
     given, missing, foreign = _sorted_out(profile, names)
-    print(f"recognised: {profile.title} (profile {profile.name})")
+    print(f"recognised: this is {profile.title} (profile {profile.name})")
     for name in given:
         print(f"  ok      {name}: {SIGNALS[name].title}")
     for name, metrics in missing:

@@ -77,7 +77,9 @@ class SourceStatus:
     """How one source is doing.
 
     Times are Unix seconds; ``server_seconds`` is the summed time of the last tick's queries.
-    ``standby`` names who stands in while it is away: another source, or ``direct`` for its targets.
+    ``address`` is where it is asked, without credentials; ``unread`` says which kinds of server it
+    holds that have no row, and why; ``standby`` names who stands in while it is away: another
+    source, or ``direct`` for its targets.
     """
 
     name: str
@@ -93,3 +95,5 @@ class SourceStatus:
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
     standby: str = ""
+    unread: tuple[str, ...] = ()
+    address: str = ""

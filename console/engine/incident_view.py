@@ -24,6 +24,7 @@ from console.incidents.checklist import CloseFacts, ModelState, close_checks, up
 from console.incidents.clock import clock_of, hurt_spans
 from console.incidents.event_log import KEPT_SECONDS, IncidentLog, subjects_of
 from console.incidents.similar import RECORDED_KINDS, Past, recorded, recorded_incident, same_before
+from console.incidents.state import begins_of, fold_care, with_care
 from console.incidents.timeline import CHANGE_LEAD_SECONDS, SIGN_LEAD_SECONDS, timeline
 from console.journal import JournalError, Question
 from console.metrics.queries import OneModel
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from console.domain.snapshot import Snapshot
     from console.engine.journal_tail import Records
     from console.engine.query_planner import Desk
+    from console.evaluation.observations import Observed
     from console.incidents.similar import Recorded
+    from console.incidents.state import CareLog
     from console.sources.base import Source
 
 log = logging.getLogger(__name__)
@@ -422,3 +425,26 @@ def _cause(incident: Incident, snapshot: Snapshot) -> str:
         return named[0].text
     found = (one.text for one in snapshot.dependencies if one.name == incident.dependency)
     return next(found, "") or (causes[0].text if causes else "")
+
+
+def cared(
+    observed: Observed, log: CareLog, latest: Snapshot | None, now: float
+) -> tuple[Observed, dict[str, Care]]:
+    """Return the incidents as people left them, and the care of each by id, at ``now``.
+
+    ``latest`` tells when incidents began that are made after the judgement, of findings.
+    """
+    if not log:
+        return observed, {}
+    before = () if latest is None else latest.incidents
+    # What is listed keeps its beginning, though the alert it began with may be over.
+    begins = {**begins_of(observed.incidents), **begins_of(before)}
+    care = fold_care(log, begins, now)
+    return replace(observed, incidents=with_care(observed.incidents, care)), care
+
+
+def with_care_after(snapshot: Snapshot) -> Snapshot:
+    """Return the Snapshot with incidents that were made after the judgement as people left them."""
+    if not snapshot.care:
+        return snapshot
+    return replace(snapshot, incidents=with_care(snapshot.incidents, snapshot.care))

@@ -17,7 +17,7 @@ from console.engine.distributions import PSI, distribution
 from console.engine.explain import explain
 from console.engine.gc_tuning import release_collector
 from console.engine.history import History
-from console.engine.incident_view import IncidentViews
+from console.engine.incident_view import IncidentViews, cared, with_care_after
 from console.engine.journal_tail import Records
 from console.engine.outside_feeds import AlertDesk, ChangeDesk, Registries, rule_events
 from console.engine.polling import Poller
@@ -27,7 +27,6 @@ from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
 from console.evaluation.memory import Memory
 from console.incidents.event_log import IncidentLog
-from console.incidents.state import begins_of, fold_care, with_care
 from console.metrics.profile import profiles
 from console.settings.problems import SettingsError
 from console.sources.factory import made_or_broken, plain_factory
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
-    from console.domain.incident import Care, IncidentView
+    from console.domain.incident import IncidentView
     from console.domain.proof import ModelReadiness
     from console.domain.samples import Series, SourceStatus
     from console.domain.snapshot import Snapshot
@@ -45,39 +44,14 @@ if TYPE_CHECKING:
     from console.engine.journal_tail import ReadWitness
     from console.engine.outside_feeds import MakeReader, MakeRegistry, MakeTeller
     from console.engine.row_assignment import Seat
-    from console.evaluation.observations import Observed
     from console.evaluation.spend import SpendFacts
     from console.handover.handover_document import ShiftFacts
-    from console.incidents.state import CareLog
     from console.journal import Journal
     from console.metrics.queries import Query
     from console.reports.postmortem import PostmortemFacts
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.sources.base import Source
-
-
-def cared(
-    observed: Observed, log: CareLog, latest: Snapshot | None, now: float
-) -> tuple[Observed, dict[str, Care]]:
-    """Return the incidents as people left them, and the care of each by id, at ``now``.
-
-    ``latest`` tells when incidents began that are made after the judgement, of findings.
-    """
-    if not log:
-        return observed, {}
-    before = () if latest is None else latest.incidents
-    # What is listed keeps its beginning, though the alert it began with may be over.
-    begins = {**begins_of(observed.incidents), **begins_of(before)}
-    care = fold_care(log, begins, now)
-    return replace(observed, incidents=with_care(observed.incidents, care)), care
-
-
-def with_care_after(snapshot: Snapshot) -> Snapshot:
-    """Return the Snapshot with incidents that were made after the judgement as people left them."""
-    if not snapshot.care:
-        return snapshot
-    return replace(snapshot, incidents=with_care(snapshot.incidents, snapshot.care))
 
 
 async def reload(engine: Engine) -> ReloadOutcome:

@@ -31,6 +31,7 @@ from console.metrics.labels import (
     selector,
 )
 from console.metrics.names import MODEL_LABEL, Derived, NameRule
+from console.metrics.unread_kinds import unread_pattern
 
 Role = Literal["server", "gateway", "companion"]
 
@@ -333,12 +334,16 @@ def put_in_force(own: Mapping[str, Profile]) -> None:
 
 
 def discovery_promql(known: Mapping[str, Profile] | None = None) -> str:
-    """Return the one query whose answer says which profiles are there and under which jobs."""
+    """Return the one query whose answer says which profiles are there and under which jobs.
+
+    It asks for the kinds that are recognised and not read as well.
+    """
     patterns = [
         _signature_pattern(profile, metric)
         for profile in (profiles() if known is None else known).values()
         for metric in profile.signature
     ]
+    patterns.append(unread_pattern())
     return f"count by (__name__, job) ({{__name__=~{quoted('|'.join(patterns))}}})"
 
 

@@ -151,6 +151,7 @@ def _source_lines(snapshot: Snapshot) -> list[str]:
         if status.error:
             lines.append(f"{start} {status.state}: {visible(status.error)}")
         lines += [f"{start}: {visible(remark)}" for remark in (*status.warnings, *status.infos)]
+        lines += [f"{start} has what is not read: {visible(kind)}" for kind in status.unread]
     if not snapshot.rows and any(status.state == "up" for status in snapshot.sources):
         lines.append(NO_MODEL)
     return lines

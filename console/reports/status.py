@@ -44,6 +44,7 @@ Plain = str | float | bool | None
 class SourceReport(Struct, frozen=True, kw_only=True):
     """One source; ``age_seconds`` since it last answered, null if it never did.
 
+    ``unread`` says which kinds of server it holds that have no row, and why.
     ``standby`` names who speaks for its rows: another source, or ``direct`` for its targets.
     """
 
@@ -54,6 +55,7 @@ class SourceReport(Struct, frozen=True, kw_only=True):
     error: str | None
     warnings: tuple[str, ...] | UnsetType = UNSET
     standby: str | UnsetType = UNSET
+    unread: tuple[str, ...] | UnsetType = UNSET
 
 
 class RuleReport(Struct, frozen=True, kw_only=True):
@@ -466,6 +468,7 @@ def _source(status: SourceStatus, now: float) -> SourceReport:
         error=status.error,
         warnings=(*status.warnings, *status.infos) or UNSET,
         standby=status.standby or UNSET,
+        unread=status.unread or UNSET,
     )
 
 

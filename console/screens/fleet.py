@@ -82,6 +82,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         yield Lines(id="header")
         with Horizontal(id="middle"):
             yield FleetGrid(id="table")
+            yield Lines(id="why-empty")
             yield Lines(id="side")
         # Their widgets come with the first Snapshot: the first frame does not wait for charts.
         yield Horizontal(id="panes")
@@ -114,6 +115,7 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
     def on_mount(self) -> None:
         """Show what is there at once: an empty frame is better than a late one."""
         self.query_one("#footer").styles.height = 1
+        self.query_one("#why-empty").display = False
         self._size_shown = self.size
         self.show_look()
 
@@ -255,11 +257,29 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
             self.show_size()
             return
         self._show_header()
+        self._show_why_empty()
         self._show_side()
         self._show_detail()
         if self._panes is not None:
             self._panes.show(self.view)
         self.show_footer()
+
+    def _show_why_empty(self) -> None:
+        """Explain a table without a model in its own place; it keeps the focus, with no room."""
+        why, empty = self.query_one("#why-empty", Lines), self._is_empty
+        if empty != bool(why.display):
+            why.display = empty
+            self.grid.styles.width = 0 if empty else "1fr"
+        if empty and self.shown is not None:
+            from console.screens.panels.empty_table import empty_table_lines
+
+            width = self.size.width - self._plan().side_columns
+            now, glyphs = self.session.clock(), self.session.glyphs
+            why.show_lines(empty_table_lines(self.shown, now, width, glyphs))
+
+    @property
+    def _is_empty(self) -> bool:
+        return self.shown is not None and not self.shown.rows
 
     def _show_header(self) -> None:
         if not self.too_small:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from console.domain.samples import SeenModel
 from console.domain.text import visible
 from console.metrics.profile import adapted, spelling_of
+from console.metrics.unread_kinds import unread_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from console.domain.samples import Answer, Series, SourceStatus
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
+    from console.metrics.unread_kinds import Unread
 
 COVERED_SHARE = 0.9
 """A long window is answered when the history covers at least this share of it."""
@@ -42,7 +44,7 @@ class Discovery:
 
     ``written`` are these profiles as this source writes them: spelling and model label.
     ``dropped`` are the labels that only tell copies of its series apart. ``companions`` are what
-    stands beside models there, with how much of it was found.
+    stands beside models there, with how much of it was found; ``unread`` what has no row.
     """
 
     models: tuple[SeenModel, ...]
@@ -51,6 +53,7 @@ class Discovery:
     written: Mapping[str, Profile] = field(default_factory=dict)
     companions: Mapping[str, int] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 class Source(Protocol):
@@ -188,13 +191,20 @@ class Wanted:
         self._ends = frozenset(map(_plain, wanted_metrics(spelled)))
         self._long_ends = frozenset(map(_plain, long_metrics(spelled)))
         self._met: dict[str, None] = {}
+        self._passed_over: set[str] = set()
 
     def keeps(self, metric: str) -> bool:
         """Tell whether any profile reads this metric."""
         if metric not in self._names and not _ends_in(metric, self._ends):
+            if len(self._passed_over) < MAX_MODELS:
+                self._passed_over.add(metric)
             return False
         self._met[metric] = None
         return True
+
+    def unread(self) -> tuple[Unread, ...]:
+        """Return the kinds of server that the metrics passed over tell."""
+        return unread_kinds(sorted(self._passed_over))
 
     def keeps_long(self, metric: str) -> bool:
         """Tell whether windows of days read this metric."""

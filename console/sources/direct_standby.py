@@ -124,6 +124,7 @@ class DirectStandby:
             name=self.name,
             kind=self.kind,
             standby=DIRECT,
+            unread=server.unread,
             warnings=(told, *self._not_read(), *direct.warnings),
         )
 

@@ -63,7 +63,7 @@ def _prometheus(
     settings: SourceSettings, resolver: SecretLookup | None, interval_seconds: float
 ) -> Source:
     from console.http.client import Wire
-    from console.http.endpoint import Endpoint, endpoint_of
+    from console.http.endpoint import Endpoint, endpoint_of, shown
     from console.sources.direct_standby import DIRECT, DirectStandby
     from console.sources.prometheus import PrometheusSource
     from console.sources.scrape import ScrapeSource
@@ -78,6 +78,7 @@ def _prometheus(
         cadence_seconds=interval_seconds,
         drop_labels=settings.drop_labels,
         joins=True,
+        address=", ".join(map(shown, endpoint.urls)),
     )
     if settings.fallback != DIRECT:
         return server

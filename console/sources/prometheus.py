@@ -19,6 +19,7 @@ from console.metrics.profile import (
     profile_of_metric,
 )
 from console.metrics.queries import counted_once
+from console.metrics.unread_kinds import unread_kinds, without_label
 from console.sources.api_connection import (
     Allowance,
     ApiConnection,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
+    from console.metrics.unread_kinds import Unread
     from console.sources.api_connection import Poster
     from console.sources.base import Discovery
     from console.sources.prom_api import Body, Vector
@@ -89,6 +91,7 @@ class PrometheusSource:
         cadence_seconds: float = 5.0,
         drop_labels: tuple[str, ...] = (),
         joins: bool = False,
+        address: str = "",
     ) -> None:
         """Give each query ``timeout_seconds``, and tell the server a little less.
 
@@ -97,6 +100,8 @@ class PrometheusSource:
         self.name = name
         self._api = ApiConnection(wire, timeout_seconds)
         self._rows = 0
+        self._unread: tuple[Unread, ...] = ()
+        self._asked_blindly = False
         self._drop_labels = drop_labels
         self._present_now: tuple[Profile, ...] = ()
         self._copies = Copies(drop_labels)
@@ -111,7 +116,9 @@ class PrometheusSource:
         self._late: tuple[str, ...] = ()
         self._reason = ""
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
-        self._status = SourceStatus(name, self.kind, cadence_seconds=cadence_seconds)
+        self._status = SourceStatus(
+            name, self.kind, cadence_seconds=cadence_seconds, address=address
+        )
 
     async def discover(self, profiles: Mapping[str, Profile], now: float) -> Discovery:
         """Find profiles by one query over their signatures, then the models of each.
@@ -127,6 +134,7 @@ class PrometheusSource:
         )
         models: list[SeenModel] = []
         here: dict[str, Profile] = {}
+        unread = [*self._unread]
         for profile, series in zip(present, found, strict=True):
             if isinstance(series, Failure):
                 large = "answers are too large: " if series.too_large else ""
@@ -134,6 +142,8 @@ class PrometheusSource:
             elif series:
                 written = here[profile.name] = as_written(profile, profile.signature, series)
                 models.extend(seen_models(written, self.name, series))
+            elif profile.role != "companion" and not self._asked_blindly:
+                unread.append(without_label(profile, profile.signature))
         self._rows = len(models)
         self._present_now = tuple(present)
         if models:
@@ -145,7 +155,8 @@ class PrometheusSource:
         known = {name: self._written[name] for name in profiles if name in names}
         warnings += self._copies.warnings
         found_all = found_here(listed, known, tuple(warnings))
-        return replace(found_all, dropped=self._copies.dropped)
+        self._status = replace(self._status, unread=tuple(each.sentence for each in unread))
+        return replace(found_all, dropped=self._copies.dropped, unread=tuple(unread))
 
     def _answered(self, now: float, *, warnings: tuple[str, ...]) -> None:
         """Note that the server is there; a server without any model is up all the same."""
@@ -284,13 +295,19 @@ class PrometheusSource:
                 raise self._down(found, now)
             # Some servers forbid a pattern over metric names: then each profile is asked for.
             warnings.append(f"finding profiles: {found.sentence}")
+            self._unread, self._asked_blindly = (), True
             return list(profiles.values())
+        self._asked_blindly = False
         spelled: dict[str, set[str]] = {}
+        others: set[str] = set()
         for labels in found:
             metric = labels.get("__name__", "")
             profile = profile_of_metric(metric, profiles)
             if profile is not None:
                 spelled.setdefault(profile.name, set()).add(metric)
+            else:
+                others.add(metric)
+        self._unread = unread_kinds(others)
         return [
             adapted(profile, spelled[profile.name])
             for profile in profiles.values()

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.domain.samples import Answer, SeenModel, Series, SourceStatus
+from console.http.endpoint import shown
 from console.metrics.evaluate import Memory, evaluate
 from console.metrics.expressions import Increase, duration
 from console.metrics.labels import Matcher, conditions
 from console.metrics.units import format_age
+from console.metrics.unread_kinds import without_label
 from console.sources.base import (
     COVERED_SHARE,
     REMEMBERED_SECONDS,
@@ -139,7 +141,12 @@ class ScrapeSource:
         self._keys: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._memory = Memory()
         self._withheld: list[tuple[float, float]] = []
-        self._status = SourceStatus(name, self.kind, cadence_seconds=interval_seconds)
+        self._status = SourceStatus(
+            name,
+            self.kind,
+            cadence_seconds=interval_seconds,
+            address=", ".join(shown(url) for url in list(targets)[:_SHOWN_PROBLEMS]),
+        )
 
     @property
     def samples(self) -> Samples:
@@ -166,20 +173,27 @@ class ScrapeSource:
         self._raise_if_down()
         models: list[SeenModel] = []
         here: dict[str, Profile] = {}
+        unread = [*self._metrics().unread()]
         for profile in profiles.values():
             matchers = conditions(profile.discovery_where)
             series: list[dict[str, str]] = []
-            spelled = []
+            spelled, bare = [], []
             for metric in self._metrics().spelled(profile):
                 since = now - REMEMBERED_SECONDS
                 found = [dict(one) for one in self._samples.seen_since(metric, matchers, since)]
                 if found:
                     spelled.append(metric)
                     series += found
+                elif self._samples.seen_since(metric, (), since):
+                    bare.append(metric)
             if series:
                 written = here[profile.name] = as_written(profile, spelled, series)
                 models.extend(seen_models(written, self.name, series))
-        return found_here(tuple(models), here, self._warnings(now))
+            elif bare and profile.role != "companion":
+                unread.append(without_label(profile, bare))
+        self._status = replace(self._status, unread=tuple(each.sentence for each in unread))
+        found_all = found_here(tuple(models), here, self._warnings(now))
+        return replace(found_all, unread=tuple(unread))
 
     async def ask(self, queries: Sequence[Query_plan], now: float) -> list[Answer]:
         """Scrape if it is time, and answer from the samples.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from console.domain.severity import BreakerState, Severity
@@ -26,7 +25,6 @@ from widgets.lines import Run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from console.domain.samples import SourceStatus
     from console.domain.snapshot import Change, Dependency, Snapshot
     from themes.glyphs import Glyphs
 
@@ -74,9 +72,8 @@ def detail_lines(
     ]
     if view is None or snapshot is None:
         rule: RunLine = [Run(glyphs.rule * width, "dim")]
-        told = [] if snapshot is None else empty_table_lines(snapshot, now, width, glyphs)
-        empty: list[RunLine] = [[] for _ in range(TALL_LINES - 4 - len(told))]
-        return twins([rule, *told, *empty, *last], glyphs)
+        empty: list[RunLine] = [[] for _ in range(TALL_LINES - 4)]
+        return twins([rule, *empty, *last], glyphs)
     lines = [
         title_line(view, now, width, glyphs),
         _labelled("WHY", why_runs(view, now, glyphs), width, glyphs),
@@ -88,71 +85,6 @@ def detail_lines(
         *last,
     ]
     return twins(lines, glyphs)
-
-
-_SOURCES_NAMED = 3
-
-
-def empty_table_lines(snapshot: Snapshot, now: float, width: int, glyphs: Glyphs) -> list[RunLine]:
-    """Return at most five lines on why a table without a model is empty, and what to do."""
-    if snapshot.rows:
-        return []
-    if not snapshot.sources:
-        where = "no source is configured: start with --prometheus URL or --scrape URL"
-        return [_labelled("EMPTY", [Run(where, "s3")], width, glyphs)]
-    most = 2 if len(snapshot.sources) == 1 else 1
-    lines = [
-        line
-        for each in snapshot.sources[:_SOURCES_NAMED]
-        for line in _source_lines(each, now, width, glyphs, most=most)
-    ]
-    more = len(snapshot.sources) - _SOURCES_NAMED
-    others = f"; {more} more sources" if more > 0 else ""
-    answered = any(source.state == "up" for source in snapshot.sources)
-    looked = "no known model server answers" if answered else ""
-    advice = [
-        Run(f"{looked}{others}" if looked else f"nothing has answered yet{others}", "text"),
-        Run(f" {glyphs.dot} midwatch lint-metrics URL says why" if answered else ""),
-    ]
-    keys = [
-        *(Run("s", "key"), Run(" the sources   ", "text")),
-        *(Run(":reload", "key"), Run(" the configuration   ", "text")),
-        *(Run("q", "key"), Run(" quit", "text")),
-    ]
-    return [
-        *lines,
-        _labelled("EMPTY", advice, width, glyphs),
-        _labelled("KEYS", keys, width, glyphs),
-    ]
-
-
-_SOURCE_ROLES = {"up": "ok", "down": "s2", "stale": "s3", "starting": "dim"}
-
-
-def _source_lines(
-    source: SourceStatus, now: float, width: int, glyphs: Glyphs, *, most: int
-) -> list[RunLine]:
-    """Return what one source answered, or why it did not and when it is asked again."""
-    if source.error:
-        said = visible(source.error, 300)
-    elif source.warnings:
-        said = visible(source.warnings[0], 300)
-    else:
-        said = "answers and knows no model" if source.state == "up" else "not answered yet"
-    if source.state != "up" and source.next_try_at is not None:
-        said += f"; asked again in {age_text(max(0.0, source.next_try_at - now))}"
-    head = f"{visible(source.name, 20)} {source.state}: "
-    pieces = wrap(head + said, max(20, width - LABEL_WIDTH))
-    first = [
-        Run(f"{visible(source.name, 20)} ", "title"),
-        Run(f"{source.state}: ", _SOURCE_ROLES[source.state]),
-        Run(pieces[0][len(head) :] if most > 1 else said, "text"),
-    ]
-    rest = [" ".join(pieces[1:])] if most > 1 and len(pieces) > 1 else []
-    return [
-        _labelled("SOURCE", first, width, glyphs),
-        *(_labelled("", [Run(text, "text")], width, glyphs) for text in rest),
-    ]
 
 
 def shortened(lines: Sequence[RunLine], room: int, *, held: bool, sent: bool) -> list[RunLine]:

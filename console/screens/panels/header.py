@@ -196,6 +196,9 @@ def _sources(snapshot: Snapshot, now: float, width: int) -> list[Piece]:
     told = sum(len(one.warnings) for one in snapshot.sources)
     if told:
         out.append(piece(f"{told} warning{'s' if told != 1 else ''}, s", "s4", 4))
+    unread = len({told for one in snapshot.sources for told in one.unread})
+    if unread:
+        out.append(piece(f"{unread} kind{'s' if unread != 1 else ''} not read", "s4", 3))
     failed = sum(one.failed_queries for one in snapshot.sources if one.state == "up")
     if failed:
         out.append(piece(f"{failed} queries failed", "s3", 4))

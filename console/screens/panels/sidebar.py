@@ -67,7 +67,12 @@ def _block(source: SourceStatus, now: float) -> list[BoxLine]:
         lines.append(f"  error: {visible(source.error, 600)}")
     if source.next_try_at is not None and source.state in ("down", "stale"):
         lines.append(f"  next try in {age_text(max(0.0, source.next_try_at - now))}")
+    if source.address:
+        lines.append(f"  asked at {visible(source.address, 300)}")
+    if source.standby:
+        lines.append(f"  {visible(source.standby, 40)} stands in for it")
     lines += [f"  warning: {visible(text, 600)}" for text in source.warnings]
+    lines += [f"  not read: {visible(text, 600)}" for text in source.unread]
     lines += [f"  info: {visible(text, 600)}" for text in source.infos]
     return lines
 
