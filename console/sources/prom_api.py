@@ -22,7 +22,7 @@ from console.metrics.units import format_age
 from console.sources.exposition import LONGEST_VALUE, bounded_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,6 +46,7 @@ ANY_TYPE = "any"
 
 _SHOWN_CHARACTERS = 300
 _MAX_NOTES = 20
+_MOST_DISTINCT = 8
 _ADVICE = {
     "timeout": "; it took longer than the source's timeout",
     "execution": "; the server's limits or the data do not allow it",
@@ -368,3 +369,26 @@ class Unsaid:
         keys = (*answer.keys, *((name,) for name in missing))
         values = np.concatenate([answer.values, np.full(len(missing), np.nan)])
         return replace(answer, keys=same_keys(query.id, keys), values=values)
+
+
+def keys_of(
+    series: Sequence[Mapping[str, str]], by: tuple[str, ...]
+) -> tuple[tuple[str, ...], ...]:
+    """Return the values of the labels ``by`` for each series."""
+    if len(by) == 1:
+        (label,) = by
+        return tuple([(labels.get(label, ""),) for labels in series])
+    return tuple([tuple([labels.get(label, "") for label in by]) for labels in series])
+
+
+def own_infos(answer: Answer) -> tuple[str, ...]:
+    """Return what the server said; what is withheld is told once for the whole round."""
+    return answer.infos[:-1] if answer.withheld else answer.infos
+
+
+def distinct(
+    answers: Sequence[Answer], notes: Callable[[Answer], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return what the answers of one round say, each once, the first few."""
+    found = dict.fromkeys(visible(note) for answer in answers for note in notes(answer))
+    return tuple(found)[:_MOST_DISTINCT]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from console.domain.samples import Answer, SeenModel, Series, SourceStatus
-from console.domain.text import visible
 from console.metrics.profile import (
     adapted,
     discovery_promql,
@@ -39,11 +38,14 @@ from console.sources.prom_api import (
     ZERO_BY_ZERO,
     ApiError,
     Unsaid,
+    distinct,
+    keys_of,
     late_note,
     narrowed,
     newest_promql,
     of_model,
     on_grid,
+    own_infos,
     range_matrix,
 )
 from console.sources.query_batches import batches, joined, parted
@@ -51,7 +53,7 @@ from console.sources.replica_labels import Copies, copies_in
 from console.sources.target_list import TARGETS_PATH, served_promql, target_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from console.metrics.profile import Profile
     from console.metrics.query_plan import Query
@@ -73,7 +75,6 @@ TOO_LARGE_SECONDS = 60.0
 ALONE_SECONDS, UNHEARD_ALONE_SECONDS = 600.0, 60.0
 """How long questions are asked one by one after a common query was refused, or not answered."""
 
-_SHOWN_NOTES = 8
 _ROUNDING_SECONDS = 1e-6
 
 
@@ -407,7 +408,7 @@ class PrometheusSource:
         self, query: Query, vector: Vector, opened: Body, elapsed_seconds: float, now: float
     ) -> Answer:
         """Return the answer that a vector is to a query."""
-        keys = _keys_of(vector.labels, query.by)
+        keys = keys_of(vector.labels, query.by)
         infos = opened.infos
         if vector.skipped:
             infos = (*infos, f"{vector.skipped} native histograms were left out")
@@ -449,9 +450,9 @@ class PrometheusSource:
                 *self._api.skew_notes(now),
                 *size_note(failures, len(answers)),
                 *self._late,
-                *_distinct(answers, lambda answer: answer.warnings),
+                *distinct(answers, lambda answer: answer.warnings),
             ),
-            infos=(*self._copies.infos, *self._reach.note(now), *_distinct(answers, _own_infos)),
+            infos=(*self._copies.infos, *self._reach.note(now), *distinct(answers, own_infos)),
         )
 
     def _down(self, failure: Failure, now: float, *, queries: int = 1) -> SourceDown:
@@ -485,15 +486,6 @@ class PrometheusSource:
         return None if due is None else now + max(0.0, due - time.monotonic())
 
 
-def _keys_of(
-    series: Sequence[Mapping[str, str]], by: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
-    if len(by) == 1:
-        (label,) = by
-        return tuple([(labels.get(label, ""),) for labels in series])
-    return tuple([tuple([labels.get(label, "") for label in by]) for labels in series])
-
-
 _EXPORTER = '; it looks like /metrics of one service: read it with --scrape (kind = "scrape")'
 
 
@@ -503,15 +495,3 @@ def _failed(query: Query, now: float, failure: Failure) -> Answer:
 
 def _seconds(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _own_infos(answer: Answer) -> tuple[str, ...]:
-    """Return what the server said; what is withheld is told once for the whole round."""
-    return answer.infos[:-1] if answer.withheld else answer.infos
-
-
-def _distinct(
-    answers: Sequence[Answer], notes: Callable[[Answer], tuple[str, ...]]
-) -> tuple[str, ...]:
-    found = dict.fromkeys(visible(note) for answer in answers for note in notes(answer))
-    return tuple(found)[:_SHOWN_NOTES]
