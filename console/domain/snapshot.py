@@ -95,6 +95,18 @@ class Dependency:
     since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One replica of a model by pod or instance, with its signals over the last two minutes.
+
+    ``odd`` is how it stands out of its siblings: failing, slow, queueing; empty where it does not.
+    """
+
+    place: str
+    values: Mapping[str, float]
+    odd: str = ""
+
+
 CauseConfidence = Literal["likely", "possible", "none", "unknown"]
 
 
@@ -166,7 +178,8 @@ class Snapshot:
     is what people did about each incident, by its id, and ``decisions`` are all that still count.
     ``registry`` is what model registries said last, by model, for those that declare one.
     ``proofs`` are what the journal says of readiness: attestations, drills, sign-offs.
-    ``causes`` names what hurts a row, for rows that fail or are slow.
+    ``causes`` names what hurts a row, for rows that fail or are slow. ``replicas`` are those of
+    rows that have several.
     """
 
     environment: str
@@ -197,6 +210,7 @@ class Snapshot:
     registry: Mapping[str, Registered] = field(default_factory=dict)
     proofs: Proofs = NO_PROOFS
     causes: Mapping[int, Cause] = field(default_factory=dict)
+    replicas: Mapping[int, tuple[Replica, ...]] = field(default_factory=dict)
 
     def reading(self, signal: str, row: int) -> Reading:
         """Return a row's reading of a signal; no_data where nobody measures it."""

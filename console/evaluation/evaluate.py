@@ -199,6 +199,7 @@ def evaluate(
             care=care,
             decisions=tuple(decisions),
             causes=named,
+            replicas=seen.evidence.replicas.by_row,
         )
     return snapshot, _remember(seen, snapshot, streaks, held, breaker_since, phases, calls)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from console.domain.severity import UNKNOWN_ROUTE, BreakerState, ReplicaShare, Route
 from console.domain.signals import BURN_WINDOWS, SIGNALS, ReadingState
+from console.evaluation.replicas import ReplicaFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -123,6 +124,7 @@ class Evidence:
     holds: Mapping[int, tuple[Hold, ...]] = field(default_factory=dict)
     overdue: Mapping[int, Finding] = field(default_factory=dict)
     record_read: bool = True
+    replicas: ReplicaFacts = field(default_factory=ReplicaFacts)
     _values: dict[str, Floats] = field(default_factory=dict)
     _truths: dict[str, Truth] = field(default_factory=dict)
 

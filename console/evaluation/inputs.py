@@ -22,6 +22,7 @@ from console.evaluation.memory import (
 )
 from console.evaluation.observations import Statics, statics_of
 from console.evaluation.override_rows import held_facts
+from console.evaluation.replicas import replica_facts, replica_labels
 from console.evaluation.row_labels import (
     attempts,
     call_places,
@@ -114,6 +115,7 @@ def look(
         routes=routes,
         held=held_facts(said.overrides, statics, breakers, shared, routes, now),
         versions=folds.versions.result,
+        replicas=folds.replicas.result,
         attempts=attempts(
             observed.labelled.get("dependency_attempts", ()), folds.calls.result, len(rows)
         ),
@@ -174,6 +176,12 @@ def _folds(observed: Observed, statics: Statics, kept: Folds | None) -> Folds:
             kept.calls if kept else None,
             call_places,
             reads="nothing",
+        ),
+        replicas=fold(
+            tuple(replica_labels(labelled)),
+            statics,
+            kept.replicas if kept else None,
+            replica_facts,
         ),
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from console.evaluation.evidence import Evidence
     from console.evaluation.observations import Statics
     from console.evaluation.phases import Phases
+    from console.evaluation.replicas import ReplicaFacts
     from console.evaluation.row_labels import CallPlaces, Fold, Identity, RouteFacts
     from console.evaluation.score_drift import ScoreDrift
 
@@ -75,6 +76,7 @@ class Folds:
     versions: Fold[Mapping[int, tuple[str, ...]]]
     identities: Fold[Mapping[int, Identity]]
     calls: Fold[CallPlaces]
+    replicas: Fold[ReplicaFacts]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

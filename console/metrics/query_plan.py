@@ -28,6 +28,7 @@ from console.metrics.labels import (
 from console.metrics.labels import names as placeholders
 from console.metrics.profile import Definition, Profile, profiles, window_seconds
 from console.metrics.queries import SCORES, Cadence, Query, score_queries
+from console.metrics.replica_queries import replica_queries
 from console.metrics.variants import (
     DEFAULT_THRESHOLD,
     DEFAULT_WINDOW_SECONDS,
@@ -91,6 +92,8 @@ def plan(
         crowds = _crowds(profile, mine, matches)
         queries += _measured(profile, crowds, variants(now))
         queries += _facts(profile, crowds)
+        for crowd in crowds:
+            queries += replica_queries(profile, crowd.matchers, crowd.values)
     for name in companions:
         beside = all_profiles.get(name)
         if beside is not None:

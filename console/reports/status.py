@@ -170,6 +170,18 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     incidents: tuple[str, ...] = ()
     overrides: tuple[OverrideReport, ...] = ()
     cause: CauseReport | None = None
+    replicas: tuple[ReplicaReport, ...] = ()
+
+
+class ReplicaReport(Struct, frozen=True, kw_only=True):
+    """One of several replicas, by pod or instance: its signals over the last two minutes.
+
+    ``odd`` is how it stands out of the others: failing, slow, queueing, or empty.
+    """
+
+    place: str
+    signals: dict[str, float]
+    odd: str = ""
 
 
 class CauseReport(Struct, frozen=True, kw_only=True):
@@ -337,6 +349,10 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
         planned=row in snapshot.planned,
         overrides=_overrides(overrides_of(snapshot, row), snapshot.taken_at),
         cause=_cause(snapshot.causes.get(row)),
+        replicas=tuple(
+            ReplicaReport(place=each.place, signals=dict(each.values), odd=each.odd)
+            for each in snapshot.replicas.get(row, ())
+        ),
     )
 
 

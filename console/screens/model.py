@@ -25,6 +25,7 @@ from console.screens.panels.model_facts import (
     lineage_in_two,
     lineage_lines,
     model_header,
+    replica_lines,
 )
 from console.screens.panels.pane_set import RENEW_SECONDS, PaneSet
 from console.screens.row_view import RowView
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from console.engine.client import SeriesSet
     from console.screens.session import Session
 
-VIEWS = ("signals", "charts", "distribution", "lineage", "events")
+VIEWS = ("signals", "charts", "distribution", "lineage", "events", "replicas")
 WIDE_FROM = (108, 32)
 SIDE_COLUMNS = 42
 HEADER_LINES = 4
@@ -57,7 +58,7 @@ STRIP_CELLS = 60
 
 
 class ModelScreen(ConsoleScreen, inherit_bindings=False):
-    """Signals, charts, distribution, lineage and events of one model.
+    """Signals, charts, distribution, lineage, events and replicas of one model.
 
     A large screen shows signals beside lineage over one of the others; a small one shows one at a
     time. Tab goes on to the next.
@@ -279,6 +280,8 @@ class ModelScreen(ConsoleScreen, inherit_bindings=False):
             text.show_lines(build(view, now, width, glyphs))
         elif name == "events":
             text.show_lines(event_lines(view, now, width, glyphs))
+        elif name == "replicas":
+            text.show_lines(replica_lines(view, width, glyphs))
         elif name == "distribution":
             text.show_lines(self._distribution_lines())
 

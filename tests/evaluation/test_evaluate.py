@@ -18,7 +18,7 @@ COLUMNS = tuple(
     sorted(
         {need for rule in RULES for need in rule.needs}
         - {"breaker_state", "route", "info", "versions", "dependency_breaker"}
-        - {"dependency_attempts"}
+        - {"dependency_attempts", "replicas"}
     )
 )
 WILD = st.one_of(
@@ -55,6 +55,9 @@ FACTS: st.SearchStrategy[Facts] = st.fixed_dictionaries(
         "info": st.lists(st.tuples(st.tuples(st.just("m"), TEXT), WILD), max_size=2),
         "dependency_attempts": st.lists(
             st.tuples(st.tuples(st.sampled_from(["m", "x"]), TEXT), WILD), max_size=3
+        ),
+        "replica:latency_p95": st.lists(
+            st.tuples(st.tuples(st.just("m"), TEXT, TEXT), WILD), max_size=3
         ),
         "dependency_breaker": st.lists(st.tuples(st.tuples(TEXT), WILD), max_size=2),
         "dependency_error_ratio": st.lists(st.tuples(st.tuples(TEXT), WILD), max_size=2),

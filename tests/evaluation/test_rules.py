@@ -63,6 +63,16 @@ RETRIES: dict[str, Entry] = {
     "error_ratio@30m": 0.0,
 }
 
+
+def _replicas(*p95: float) -> Facts:
+    """Return four replicas with 10 requests a second each."""
+    places = [(("m", "", f"10.0.0.{number}:80"), value) for number, value in enumerate(p95)]
+    return {
+        "replica:latency_p95": places,
+        "replica:requests_rate": [(labels, 10.0) for labels, _ in places],
+    }
+
+
 RAISED: list[tuple[str, Severity, Mapping[str, Entry], Facts]] = [
     ("burn_page_fast", Severity.S1, _burn("1h", "5m", 0.0144), {}),
     ("burn_page_slow", Severity.S1, _burn("6h", "30m", 0.006), {}),
@@ -105,6 +115,7 @@ RAISED: list[tuple[str, Severity, Mapping[str, Entry], Facts]] = [
     ("forecast_may_exceed", Severity.S4, {"cost_month": 470.0, **_days(24.0, 6.0)}, {}),
     ("canary", Severity.S4, {}, _route("canary", "L0", "eu")),
     ("canary", Severity.S4, {}, {"versions": [(("m", "v1"), 9.0), (("m", "v2"), 1.0)]}),
+    ("replica_outlier", Severity.S3, {}, _replicas(0.4, 0.4, 0.4, 0.9)),
 ]
 
 
@@ -179,6 +190,7 @@ SILENT: list[tuple[str, Mapping[str, Entry], Facts]] = [
     ("forecast_over_budget", {"cost_month": 470.0, **_days(24.0)}, {}),
     ("forecast_may_exceed", {"cost_month": 470.0, **_days(24.0)}, {}),
     ("canary", {}, {"versions": [(("m", "v1"), 9.0), (("m", "v2"), 0.0)]}),
+    ("replica_outlier", {}, _replicas(0.4, 0.4, 0.4, 0.7)),
 ]
 
 

@@ -16,7 +16,8 @@ PROMISED = {
     " review_sla drift_with_second spend_burn override_ending override_overdue alert_warning",
     Severity.UNKNOWN: "no_data",
     Severity.UNJUDGED: "unjudged lost_traffic no_traffic",
-    Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base drift_alone ece"
+    Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base replica_outlier"
+    " drift_alone ece"
     " no_owner ack_old decision_overdue forecast_over_budget",
     Severity.S4: "drift_watch canary changed forecast_may_exceed",
 }

@@ -44,7 +44,7 @@ def test_the_number_of_questions_does_not_follow_the_models() -> None:
         # Days that are over are asked for every quarter of an hour.
         counts.append(sum(query.cadence != "rare" for query in asked))
     assert counts[0] == counts[1]
-    assert counts[0] < 120
+    assert counts[0] < 130  # eight of them, once a minute, ask by replica
 
 
 def test_only_present_profiles_are_asked() -> None:

@@ -225,6 +225,17 @@ _CONFIDENCE_NEEDS = (
     "requests_count@30m",
 )
 
+
+def _one_replica(evidence: Evidence) -> Truth:
+    facts = evidence.replicas
+    odd = evidence.mask(facts.odd)
+    return certain(odd).given(odd | evidence.mask(facts.judged))
+
+
+def _one_replica_text(evidence: Evidence, row: int) -> str:
+    return "; ".join(each.text for each in evidence.replicas.odd.get(row, ()))
+
+
 RULES = (
     Rule(
         "review_saturated_unsafe",
@@ -274,6 +285,17 @@ RULES = (
         _slow_against_base,
         _slow_text,
         ripe=_slow_for_long_enough,
+    ),
+    Rule(
+        "replica_outlier",
+        Severity.S3,
+        "less than half of a model's replicas have twice the p95 (or mean), TTFT, error share or "
+        "queue of the others' median, over 2 minutes and 20 requests each, and 50 ms, 5% or "
+        "10 waiting more",
+        ("replicas",),
+        _one_replica,
+        _one_replica_text,
+        spans=True,
     ),
     Rule(
         "drift_alone",

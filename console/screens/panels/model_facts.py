@@ -117,6 +117,41 @@ def event_lines(view: RowView, now: float, width: int, glyphs: Glyphs) -> list[R
     return twins([fitted(line, width, glyphs.ellipsis) for line in lines], glyphs)
 
 
+_REPLICA_COLUMNS = (
+    ("requests_rate", "RPS"),
+    ("error_ratio", "ERR%"),
+    ("latency_p95", "P95"),
+    ("latency_mean", "MEAN"),
+    ("ttft_p95", "TTFT"),
+    ("queue_depth", "QUEUE"),
+    ("kv_cache", "KV%"),
+    ("saturation", "SAT"),
+)
+_CELL = 8
+
+
+def replica_lines(view: RowView, width: int, glyphs: Glyphs) -> list[RunLine]:
+    """Return what each replica does over two minutes, those that stand out first."""
+    lines: list[RunLine] = [_title("REPLICAS over 2m", width, glyphs)]
+    replicas = view.snapshot.replicas.get(view.row, ())
+    if not replicas:
+        told = "one replica, or nothing that tells several apart: no series bears pod or instance"
+        return [*lines, [Run(told, "dim")]]
+    given = {signal for each in replicas for signal in each.values}
+    shown = [(signal, head) for signal, head in _REPLICA_COLUMNS if signal in given]
+    room = max(12, width - _CELL * len(shown) - 12)
+    heads = "".join(head.rjust(_CELL) for _, head in shown)
+    lines.append([Run(f"{'REPLICA':<{room}}{heads}", "dim")])
+    for each in sorted(replicas, key=lambda one: (not one.odd, one.place)):
+        cells = "".join(
+            format_signal(signal, each.values.get(signal)).rjust(_CELL) for signal, _ in shown
+        )
+        place = visible(each.place, room - 1)
+        role = "s3" if each.odd else "text"
+        lines.append([Run(f"{place:<{room}}{cells}", role), Run(f"  {each.odd}", role)])
+    return [fitted(line, width, glyphs.ellipsis) for line in lines]
+
+
 def _title(text: str, width: int, glyphs: Glyphs) -> RunLine:
     return [
         Run(f"{glyphs.rule * 2} ", "dim"),
