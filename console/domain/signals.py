@@ -98,6 +98,15 @@ DAY_COLUMNS = tuple(f"cost_day@{days}d" for days in range(1, 37))
 SPENT_BY_NOW_COLUMNS = tuple(f"cost_by_now@{days}d" for days in (7, 14, 21, 28))
 """The spend of this weekday's last four days by this time of day."""
 
+USUAL_SPEND_COLUMNS = {
+    window: tuple(f"cost_usual_{window}@{weeks}w" for weeks in range(1, 5))
+    for window in ("1h", "6h")
+}
+"""The spend of the same hour, and of the same six, of each of the last four weeks, by window."""
+
+USUAL_PAD_SECONDS = 900.0
+"""What is usual is asked for so rarely, and looked for so much to either side of the same hour."""
+
 SLOW_WINDOW_SECONDS = 3600.0
 """A window of this length or more is asked for every 60 s, not every tick."""
 
@@ -223,7 +232,7 @@ cost_per_1k | USD | cost per 1,000 requests | slow derived
 cost_pace | x | cost pace | slow derived
     spent today / (daily budget x share of a day due by this hour)
 spend_burn | x | spend burn | slow derived
-    hourly spend / (monthly budget / 720)
+    spend of 1h / the larger of monthly budget / 720 and weekly budget x usual share of this hour
 waste_ratio | 1 | waste share | slow
     spend on retries, failures, fallback premium, idle and discarded work / spend
 """

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.domain.signals import BURN_WINDOWS, DAY_COLUMNS, SPENT_BY_NOW_COLUMNS, ReadingState
+from console.domain.signals import (
+    BURN_WINDOWS,
+    DAY_COLUMNS,
+    SPENT_BY_NOW_COLUMNS,
+    USUAL_SPEND_COLUMNS,
+    ReadingState,
+)
 from console.domain.snapshot import SignalColumn
 from console.evaluation.cost import (
     DAY_SECONDS,
     DAYS,
     LEAST_DAYS,
+    MOST_RESETS_A_DAY,
     WEEK,
     Habits,
     due_share,
     forecast,
     habits,
+    times_budget,
+    usual_budget,
 )
 from console.evaluation.observations import HOURS_IN_BUDGET, empty_column, known
 
@@ -66,6 +75,7 @@ FIRST_PACE_SECONDS = 900.0
 """Before a quarter of an hour of the day has gone, a pace is noise."""
 
 _DAY_SECONDS = 86400.0
+_COUNTER_COLUMNS = ("cost_resets", "cost_least")
 _OK = int(ReadingState.OK)
 _TROUBLE_ORDER = (
     ReadingState.ERROR,
@@ -132,16 +142,12 @@ def derive(asked: Asked, statics: Statics, now: float, days: Habits | None = Non
     if days is None:
         days = spending(asked, None, now, len(statics))
     share = share_by_now(asked, days)
-    columns |= _cost(asked, statics, now, share)
+    spend = _spend(asked, statics, days)
+    columns |= _cost(asked, statics, now, share, spend["1h"])
     gone = np.where(np.isfinite(share), share, now % _DAY_SECONDS / _DAY_SECONDS)
     budget = statics.budget_hour_usd * HOURS_IN_BUDGET
     month = forecast(days, asked.values("cost_month"), budget, gone, now)
     columns |= _month_end(asked, month)
-    spend = {
-        "5m": asked.values("cost_increase@5m") * 12.0 / statics.budget_hour_usd,
-        "1h": asked.values("cost_increase@1h") / statics.budget_hour_usd,
-        "6h": asked.values("cost_increase@6h") / 6.0 / statics.budget_hour_usd,
-    }
     return Derived(columns, burn, spend, baselines(asked, statics), month)
 
 
@@ -270,13 +276,64 @@ def _review_rho(asked: Asked, statics: Statics) -> SignalColumn:
     )
 
 
-def _cost(asked: Asked, statics: Statics, now: float, share: Floats) -> dict[str, SignalColumn]:
+def _spend(asked: Asked, statics: Statics, days: Habits) -> dict[str, Floats]:
+    """Return spend over the budget of 5 minutes, an hour and six, by the usual profile."""
+    allowed = {
+        window: usual_budget(
+            statics.budget_hour_usd,
+            BURN_WINDOWS[window] / 3600.0,
+            np.stack([asked.values(name) for name in names]),
+            days,
+        )
+        for window, names in USUAL_SPEND_COLUMNS.items()
+    }
+    return {
+        "5m": times_budget(asked.values("cost_increase@5m"), allowed["1h"] / 12.0),
+        "1h": times_budget(asked.values("cost_increase@1h"), allowed["1h"]),
+        "6h": times_budget(asked.values("cost_increase@6h"), allowed["6h"]),
+    }
+
+
+def without_falling_cost(observed: Observed, rows: int) -> Observed:
+    """Return what was observed without the spend of rows whose counter of it is none.
+
+    A counter that is negative, or goes back more than twelve times a day, is read as one that was
+    reset again and again: its growth comes out many times too much.
+    """
+    asked = Asked(observed, rows)
+    falling = falling_cost(asked)
+    if not falling.any():
+        return observed
+    gone = {
+        name: replace(
+            column,
+            values=np.where(falling, np.nan, column.values),
+            states=np.where(falling, np.uint8(ReadingState.NO_DATA), column.states),
+        )
+        for name, column in observed.columns.items()
+        if (name.startswith("cost_") and not name.startswith(_COUNTER_COLUMNS))
+        or name == "waste_ratio"
+    }
+    return replace(observed, columns={**observed.columns, **gone})
+
+
+def falling_cost(asked: Asked) -> Mask:
+    """Tell whose counter of spend is negative or goes back more often than a server restarts."""
+    found: Mask = (asked.values("cost_resets") > MOST_RESETS_A_DAY) | (
+        asked.values("cost_least") < 0
+    )
+    return found
+
+
+def _cost(
+    asked: Asked, statics: Statics, now: float, share: Floats, burn: Floats
+) -> dict[str, SignalColumn]:
     hourly = _cost_per_hour(asked, statics)
     return {
         "cost_per_hour": hourly,
         "cost_per_1k": _cost_per_1k(asked, statics, hourly),
         "cost_pace": _cost_pace(asked, statics, now, share),
-        "spend_burn": _spend_burn(statics, hourly),
+        "spend_burn": _spend_burn(asked, statics, hourly, burn),
     }
 
 
@@ -382,17 +439,25 @@ def _month_end(asked: Asked, month: Forecast) -> dict[str, SignalColumn]:
     return found
 
 
-def _spend_burn(statics: Statics, hourly: SignalColumn) -> SignalColumn:
-    """Spend burn = hourly spend / (monthly budget / 720)."""
-    values = np.where(known(hourly), hourly.values, np.nan) / statics.budget_hour_usd
-    states = _states(np.isfinite(values), hourly)
-    states[~np.isfinite(statics.budget_hour_usd)] = int(ReadingState.NO_DATA)
+def _spend_burn(asked: Asked, statics: Statics, hourly: SignalColumn, burn: Floats) -> SignalColumn:
+    """Spend burn of the last hour, the window its rule uses; before it is known, of the rate."""
+    hour = asked.column("cost_increase@1h")
+    by_rate = times_budget(np.where(known(hourly), hourly.values, np.nan), statics.budget_hour_usd)
+    own: Mask = np.isfinite(burn)
+    values = np.where(own, burn, by_rate)
+    states = np.where(own, np.uint8(_OK), _states(np.isfinite(values), hourly)).astype(np.uint8)
+    states[~(statics.budget_hour_usd > 0)] = int(ReadingState.NO_DATA)
     return replace(
         hourly,
-        values=values,
+        values=np.where(states == _OK, values, np.nan),
         states=states,
-        method_index=np.zeros(len(statics), dtype=np.uint8),
-        methods=("hourly spend / (monthly budget / 720)",),
+        at=np.where(own, hour.at, hourly.at),
+        window_seconds=np.where(own, BURN_WINDOWS["1h"], hourly.window_seconds),
+        method_index=np.where(own, np.uint8(1), np.uint8(0)),
+        methods=(
+            "hourly spend / (monthly budget / 720)",
+            "spend of 1h / the larger of budget / 720 and weekly budget x usual share of this hour",
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from console.domain.incident import holds_of
 from console.evaluation import changes
 from console.evaluation import dependencies as culprit
 from console.evaluation.dependencies import breaker_facts, shared_breakers
-from console.evaluation.derive import Asked, derive, spending
+from console.evaluation.derive import Asked, derive, spending, without_falling_cost
 from console.evaluation.evidence import Evidence, rows_in_doubt, rows_with_data
 from console.evaluation.memory import (
     Folds,
@@ -95,6 +95,7 @@ def look(
     statics = _statics(rows, memory.statics)
     score_drift = measure(statics.references, observed, memory.score_drift)
     observed = with_score_drift(observed, score_drift, len(rows))
+    observed = without_falling_cost(observed, len(rows))
     streaks, before = follow(memory, statics, rules)
     folds = _folds(observed, statics, memory.folds)
     known, news, changed_models = _identities(folds, statics, memory, now)

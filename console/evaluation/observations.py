@@ -95,7 +95,7 @@ def statics_of(rows: tuple[ModelRow, ...]) -> Statics:
         confidence_base=_numbers(row.confidence_base_ratio for row in rows),
         review_capacity=_numbers(row.review_capacity_per_second for row in rows),
         review_sla_seconds=_numbers(row.review_sla_seconds for row in rows),
-        budget_hour_usd=_numbers(row.budget_month_usd or None for row in rows) / HOURS_IN_BUDGET,
+        budget_hour_usd=_numbers(row.budget_month_usd for row in rows) / HOURS_IN_BUDGET,
         price_per_1k_usd=_numbers(row.cost_per_1k_usd for row in rows),
         users=users,
         callers={one: frozenset(names[row] for row in using) for one, using in users.items()},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from console.evaluation.cost import forecast, habits
+from console.metrics.units import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,7 +216,10 @@ def _end_of(found: Forecast, row: int) -> MonthEnd:
     if math.isnan(p90):
         return MonthEnd(None, p50, None, f"range not known, {days} days")
     shift = float(found.shift_days[row])
+    slope = float(found.slope_usd[row])
     note = f"level changed {shift:.0f} d ago" if math.isfinite(shift) else ""
+    if not note and slope:
+        note = f"a day {'grows' if slope > 0 else 'falls'} by {shown(abs(slope), 'USD')}"
     return MonthEnd(float(found.p10_usd[row]), p50, p90, note)
 
 

@@ -13,6 +13,8 @@ from console.domain.signals import (
     SIGNALS,
     SLOW_WINDOW_SECONDS,
     SPENT_BY_NOW_COLUMNS,
+    USUAL_PAD_SECONDS,
+    USUAL_SPEND_COLUMNS,
 )
 from console.metrics.expressions import (
     Either,
@@ -238,9 +240,20 @@ def _spend(now: float) -> list[Variant]:
         Variant("cost_increase@5m", "cost_increase", "tick", 300.0),
         Variant("cost_increase@1h", "cost_increase", "slow", _HOUR),
         Variant("cost_increase@6h", "cost_increase", "slow", 6 * _HOUR),
-        Variant("cost_resets", "cost_resets", "slow", _DAY),
-        Variant("cost_least", "cost_least", "slow"),
+        Variant("cost_resets", "cost_resets", "rare", _DAY),
+        Variant("cost_least", "cost_least", "rare"),
         *_days(now),
+        *(
+            Variant(
+                column,
+                "cost_increase",
+                "rare",
+                BURN_WINDOWS[window] + 2 * USUAL_PAD_SECONDS,
+                offset_seconds=weeks * 7 * _DAY - USUAL_PAD_SECONDS,
+            )
+            for window, columns in USUAL_SPEND_COLUMNS.items()
+            for weeks, column in enumerate(columns, 1)
+        ),
     ]
 
 

@@ -313,7 +313,7 @@ def test_a_forecast_names_the_day_on_which_the_budget_is_reached() -> None:
     assert "forecast_may_exceed" not in rules_of(over)
     few = settled(ROW, {"cost_month": 600.0, "cost_day@1d": 24.0})
     assert text_of(few, "forecast_over_budget") == (
-        "month's end P50 $881 of $720, reached on 26 Oct, by the run rate of 1 days"
+        "month's end P50 $837 of $720, reached on 27 Oct, by the run rate of 1 days"
     )
     reading = few.reading("cost_month_p90", 0)
     assert (reading.state, reading.value, reading.n) == (ReadingState.TOO_FEW, None, 1.0)

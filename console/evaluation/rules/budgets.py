@@ -11,8 +11,8 @@ import numpy as np
 from console.domain.severity import Severity
 from console.domain.signals import BURN_WINDOWS
 from console.evaluation.cost import day_text
-from console.evaluation.derive import LONG_BURN_WINDOWS
-from console.evaluation.evidence import Truth, above, at_least
+from console.evaluation.derive import LONG_BURN_WINDOWS, falling_cost
+from console.evaluation.evidence import Truth, above, at_least, certain
 from console.evaluation.observations import HOURS_IN_BUDGET
 from console.evaluation.rules.rule import Rule
 from console.metrics.units import shown, span
@@ -251,7 +251,7 @@ def _page_text(evidence: Evidence, row: int) -> str:
     spend = evidence.derived.spend
     lately = float(spend["5m"][row])
     also = f", {shown(lately, 'x')} on 5m" if np.isfinite(lately) else ""
-    return f"spend {shown(float(spend['1h'][row]), 'x')} its budget on 1h{also}"
+    return f"spend {_times(float(spend['1h'][row]))} its budget on 1h{also}"
 
 
 def _ticket(evidence: Evidence) -> Truth:
@@ -259,7 +259,25 @@ def _ticket(evidence: Evidence) -> Truth:
 
 
 def _ticket_text(evidence: Evidence, row: int) -> str:
-    return f"spend {shown(float(evidence.derived.spend['6h'][row]), 'x')} its budget on 6h"
+    return f"spend {_times(float(evidence.derived.spend['6h'][row]))} its budget on 6h"
+
+
+def _times(value: float) -> str:
+    """Write how many times a budget is spent; of a budget of 0 there is no number."""
+    return "on a budget of 0, infinitely over" if np.isinf(value) else shown(value, "x")
+
+
+def _falling(evidence: Evidence) -> Truth:
+    known = np.isfinite(evidence.asked.values("cost_least"))
+    return certain(falling_cost(evidence.asked)).given(known)
+
+
+def _falling_text(evidence: Evidence, row: int) -> str:
+    least = float(evidence.asked.values("cost_least")[row])
+    if least < 0:
+        return f"cost counter is negative ({shown(least, 'USD')}): its spend is not known"
+    resets = float(evidence.asked.values("cost_resets")[row])
+    return f"cost counter went back {resets:.0f} times in a day: its spend is not known"
 
 
 def _budget(evidence: Evidence) -> Floats:
@@ -287,8 +305,10 @@ def _over_budget_text(evidence: Evidence, row: int) -> str:
         return f"{text}, by the run rate of {month.known_days[row]} days"
     if not np.isfinite(month.p90_usd[row]):
         return f"{text}, range not known, {month.known_days[row]} days"
-    shift = float(month.shift_days[row])
-    return f"{text}, level changed {shift:.0f} d ago" if np.isfinite(shift) else text
+    shift, slope = float(month.shift_days[row]), float(month.slope_usd[row])
+    if np.isfinite(shift):
+        return f"{text}, level changed {shift:.0f} d ago"
+    return f"{text}, a day grows by {shown(slope, 'USD')}" if slope > 0 else text
 
 
 def _may_exceed_text(evidence: Evidence, row: int) -> str:
@@ -304,7 +324,8 @@ SPEND_RULES = (
     Rule(
         "spend_burn_page",
         Severity.S1,
-        "spend >= 10x the hourly budget over 1h, and over 5m where that is known",
+        "spend >= 10x the budget of this hour over 1h, and over 5m where that is known; with 14 "
+        "known days that is weekly budget x usual share of the hour where it is more than flat",
         ("cost_increase@1h", "cost_increase@5m"),
         _page,
         _page_text,
@@ -313,7 +334,7 @@ SPEND_RULES = (
     Rule(
         "spend_burn",
         Severity.S2,
-        "spend >= 3x the hourly budget over 6h",
+        "spend >= 3x the budget of these six hours, by the usual profile once 14 days are known",
         ("cost_increase@6h",),
         _ticket,
         _ticket_text,
@@ -338,5 +359,14 @@ SPEND_RULES = (
         _may_exceed_text,
         spans=True,
         implied_by=("forecast_over_budget",),
+    ),
+    Rule(
+        "cost_counter_falls",
+        Severity.S4,
+        "the counter of spend is negative, or goes back more than 12 times a day",
+        ("cost_resets", "cost_least"),
+        _falling,
+        _falling_text,
+        spans=True,
     ),
 )
