@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 
 import themes
 from console.actions.keymap import QUIT_KEY, KeymapError, keymap
+from console.actions.registry import SUSPEND_KEY
 from console.domain.text import visible
 from console.engine.gc_tuning import QuietCollector
 from console.screens.base import (
@@ -37,7 +38,13 @@ from console.screens.base import (
 from console.screens.dispatcher import Doing
 from console.screens.fleet import FleetScreen
 from console.screens.session import Session
-from console.screens.terminal import HANGUP_CODE, TerminalGuard, crash_sentence, terminal_lost
+from console.screens.terminal import (
+    HANGUP_CODE,
+    TerminalGuard,
+    can_be_resumed,
+    crash_sentence,
+    terminal_lost,
+)
 from themes.glyphs import glyphs
 from themes.palette import palette, textual_theme
 from widgets.diff_renderer import FrugalApp
@@ -75,7 +82,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(QUIT_KEY, "quit", "Quit", show=False, priority=True)
+        Binding(QUIT_KEY, "quit", "Quit", show=False, priority=True),
+        Binding(SUSPEND_KEY, "suspend_process", "Suspend", show=False, priority=True),
     ]
 
     def __init__(
@@ -138,6 +146,13 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def input_dropped(self, count: int) -> None:
         """Say that a paste was cut."""
         self._tell(ProblemArrived(f"{count} characters of what was pasted were left out"))
+
+    def action_suspend_process(self) -> None:
+        """Stop as Ctrl-Z does elsewhere, unless nobody could bring the console back."""
+        if can_be_resumed():
+            super().action_suspend_process()
+        elif (screen := self.console_screen) is not None:
+            screen.say("not suspended: no shell with job control waits here to bring it back", "s3")
 
     def get_default_screen(self) -> Screen[None]:
         """Return the fleet screen; it is there from the first frame on."""
@@ -346,6 +361,9 @@ def run(
     """
     # The palette already leaves colour out; Textual's own way would turn it into true greys.
     os.environ.pop("NO_COLOR", None)
+    for name in ("COLUMNS", "LINES"):
+        # Exported by a shell long ago; the terminal itself knows its size, and when it changes.
+        os.environ.pop(name, None)
     try:
         keys = keymap(loaded.settings.keymap)
     except KeymapError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
+import signal
 import termios
 import time
 from codecs import getincrementaldecoder
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 PASTE_LIMIT: Final = 65_536
 """Characters of one paste that are kept; 1 MB took a minute and 2.6 GB to swallow."""
 
+READ_PASTE: Final = 20
+"""More printable characters in one read were not typed: a terminal without bracketed paste."""
+
 RAW_PASTE: Final = 256
-"""So many plain characters in one read were not typed: a terminal without bracketed paste."""
+"""So many plain characters in reads that follow at once were not typed either."""
+
+_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[ -~])?")
+"""What a key that is no letter, a mouse or an answer of the terminal sends."""
 
 BURST_GAP_SECONDS: Final = 0.2
 PASTE_STALL_SECONDS: Final = 5.0
@@ -100,13 +108,17 @@ class InputText:
 
     def _keys(self, text: str) -> str:
         text = text.replace("\ufffd", "")
-        if "\x1b" in text or (len(text) < RAW_PASTE and self._burst < RAW_PASTE):
-            self._burst += 0 if "\x1b" in text else len(text)
+        plain = _SEQUENCE.sub("", text) if "\x1b" in text else text
+        pasted = sum(map(str.isprintable, plain)) > READ_PASTE or self._burst >= RAW_PASTE
+        if not pasted or not plain:
+            self._burst += len(plain) if plain == text else 0
             return text
-        room = max(0, PASTE_LIMIT - self._burst)
-        self._burst += len(text)
-        self.dropped += max(0, len(text) - room)
-        return f"{_BEGIN}{text[:room]}{_END}" if room else ""
+        # What follows at once is the rest of it. An escape in the midst of it is no key either.
+        self._burst = max(self._burst, RAW_PASTE)
+        room = max(0, RAW_PASTE + PASTE_LIMIT - self._burst)
+        self._burst += len(plain)
+        self.dropped += max(0, len(plain) - room)
+        return f"{_BEGIN}{plain[:room]}{_END}" if room else ""
 
 
 def _beginning_of(marker: str, text: str) -> str:
@@ -163,6 +175,13 @@ class TerminalDriver(LinuxDriver):
         except Exception as fault:  # noqa: BLE001  # told by the app, which ends with a sentence
             failed = getattr(self._app, "input_failed", None)
             self._app.call_later(failed or self._app.panic, fault)
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """Give the terminal back and stop with the whole job, as a shell expects of Ctrl-Z."""
+        if self._auto_restart:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        os.killpg(os.getpgrp(), signal.SIGSTOP)
 
     def run_input_thread(self) -> None:
         """Read until told to end; a terminal that has gone is left to whoever watches for it."""

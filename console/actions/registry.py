@@ -31,6 +31,8 @@ LISTINGS = (
     ),
 )
 
+SUSPEND_KEY = "ctrl+z"
+
 _FLEET: frozenset[Place] = frozenset({"fleet"})
 _VIEWED: frozenset[Place] = frozenset({"model", "incident"})
 _CLOSED: frozenset[Place] = frozenset({"model", "incidents", "incident"})
@@ -404,6 +406,14 @@ _CONSOLE = (
         "Console",
         command="reload",
         disabled=_needs_engine,
+    ),
+    ActionSpec(
+        "suspend",
+        (SUSPEND_KEY,),
+        "Suspend",
+        "Stop and give the shell the terminal; its `fg` comes back.",
+        "Console",
+        command="suspend",
     ),
     ActionSpec(
         "quit",

@@ -51,10 +51,12 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
 
 def require_terminal(instead: str) -> None:
     """Raise `UsageError` where there is no terminal to draw on."""
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    dumb = os.environ.get("TERM", "") in ("dumb", "unknown")
+    if sys.stdin.isatty() and sys.stdout.isatty() and not dumb:
         return
+    none = f"TERM={os.environ['TERM']} cannot place a cursor" if dumb else "this is none"
     raise UsageError(
-        f"the console needs a terminal and this is none; `{instead}` prints the same facts, "
+        f"the console needs a terminal and {none}; `{instead}` prints the same facts, "
         "and `midwatch --plain` keeps printing them"
     )
 

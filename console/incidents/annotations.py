@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from console.domain.snapshot import Change
 from console.domain.text import visible
-from console.incidents.feeds import Faults, decode_each, foreign
+from console.incidents.feeds import Faults, decode_each, foreign, without_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,7 +101,7 @@ def _changes(found: Iterable[_Annotation], now: float) -> Iterable[Change]:
             continue
         tags = one.tags or ()
         subjects = [tag.partition(":")[2] for tag in tags if tag.startswith(_ABOUT)]
-        words = visible(" ".join(one.text.split()), _LONGEST_TEXT)
+        words = visible(" ".join(without_html(one.text).split()), _LONGEST_TEXT)
         words = words or visible(", ".join(tags), _LONGEST_TEXT) or "an annotation without a text"
         by = f" ({visible(one.login, 60)})" if one.login else ""
         for subject in dict.fromkeys(name for name in subjects if name) or ("",):

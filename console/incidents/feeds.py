@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -113,12 +115,70 @@ def describe(
         severity=SEVERITIES.get(said.strip().lower(), Severity.UNKNOWN),
         severity_text=visible(said, _NAME_CHARACTERS),
         labels=tuple(sorted(labels.items())),
-        summary=visible(text or annotations.get("description", "")),
+        summary=visible(without_html(text or annotations.get("description", ""))),
         runbook=visible(annotations.get("runbook_url") or annotations.get("runbook") or ""),
         model=labels.get(names.model, ""),
         dependency=labels.get(names.dependency, ""),
         service=labels.get(names.service, ""),
     )
+
+
+_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>a|abbr|b|big|blockquote|br|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li"
+    r"|ol|p|pre|s|small|span|strong|sub|sup|table|tbody|td|th|thead|tr|tt|u|ul)"
+    r"(?P<rest>(?:\s[^<>]*)?)/?>",
+    re.IGNORECASE,
+)
+_APART = frozenset(
+    [
+        "blockquote",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    ]
+)
+_LINK = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
+
+
+def without_html(text: str) -> str:
+    """Return ``text`` with HTML tags left out and entities read, the target of a link behind it.
+
+    Only names of HTML are tags: ``p95 <5s`` stays as it is.
+    """
+    if "<" not in text and "&" not in text:
+        return text
+    links: list[str] = []
+
+    def shown(found: re.Match[str]) -> str:
+        name, ends = found["name"].lower(), bool(found["end"])
+        if name == "a":
+            if not ends:
+                target = _LINK.search(found["rest"])
+                links.append(target[1] if target else "")
+                return ""
+            target_text = links.pop() if links else ""
+            return f" ({target_text})" if target_text else ""
+        return " " if name in _APART else ""
+
+    return " ".join(html.unescape(_TAG.sub(shown, text)).split())
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

@@ -397,6 +397,12 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             found = matching(message.text)
             message.prompt.show_hint("  ".join(found) if found else "no such command")
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Say that what was pasted is no key; the prompt takes it while it is open."""
+        if not self.query_one(Prompt).is_open:
+            count = len(event.text)
+            self.say(f"{count} pasted characters are no keys: open : or / to paste into", "s3")
+
     def on_key(self, event: events.Key) -> None:
         """Complete a command with Tab; answer a key that has no action here."""
         prompt = self.query_one(Prompt)

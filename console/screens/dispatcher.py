@@ -97,6 +97,7 @@ class Doing:
             "screenshot": lambda: self._picture(argument, screen),
             "refresh": lambda: self._refresh(screen),
             "reload": self._reload,
+            "suspend": lambda: self._app.call_later(self._app.run_action, "suspend_process"),
             "arm": lambda: self._arm(screen),
             "overrides": lambda: self._open_screen("overrides", screen),
             "journal": lambda: self._open_screen("journal", screen),

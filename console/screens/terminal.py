@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,22 @@ def terminal_lost() -> bool:
         return not os.isatty(0)
     except OSError:
         return True
+
+
+def can_be_resumed() -> bool:
+    """Tell whether a shell waits for this process's group, which alone could continue it.
+
+    The kernel asks the same before it stops a group on Ctrl-Z (POSIX: not orphaned).
+    """
+    group, session, pid = os.getpgrp(), os.getsid(0), os.getppid()
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        while pid > 1 and os.getsid(pid) == session:
+            if os.getpgid(pid) != group:
+                return True
+            # A wrapper of the same job, such as `uv run`: who started it?
+            status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            pid = int(status.rpartition(")")[2].split()[1])
+    return False
 
 
 class TerminalGuard:

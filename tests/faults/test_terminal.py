@@ -157,3 +157,8 @@ def test_text_is_cut_where_it_is_too_much_and_nowhere_else() -> None:
     assert reading.feed(b"q", 14.0) == "q"
     raw = reading.feed(b"y" * 300, 20.0)
     assert raw == "\x1b[200~" + "y" * 300 + "\x1b[201~", "what nobody can have typed is a paste"
+    assert reading.feed(b"q", 20.1) == "\x1b[200~q\x1b[201~", "what follows at once is its rest"
+    assert reading.feed(b"j" * 20, 30.0) == "j" * 20, "a held key on a slow line"
+    assert reading.feed(b"rm -rf \x1b[Bsomething else", 40.0).startswith("\x1b[200~rm -rf some")
+    moves = b"\x1b[<35;10;20M" * 40
+    assert reading.feed(moves, 50.0) == moves.decode(), "a mouse is no paste"

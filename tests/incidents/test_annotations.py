@@ -9,7 +9,7 @@ import pytest
 from console.domain.snapshot import Change
 from console.http.resilience import WireError
 from console.incidents.annotations import MOST, GrafanaAnnotations, build_annotations
-from console.incidents.feeds import AlertsUnreadable
+from console.incidents.feeds import AlertsUnreadable, LabelNames, describe
 from console.settings.endpoint_tables import AuthSettings, ChangeSettings
 from console.settings.secret_references import SecretValue
 from tests.support.web import Reply, Request, WebServer, web_server
@@ -160,3 +160,21 @@ async def test_the_token_travels_in_the_header_alone(grafana: tuple[Grafana, Web
     await reader.aclose()
     assert server.requests[-1].headers["Authorization"] == "Bearer s3cret"
     assert "s3cret" not in server.requests[-1].path
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (
+            '<b>Errors</b> over 5%<br/>see <a href="https://a.example/x">book</a> &amp; call',
+            "Errors over 5% see book (https://a.example/x) & call",
+        ),
+        ("p95 <5s and a<b", "p95 <5s and a<b"),
+        ("<ul><li>one</li><li>two</li></ul>", "one two"),
+        ("a &lt;b&gt; c", "a <b> c"),
+        ("<script>x</script>", "<script>x</script>"),
+    ],
+)
+def test_html_in_an_annotation_reads_as_text(written: str, shown: str) -> None:
+    said = describe({"alertname": "A"}, {"summary": written}, LabelNames())
+    assert said.summary == shown

@@ -30,7 +30,9 @@ RESTORED = b"\x1b[?1049l"
 class Console:
     """A console in a pseudo-terminal of its own."""
 
-    def __init__(self, *arguments: str, ignore_hangup: bool = False) -> None:
+    def __init__(
+        self, *arguments: str, ignore_hangup: bool = False, shell: bool = False, **env: str
+    ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.before = termios.tcgetattr(slave)
@@ -43,9 +45,11 @@ class Console:
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.show", *arguments],
+            ["bash", "--norc", "--noprofile", "-i"]
+            if shell
+            else [sys.executable, "-m", "tests.support.show", *arguments],
             cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "1", **env},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -189,6 +193,67 @@ def test_sigusr1_reloads(consoles: list[Console]) -> None:
     console.read_until(b"reloaded: nothing differs")
     console.press(b"q")
     assert console.wait() == 0
+
+
+def test_ctrl_z_gives_the_shell_its_terminal_and_fg_redraws(consoles: list[Console]) -> None:
+    console = Console(shell=True, PS1="SHELL> ")
+    consoles.append(console)
+    console.press(f"{sys.executable} -m tests.support.show\n".encode())
+    console.read_until(b"fraud-scorer")
+    console.press(b"\x1a")
+    console.read_until(b"Stopped")
+    assert RESTORED in console.said
+    console.press(b"echo mark$((40+2))\n")
+    console.read_until(b"mark42")
+    console.said = b""
+    console.press(b"fg\n")
+    console.read_until(b"\x1b[?1049h")
+    console.read_until(b"fraud-scorer")
+    console.press(b"q")
+    console.read_until(RESTORED)
+    console.press(b"exit\n")
+    assert console.wait() == 0
+
+
+def test_without_a_shell_behind_it_ctrl_z_stops_nothing(consoles: list[Console]) -> None:
+    console = start(consoles)
+    console.press(b"\x1a")
+    console.read_until(b"not suspended")
+    console.press(b"q")
+    assert console.wait() == 0
+
+
+def test_the_terminal_knows_its_size_not_the_environment(consoles: list[Console]) -> None:
+    console = Console(COLUMNS="70", LINES="18")
+    consoles.append(console)
+    console.read_until(b"fraud-scorer")
+    console.read_until(b"\x1b[30;")
+    console.press(b"q")
+    assert console.wait() == 0
+
+
+def test_what_a_terminal_pastes_without_brackets_is_no_key(consoles: list[Console]) -> None:
+    console = start(consoles)
+    console.press(b"quite a long line that begins with quit\r")
+    console.read_until(b"pasted characters are no keys")
+    assert console.process.poll() is None
+    time.sleep(0.5)  # what follows within a fifth of a second belongs to the paste
+    console.press(b"q")
+    assert console.wait() == 0
+
+
+def test_a_dumb_terminal_gets_the_sentence(consoles: list[Console]) -> None:
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "console"], stdin=slave, stdout=slave, stderr=subprocess.PIPE,
+            text=True, timeout=60, env={**os.environ, "TERM": "dumb"}, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert done.returncode == 64
+    assert "TERM=dumb cannot place a cursor; `midwatch status`" in done.stderr
 
 
 def tmux(socket: str, *arguments: str) -> str:
