@@ -129,32 +129,7 @@ _TAG = re.compile(
     r"(?P<rest>(?:\s[^<>]*)?)/?>",
     re.IGNORECASE,
 )
-_APART = frozenset(
-    [
-        "blockquote",
-        "br",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "table",
-        "td",
-        "th",
-        "tr",
-        "ul",
-    ]
-)
+_APART = re.compile("blockquote|br|d[dlt]|div|h[1-6r]|li|[ou]l|p|pre|table|t[dhr]").fullmatch
 _LINK = re.compile(r"\bhref\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
 
 
@@ -176,7 +151,7 @@ def without_html(text: str) -> str:
                 return ""
             target_text = links.pop() if links else ""
             return f" ({target_text})" if target_text else ""
-        return " " if name in _APART else ""
+        return " " if _APART(name) else ""
 
     return " ".join(html.unescape(_TAG.sub(shown, text)).split())
 
