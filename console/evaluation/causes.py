@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from console.domain.severity import Severity
+from console.domain.severity import BreakerState, Severity
 from console.domain.snapshot import Cause
 from console.evaluation.dependency_calls import (
     FORGET_SECONDS,
@@ -70,6 +70,7 @@ NOT_AFTER_SECONDS = 45.0
 CALLERS_SHARE = 0.5
 CHANGE_SECONDS = 600.0
 _WINDOW_SECONDS = 300.0
+_REFUSING = (BreakerState.OPEN, BreakerState.FORCED_OPEN, BreakerState.HALF_OPEN)
 _MOST_HOPS = 5
 _MOST_OTHERS = 3
 
@@ -242,12 +243,25 @@ def causes(
             held = [one for one in suspects if one.name == kept.name]
             suspects = [*held, *suspects] if settled else suspects
         judged = _named(evidence, calls, row, suspects, own, timeouts)
+        if kept is not None and not judged.name and _unproven(calls, kept, pairs_of.get(row, ())):
+            found[row] = replace(kept, over=over)
+            continue
         if not judged.name and not any(
             np.isfinite(calls.values[0, pair]) for pair in pairs_of.get(row, ())
         ):
             judged = replace(judged, confidence="unknown" if pairs_of.get(row) else "none")
         found[row] = replace(judged, over=over)
     return {row: _at_the_root(evidence, row, found) for row in found}
+
+
+def _unproven(calls: Calls, kept: Cause, pairs: Sequence[int]) -> bool:
+    """Tell whether nothing speaks against what was named: it rises still, or is hardly called."""
+    if kept.kind != "dependency":
+        return bool(kept.name)
+    if ("", kept.name) in calls.kept.onsets:
+        return True
+    own = [one for one in pairs if calls.table.names[calls.table.dependencies[one]] == kept.name]
+    return not any(calls.values[0, one] + calls.refused[one] >= LEAST_CALLS for one in own)
 
 
 def _suspect(
@@ -312,7 +326,7 @@ def _explained(evidence: Evidence, calls: Calls, row: int, pair: int) -> tuple[s
     bad = float(rows.bad[row])
     if rows.failing[row] and bad > 0:
         if pairs.failing[pair]:
-            found.append(("errors", float(pairs.bad[pair]) / bad))
+            found.append(("errors", _reached(evidence, calls, row, pair) * pairs.bad[pair] / bad))
         if pairs.retrying[pair]:
             tries = float(pairs.tries[pair]) * float(calls.requests[row])
             found.append(("attempts", tries / bad))
@@ -325,6 +339,17 @@ def _explained(evidence: Evidence, calls: Calls, row: int, pair: int) -> tuple[s
         found.append(("latency", tries * float(pairs.slow_seconds[pair]) / slow))
     kind, share = max(found, key=lambda one: (min(one[1], 1.0), one[0] == "errors"))
     return kind, share
+
+
+def _reached(evidence: Evidence, calls: Calls, row: int, pair: int) -> float:
+    """Return how many requests one that reached the dependency stands for (1 or more).
+
+    While a model's own breaker refuses, few get so far; the refused ones would fare alike.
+    """
+    if evidence.breaker(row) not in _REFUSING:
+        return 1.0
+    asked = float(calls.values[0, pair]) / max(1.0, float(np.nan_to_num(calls.values[2, pair])))
+    return max(1.0, float(calls.requests[row]) / max(asked, 1.0))
 
 
 def _own_change(

@@ -15,6 +15,7 @@ from console.domain.alert import OWN_SOURCE
 from console.domain.incident import EventKind, TimelineEvent
 from console.domain.signals import ReadingState
 from console.domain.text import visible
+from console.evaluation.derive import log_tail
 from console.metrics.units import format_value
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ HURT_RATIO: Final = 0.001
 BEGIN_AFTER, END_AFTER = 2, 3
 LEAST_BAD, LEAST_REQUESTS = 10.0, 100.0
 """So many bad requests, or so many requests, make a share of bad ones count."""
+
+LOG_CHANCE: Final = -6.9
+"""Users are hurt by more bad requests than chance within the objective explains (1e-3)."""
+
+CLEAR_SHARE: Final = 0.8
+"""They are told as hurt until no more than this share of what is allowed is bad."""
 
 _KINDS: Final[Mapping[ChangeKind, EventKind]] = {
     "world": "change",
@@ -140,18 +147,30 @@ class IncidentLog:
         ratio, n = column.values, column.n
         known = (column.states == int(ReadingState.OK)) & np.isfinite(ratio)
         counts = ~np.isfinite(n) | (n >= LEAST_REQUESTS) | (n * ratio >= LEAST_BAD)
-        bad = known & counts & (ratio > allowed)
+        # Errors that hover at the objective cross it by chance at every other look.
+        chance = np.isfinite(n) & (log_tail(n * ratio, n * allowed) > LOG_CHANCE)
+        bad = known & counts & (ratio > allowed) & ~chance
+        clean = known & (ratio <= CLEAR_SHARE * allowed)
         for gone in [model for model in self._hurt if model not in snapshot.index]:
             del self._hurt[gone]
         watched = (snapshot.index[model] for model in self._hurt)
         found = [
-            self._moved(snapshot, row, float(ratio[row]), bad=bad[row], known=known[row])
+            self._moved(
+                snapshot, row, float(ratio[row]), bad=bad[row], known=known[row], clean=clean[row]
+            )
             for row in sorted({*np.flatnonzero(bad).tolist(), *watched})
         ]
         return [each for each in found if each is not None]
 
     def _moved(
-        self, snapshot: Snapshot, row: int, ratio: float, *, bad: np.bool_, known: np.bool_
+        self,
+        snapshot: Snapshot,
+        row: int,
+        ratio: float,
+        *,
+        bad: np.bool_,
+        known: np.bool_,
+        clean: np.bool_,
     ) -> Noted | None:
         model, now = snapshot.rows[row].model, snapshot.taken_at
         state = self._hurt.setdefault(model, _Hurt(now))
@@ -160,7 +179,7 @@ class IncidentLog:
             if not state.told and state.bad >= BEGIN_AFTER:
                 state.told = True
                 return Noted(model, impact_event(model, state.began_at, ratio=ratio))
-        elif known:
+        elif clean or (known and not state.told):
             state.clean_from = now if state.clean == 0 else state.clean_from
             state.bad, state.clean = 0, state.clean + 1
             if not state.told or state.clean >= END_AFTER:

@@ -162,6 +162,26 @@ def test_the_root_of_three_layers_is_named_for_all_of_them() -> None:
     assert "through embed" in cause(story, "chat").text
 
 
+def test_a_breaker_of_its_own_that_refuses_hides_no_cause() -> None:
+    story = Story(
+        (User("chat", ("llm", "aa-well"), rate=20.0),),
+        (Shared("aa-well"), Shared("llm", trouble=Trouble(share=0.6))),
+    )
+    fleet = told(story, np.random.default_rng(SEED))
+    opened = int((BEGINS + 30.0) / 15.0)
+    assert fleet.calls is not None
+    assert fleet.bad_calls is not None
+    assert fleet.tries is not None
+    # From then on one request in fifty is let through, and all others are refused.
+    for counts in (fleet.calls, fleet.bad_calls, fleet.tries):
+        counts[opened:] = np.round(counts[opened:] / 50.0)
+    fleet.bad[opened:] = fleet.requests[opened:]
+    fleet = replace(fleet, facts={"breaker_state": ((("chat", ""), 1.0),)})
+    looks = list(fleet.watched(BEGINS - 240.0, BEGINS + 600.0, 15.0))
+    first = int((240.0 + 90.0) / 15.0)
+    assert {named(one, "chat") for one in looks[first:]} == {"llm"}
+
+
 def test_a_cause_is_told_in_the_past_once_users_are_no_longer_hurt() -> None:
     story = Story(
         (User("chat", ("llm",), rate=20.0),), (Shared("llm", trouble=Trouble(share=0.6)),)

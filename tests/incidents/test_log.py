@@ -64,6 +64,18 @@ def test_a_few_requests_and_what_the_objective_allows_hurt_nobody() -> None:
     assert all_of(log) == []
 
 
+def test_errors_that_hover_at_the_objective_are_one_line_at_most() -> None:
+    log = IncidentLog()
+    allowed = 0.001
+    for tick in range(240):
+        hovering = allowed * (1.6 if tick % 8 < 4 else 0.85)
+        log.take(look(tick, hovering))
+    assert all_of(log) == []
+    for tick in range(240, 480):
+        log.take(look(tick, allowed * (9.0 if tick % 8 < 4 else 0.85)))
+    assert [text.split(":")[0] for _, _, text in all_of(log)] == ["fraud-scorer users are hurt"]
+
+
 def test_changes_are_noted_once_and_only_those_no_other_witness_tells() -> None:
     log = IncidentLog()
     opened = Change(SAMPLE_NOW, "fraud-scorer", "fraud-scorer's breaker opened", "breaker")
