@@ -21,7 +21,7 @@ from console.engine.impact import (
 )
 from console.incidents import checklist as can
 from console.incidents.checklist import CloseFacts, ModelState, close_checks, update_due
-from console.incidents.clock import clock_of, hurt_spans
+from console.incidents.clock import clock_of, hurt_spans, with_recoveries
 from console.incidents.event_log import KEPT_SECONDS, IncidentLog, subjects_of
 from console.incidents.similar import RECORDED_KINDS, Past, recorded, recorded_incident, same_before
 from console.incidents.state import begins_of, fold_care, with_care
@@ -267,7 +267,7 @@ class IncidentViews:
             changes=snapshot.changes,
             care=care,
         )
-        spans = hurt_spans(events, since)
+        spans = with_recoveries(hurt_spans(events, since), _over(snapshot))
         began = min([since, *(span.began_at for span in spans)])
         asked = await self._asked(incident, found, missing, Span(began, until, now))
         clock = clock_of(incident, care, events, spans)
@@ -413,6 +413,16 @@ def _decisions(incident: Incident, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(
         one.decision.id for one in snapshot.decisions if one.decision.incident == incident.id
     )
+
+
+def _over(snapshot: Snapshot) -> dict[str, float]:
+    """Return since when users of each recovering model are no longer hurt (Unix seconds)."""
+    found = {}
+    for row in snapshot.recovering:
+        listed = snapshot.findings.get(row, ())
+        over = [one.recovering_since for one in listed if one.recovering_since is not None]
+        found[snapshot.rows[row].model] = max(over, default=snapshot.taken_at)
+    return found
 
 
 def _cause(incident: Incident, snapshot: Snapshot) -> str:

@@ -11,7 +11,7 @@ from console.domain.severity import Severity
 from console.incidents.event_log import CLEAR_WORDS, HURT_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from console.domain.alert import Incident
     from console.domain.entry import Entry
@@ -51,6 +51,19 @@ def hurt_spans(events: Iterable[TimelineEvent], since: float) -> tuple[HurtSpan,
             open_spans.setdefault(model, HurtSpan(model, event.at, None, rest.removeprefix(": ")))
     own = (one for one in closed if one.ended_at is None or one.ended_at >= since)
     return tuple(sorted((*own, *open_spans.values()), key=lambda one: one.began_at))
+
+
+def with_recoveries(spans: Iterable[HurtSpan], over: Mapping[str, float]) -> tuple[HurtSpan, ...]:
+    """Return spans of harm as ended where the counts since show it: ``over`` by model (Unix s).
+
+    The share of five minutes goes on holding bad requests that nobody suffers any more.
+    """
+    return tuple(
+        replace(one, ended_at=max(one.began_at, over[one.model]))
+        if one.ended_at is None and one.model in over
+        else one
+        for one in spans
+    )
 
 
 def clock_of(

@@ -10,7 +10,7 @@ from console.domain.alert import Alert, Incident
 from console.domain.severity import Severity
 from console.domain.signals import ReadingState
 from console.domain.snapshot import Change, SignalColumn, Snapshot
-from console.incidents.clock import hurt_spans
+from console.incidents.clock import HurtSpan, hurt_spans, with_recoveries
 from console.incidents.event_log import (
     KEPT_SECONDS,
     MOST_EVENTS,
@@ -54,6 +54,12 @@ def test_harm_begins_after_two_looks_and_ends_after_three_clean_ones_that_are_kn
     ]
     (span,) = hurt_spans(log.about(("fraud-scorer",), 0.0, SAMPLE_NOW * 2), 0.0)
     assert (span.began_at, span.ended_at) == (SAMPLE_NOW + 15.0, SAMPLE_NOW + 35.0)
+
+
+def test_harm_has_ended_where_the_counts_since_show_it() -> None:
+    spans = (HurtSpan("fraud", 100.0, None), HurtSpan("chat", 120.0, None))
+    fraud, chat = with_recoveries(spans, {"fraud": 160.0})
+    assert (fraud.ended_at, chat.ended_at) == (160.0, None)
 
 
 def test_a_few_requests_and_what_the_objective_allows_hurt_nobody() -> None:

@@ -130,6 +130,18 @@ def test_next_gives_why_and_why_not() -> None:
     assert next_runs(view, None, keymap(), ASCII)[0].text == "looking at what can be done"
 
 
+def test_next_of_what_is_over_is_to_watch_to_restore_and_to_close() -> None:
+    night = sample_snapshot()
+    row = night.index["fraud-scorer"]
+    view = RowView(replace(night, recovering=frozenset({row})), row)
+    found = (outlook("fallback", "fraud-small"), outlook("human"), outlook("trip"))
+    text = "".join(run.text for run in next_runs(view, found, keymap(), UNICODE))
+    assert text.startswith("watch: users are no longer hurt")
+    assert "close it once it stays so" in text
+    assert "fallback" not in text
+    assert "human" not in text
+
+
 def test_next_of_a_quiet_row_suggests_nothing() -> None:
     snapshot = sample_snapshot()
     view = RowView(snapshot, snapshot.index["kyc-vision"])

@@ -44,6 +44,15 @@ def next_runs(
         if runs:
             runs.append(Run(f" {glyphs.dot} ", "dim"))
         runs += _said(outlook, keys, glyphs)
+    if view.recovering:
+        key = keys.first_key("incident.open")
+        dot = Run(f" {glyphs.dot} ", "dim")
+        watch = [
+            Run("watch: users are no longer hurt", "text"),
+            dot,
+            Run(key or ":incident", "key"),
+        ]
+        return [*watch, Run(" close it once it stays so", "text"), *([dot, *runs] if runs else [])]
     ack = _ack(view, keys, glyphs)
     if runs or ack:
         return [*runs, *(ack if runs else ack[1:])]
@@ -70,7 +79,8 @@ def suggested(view: RowView, found: Sequence[Outlook]) -> Iterator[Outlook]:
     rungs = [one for one in found if one.verb == "fallback"]
     # Refusing clearly (L5) is no answer: a rung that answers still helps.
     away = off_primary(view.route) and view.route.level != "L5"
-    in_trouble = view.severity in (Severity.S1, Severity.S2)
+    # What is over needs no rung: what is left is to watch, to restore and to close.
+    in_trouble = view.severity in (Severity.S1, Severity.S2) and not view.recovering
     if in_trouble and not away:
         reachable = next((one for one in rungs if one.reachable), None)
         if reachable is not None or rungs:
