@@ -31,6 +31,11 @@ def blast_of(
     region_from, region_to, allowed = _regions(row, verb, rung, sight)
     return Blast(
         models=target.models,
+        server=""
+        if target.is_dependency
+        else sight.rows[target.models[0]].served_by
+        if target.models and target.models[0] in sight.rows
+        else "",
         moved_per_minute=moved,
         fleet_share=_share(moved, list(sight.rows), sight),
         tier=target.tier,

@@ -100,6 +100,8 @@ class ActionExecutor:
         """
         if self.bench.settings.writes != "never":
             await settle_target(self.bench, request.target)
+        if snapshot is not None:
+            self.bench.journal.name_rows({row.model: row.id for row in snapshot.rows if row.id})
         return await prepare(
             self.bench, request, snapshot, steps=steps, lenient=lenient, at_once=at_once
         )

@@ -10,6 +10,7 @@ from console.domain.action import ActionRefused, Measure
 from console.domain.severity import UNKNOWN_BREAKER, UNKNOWN_ROUTE
 from console.domain.signals import NO_DATA, Reading, ReadingState
 from console.domain.text import visible
+from console.evaluation.row_identity import rows_named
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ def find_target(
         raise _refused(
             "no_control", f"the control {control.name} cannot {verb.action}; it can {can}"
         )
+    if not is_dependency and name in sight.rows:
+        _check_server(control, sight.rows[name])
     tiers = [sight.rows[model].tier for model in models if model in sight.rows]
     return Target(name, is_dependency, models, min(tiers, default=None), control)
 
@@ -225,13 +228,37 @@ def _dependency(
 
 def _model(name: str, sight: FleetView) -> tuple[tuple[str, ...], Mapping[str, str]]:
     if name not in sight.rows:
+        rows = list(sight.rows.values())
+        alike = [rows[at].model for at in rows_named(rows, name)]
+        if alike:
+            raise _refused(
+                "ambiguous_target",
+                f"{visible(name, 60)} is the name of {_listed(alike)}; write the one that is meant",
+            )
         close = nearest(name, sight.rows)
         if not close and name in sight.settings.dependencies:
             close = f"for the dependency write dep:{name}"
         close = close or f"there are {_listed(sorted(sight.rows))}"
         raise _refused("unknown_target", f"there is no model {visible(name, 60)}; {close}")
+    if claimed := sight.rows[name].claimed:
+        fitting = [row.model for row in sight.rows.values() if row.claimed == claimed]
+        raise _refused(
+            "ambiguous_declaration",
+            f"models.{visible(claimed, 60)} fits {_listed(fitting)}, so its controls belong to "
+            "none of them; declare each with profile, source or match",
+        )
     declared = sight.settings.models.get(name)
     return (name,), {} if declared is None else declared.controls
+
+
+def _check_server(control: Control, row: ModelRow) -> None:
+    """Refuse a control that acts on another kind of server than serves the row."""
+    if control.serves and row.profile and row.profile not in control.serves:
+        raise _refused(
+            "other_server",
+            f"the control {visible(control.name, 60)} acts on {' or '.join(control.serves)}, and "
+            f"{visible(row.model, 60)} is served by {visible(row.served_by, 120)}",
+        )
 
 
 def _no_control(name: str, verb: Verb, declared: Mapping[str, str]) -> str:

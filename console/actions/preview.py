@@ -41,6 +41,7 @@ def _blast(prepared: PreparedAction) -> list[tuple[str, str]]:
     if prepared.request.decision:
         return [("effect", blast.effect)]
     lines = [
+        ("server", blast.server),
         ("moves", _moves(blast)),
         ("effect", f"{blast.effect}; bad now {measured(blast.bad_per_minute)}"),
     ]

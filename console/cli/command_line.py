@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.domain.text import visible
+from console.evaluation.row_identity import rows_named
 from console.settings import durations
 from console.settings.load import Flags
 from console.settings.problems import nearest
@@ -239,13 +240,21 @@ def one_of(words: Iterable[str], noun: str) -> Callable[[str], str]:
 
 
 _SHOWN_NAMES = 8
+AMBIGUOUS = 7
+"""Exit code for a name that several rows bear."""
 
 
 def row_of(snapshot: Snapshot, model: str) -> int:
     """Return the row of a model; raises `CommandError` that says why there is none."""
-    row = snapshot.index.get(model)
-    if row is not None:
-        return row
+    found = rows_named(snapshot.rows, model)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(visible(snapshot.rows[row].model, 60) for row in found[:_SHOWN_NAMES])
+        raise CommandError(
+            f"{visible(model)} is the name of {len(found)} rows: {names}; write one of these",
+            AMBIGUOUS,
+        )
     away = [status for status in snapshot.sources if status.state != "up"]
     if away:
         reason = away[0].error or f"it is {away[0].state}"

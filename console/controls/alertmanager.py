@@ -104,6 +104,8 @@ class AlertmanagerControl:
         """On what its behaviour rests; Grafana's own was never run here."""
         return self._api.proof
 
+    serves: tuple[str, ...] = ()
+
     @property
     def offers(self) -> Mapping[str, Offer]:
         """The changes it can make."""

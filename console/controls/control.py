@@ -81,6 +81,11 @@ class DrivenControl:
         return self._declared.note
 
     @property
+    def serves(self) -> tuple[str, ...]:
+        """The kinds of server it can act on, by metrics profile; empty: any."""
+        return self._declared.serves
+
+    @property
     def offers(self) -> Mapping[str, Offer]:
         """The changes it can make, by action name."""
         return MappingProxyType(self._offers)

@@ -131,6 +131,9 @@ class Preset(Struct, frozen=True):
     server: Annotated[str, Key("The server and version it was run against.")] = ""
     source: Annotated[str, Key("Where its contract was read.")] = ""
     driver: Annotated[Literal["http", "exec"], Key("Who carries it out.")] = "http"
+    serves: Annotated[
+        tuple[str, ...], Key("Metrics profiles of the servers it can act on; empty: any.")
+    ] = ()
     kinds: Annotated[dict[str, Kind], Key("What it can control.", keys=())] = field(
         default_factory=dict
     )
@@ -149,6 +152,7 @@ class Declared(Struct, frozen=True):
     proof: Proof
     own: frozenset[str]
     note: str = ""
+    serves: tuple[str, ...] = ()
 
     def proof_of(self, action: str) -> Proof:
         """Return the preset's proof, but for an action the operator wrote: nobody ran that."""
@@ -160,6 +164,7 @@ def declared(name: str, settings: ControlSettings) -> Declared:
 
     Raises ``ControlError`` for a preset that is not there, faulty, or without the kind asked for.
     """
+    serves: tuple[str, ...] = ()
     if settings.preset is None:
         kind: str = settings.kind or ""
         base, proof = Kind(), Proof("not_run")
@@ -172,6 +177,7 @@ def declared(name: str, settings: ControlSettings) -> Declared:
             )
         kind, base = _kind_of(preset, settings)
         proof = Proof(preset.proof, preset.server, preset.source)
+        serves = preset.serves
     own_read = settings.read
     return Declared(
         name=name,
@@ -187,6 +193,7 @@ def declared(name: str, settings: ControlSettings) -> Declared:
         proof=proof if own_read is None else Proof("not_run"),
         own=frozenset(settings.actions),
         note=base.note,
+        serves=serves,
     )
 
 
@@ -245,7 +252,11 @@ def _own_preset(path: Path) -> Preset:
     preset = parse_preset(raw.decode("utf-8", "replace"), shown)
     # Only what this program's own tests run may call itself proven.
     return Preset(
-        title=preset.title, source=preset.source, driver=preset.driver, kinds=preset.kinds
+        title=preset.title,
+        source=preset.source,
+        driver=preset.driver,
+        kinds=preset.kinds,
+        serves=preset.serves,
     )
 
 

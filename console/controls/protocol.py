@@ -42,6 +42,10 @@ class Control(Protocol):
         """The control's name in the configuration."""
 
     @property
+    def serves(self) -> tuple[str, ...]:
+        """The kinds of server it can act on, by metrics profile; empty: any."""
+
+    @property
     def kind(self) -> str:
         """What it controls: breaker, route, fallback, threshold, human, ack, annotate, or ""."""
 

@@ -46,6 +46,7 @@ class BrokenControl:
         self.proof = Proof("not_run")
         self.note = ""
         self.offers: Mapping[str, Offer] = {}
+        self.serves: tuple[str, ...] = ()
 
     async def read(self, now: float) -> ControlState:
         """Return a state that is not known, with the reason."""

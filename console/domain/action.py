@@ -70,11 +70,13 @@ class Measure:
 class Blast:
     """Whom and what a change touches.
 
-    Rates are a minute, shares 0–1, money USD an hour. ``room_enough`` and ``region_allowed`` None
-    mean not known. ``review_rho`` is arrivals over capacity once the change is in force.
+    ``server`` says what serves the row. Rates are a minute, shares 0–1, money USD an hour.
+    ``room_enough`` and ``region_allowed`` None mean not known. ``review_rho`` is arrivals over
+    capacity once the change is in force.
     """
 
     models: tuple[str, ...] = ()
+    server: str = ""
     moved_per_minute: Measure = field(default_factory=Measure)
     fleet_share: Measure = field(default_factory=Measure)
     tier: int | None = None
@@ -281,7 +283,8 @@ class Override:
     ``op_id`` is the operation that began it, ``seq`` that entry. ``enforced_by`` says who ends it,
     ``end`` how. ``certain`` is False where reading back could not tell whether it took hold, and
     ``lost`` the state it was found in instead, before its end. ``kept`` tells whether a keeper
-    lived when the journal was last read, None where that is not known.
+    lived when the journal was last read, None where that is not known. ``row`` is the id of the
+    row that was meant, empty for what was written without one.
     """
 
     op_id: str
@@ -305,6 +308,7 @@ class Override:
     value: float | None = None
     lost: str = ""
     kept: bool | None = None
+    row: str = ""
 
     def left_seconds(self, now: float) -> float | None:
         """Return the seconds until it ends, negative when overdue, None without an end."""

@@ -43,9 +43,12 @@ class OnCall:
 class ModelRow:
     """The static side of one row: identity, ownership, objectives, lineage.
 
-    Identity is (environment, ``model``). Built anew only when discovery or settings change,
-    and shared by all Snapshots in between. ``info`` is what the model says it is made of,
-    ``lineage`` what a person wrote down of it.
+    ``model`` is the shortest name that no other row bears, ``label`` the declared name or else
+    the model's as its server writes it, which namesakes share. ``id`` stays while names change:
+    what was written of a row binds by it; empty while nobody has seen the model. ``claimed``
+    names a declaration that fits several rows: it describes each and its controls belong to
+    none. Built anew only when discovery or settings change, and shared by all Snapshots in
+    between. ``info`` is what the model says it is made of, ``lineage`` what a person wrote down.
     """
 
     model: str
@@ -76,6 +79,18 @@ class ModelRow:
     intervene: tuple[tuple[str, str], ...] = ()
     info: Mapping[str, str] = field(default_factory=dict)
     lineage: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    id: str = ""
+    claimed: str = ""
+    namespace: str = ""
+    cluster: str = ""
+
+    @property
+    def served_by(self) -> str:
+        """Return the server behind the row in words: kind, job, namespace and source as known."""
+        parts = (self.profile, self.server, self.namespace, self.cluster)
+        where = ", ".join(dict.fromkeys(part for part in parts if part))
+        return f"{where} (source {self.source})" if where and self.source else where
 
 
 @dataclass(frozen=True, slots=True)

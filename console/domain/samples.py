@@ -61,6 +61,8 @@ class SeenModel:
     """A model that a source was found to know: the profile and the label values behind it.
 
     ``series_value`` is the value of the profile's model label, ``model`` the name shown.
+    ``places`` are the processes that serve it, as ``job instance`` and ``namespace/pod``;
+    ``namespace`` and ``cluster`` are empty where its series do not tell one.
     """
 
     model: str
@@ -70,6 +72,9 @@ class SeenModel:
     versions: tuple[str, ...] = ()
     server: str = ""
     info: tuple[tuple[str, str], ...] = ()
+    namespace: str = ""
+    cluster: str = ""
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

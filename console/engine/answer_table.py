@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Indices = NDArray[np.intp]
+    RowsByValue = Mapping[str, tuple[int, ...]]
 
 _MAX_METHODS = 255
 
@@ -230,6 +231,7 @@ class Board:
         self._labelled: dict[tuple[str, str], tuple[Answer, tuple[LabelledValue, ...]]] = {}
         self._buckets = BucketTable()
         self._voices: dict[tuple[str, str], Mapping[str, tuple[int, ...]]] = {}
+        self._taking: dict[tuple[str, str], tuple[frozenset[str], RowsByValue]] = {}
 
     def seat(self, seating: Seating) -> None:
         """Take new rows or new seats; answers stay, joins are made anew."""
@@ -248,6 +250,7 @@ class Board:
             for key, values in rows_of.items()
         }
         self._voices.clear()
+        self._taking.clear()
 
     def plan(self, source: str, queries: Sequence[Query]) -> None:
         """Replace the questions of one source; answers to questions no longer asked are dropped."""
@@ -350,6 +353,19 @@ class Board:
         return sorted(queries, key=lambda pair: _rank(pair[1]))
 
     def _rows(self, source: str, query: Query) -> Mapping[str, tuple[int, ...]]:
+        found = self._all_rows(source, query)
+        if query.rows is None:
+            return found
+        known = self._taking.get((source, query.id))
+        if known is None or known[0] != query.rows:
+            some = {
+                value: tuple(row for row in rows if self.seating.rows[row].model in query.rows)
+                for value, rows in found.items()
+            }
+            known = self._taking[source, query.id] = query.rows, some
+        return known[1]
+
+    def _all_rows(self, source: str, query: Query) -> Mapping[str, tuple[int, ...]]:
         own = self._rows_of.get((source, query.profile), {})
         if query.role == "server" or (query.voice and query.voice != query.profile):
             return own
@@ -362,13 +378,15 @@ class Board:
         """Return the rows that a gateway or companion of this source may speak of, by name.
 
         That is the source's own, and all rows where it has none: a mesh is often scraped apart.
+        A name that several rows bear is nobody's: which of them is meant, it does not tell.
         """
         found: dict[str, list[int]] = {}
         places = self.seating.of_source(source) or range(len(self.seating.rows))
         for place in places:
-            for name in {self.seating.rows[place].model, self.seating.seats[place].series_value}:
+            row, seat = self.seating.rows[place], self.seating.seats[place]
+            for name in {row.model, row.label, seat.series_value}:
                 found.setdefault(name, []).append(place)
-        return {name: tuple(rows) for name, rows in found.items() if name and rows}
+        return {name: tuple(rows) for name, rows in found.items() if name and len(rows) == 1}
 
     def _histogram(self, source: str, query: Query, answer: Answer, *, stale: bool) -> Buckets:
         return self._buckets.of(source, query, answer, self._rows(source, query), stale=stale)
@@ -491,6 +509,8 @@ def _rank(query: Query) -> tuple[bool, int]:
 
 def _speaks_for(query: Query, seat: Seat) -> bool:
     if query.models is not None and seat.series_value not in query.models:
+        return False
+    if query.rows is not None and seat.name and seat.name not in query.rows:
         return False
     if query.profile == seat.profile:
         return True

@@ -326,7 +326,7 @@ class IncidentViews:
                 missing.append((name, "nothing is known of how its server counts"))
             else:
                 declared = self._desk.settings.models.get(name)
-                labels = tuple((declared.match or {}).items()) if declared is not None else ()
+                labels = tuple(declared.labels.items()) if declared is not None else ()
                 model = OneModel(profile, seat.series_value, labels)
                 found.append(Seen(snapshot.rows[row], source, model, snapshot.route(row)))
         return found, missing

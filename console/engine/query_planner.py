@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from console.engine.answer_table import Board
 from console.engine.row_assignment import Seating, seat_rows
-from console.evaluation.inventory import roster
+from console.evaluation.inventory import row_places
 from console.metrics.profile import preference, profiles
 from console.metrics.queries import counted_once
 from console.metrics.query_plan import amount_queries, plan
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from console.domain.model import ModelRow
     from console.domain.samples import Answer, SeenModel
     from console.engine.row_assignment import Seat
+    from console.evaluation.inventory import Place
     from console.evaluation.observations import Observed
     from console.metrics.profile import Profile
     from console.metrics.queries import Query
@@ -70,6 +71,21 @@ class _Plan:
     minute: int
 
 
+@dataclass(slots=True)
+class Asking:
+    """What one source is asked for: its rows, and by row's name what is particular about them.
+
+    ``own`` is operators' PromQL, ``selects`` what stands for ``$match`` in it, ``matches`` the
+    labels that a row's series bear beside the model's.
+    """
+
+    rows: list[ModelRow] = field(default_factory=list)
+    own: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    selects: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    matches: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    profiles: list[str] = field(default_factory=list)
+
+
 class Desk:
     """The one place that knows which source is asked what for which rows."""
 
@@ -84,7 +100,8 @@ class Desk:
         self.speakers: Mapping[str, str] = {}
         self._next: dict[str, str] | None = None
         self._unheard: set[str] = set()
-        self._rows: tuple[ModelRow, ...] = ()
+        self._places: tuple[Place, ...] = ()
+        self._names: dict[str, str] = {}
         self._plans: dict[str, _Plan] = {}
         self._written: dict[str, Mapping[str, Profile]] = {}
         self.companions: dict[str, Mapping[str, int]] = {}
@@ -161,7 +178,8 @@ class Desk:
 
         The voice that is preferred for spend comes first.
         """
-        rows, _, matches, found = self._asked_of(source)
+        asking = self._asked_of(source)
+        rows, matches, found = asking.rows, asking.matches, asking.profiles
         written = self._written.get(source, {})
         names = [*found, *(n for n, each in written.items() if each.role == "gateway")]
         voices = [self.profile_of(source, name) for name in dict.fromkeys(names)]
@@ -205,7 +223,9 @@ class Desk:
         in_order = [
             model for source in self.settings.sources for model in self._seen.get(source.name, ())
         ]
-        self._rows = roster(in_order, self.settings)
+        self._places = row_places(in_order, self.settings, self._names)
+        shown = (place.row for place in self._places)
+        self._names |= {row.id: row.model for row in shown if row.id}
         self._seat()
 
     def _seat(self) -> None:
@@ -215,12 +235,7 @@ class Desk:
         self._plans.clear()
 
     def _seating(self, speakers: Mapping[str, str]) -> Seating:
-        in_order = {
-            source.name: self._seen[source.name]
-            for source in self.settings.sources
-            if source.name in self._seen
-        }
-        return seat_rows(self._rows, in_order, self.settings, speakers)
+        return seat_rows(self._places, self.settings, speakers)
 
     def _told(self, row: ModelRow, seat: Seat) -> ModelRow:
         """Return a row with what its source says the model is made of."""
@@ -229,18 +244,12 @@ class Desk:
             return row
         return replace(row, info={**row.info, **told}, region=row.region or told.get("region", ""))
 
-    def _asked_of(
-        self, source: str
-    ) -> tuple[
-        list[ModelRow], dict[str, Mapping[str, str]], dict[str, Mapping[str, str]], list[str]
-    ]:
-        """Return a source's rows under its own names, own PromQL and labels by name, profiles."""
+    def _asked_of(self, source: str) -> Asking:
+        """Return a source's rows under its own names, own PromQL and labels by row, profiles."""
         seatings = [self.board.seating]
         if self._next is not None:
             seatings.append(self._seating(self._next))
-        rows: list[ModelRow] = []
-        own: dict[str, Mapping[str, str]] = {}
-        matches: dict[str, Mapping[str, str]] = {}
+        asking = Asking()
         found: set[str] = set()
         planned: set[tuple[str, Seat]] = set()
         for seating, index in ((each, i) for each in seatings for i in each.of_source(source)):
@@ -250,18 +259,19 @@ class Desk:
             planned.add((row.model, seat))
             found.add(seat.profile)
             # A source knows a model by its series, so its plan speaks in the source's names.
-            rows.append(
-                row if row.model == seat.series_value else replace(row, model=seat.series_value)
-            )
+            asking.rows.append(replace(row, label=seat.series_value))
             configured = self.settings.models.get(row.model)
             if configured is not None and configured.signals:
-                own[seat.series_value] = configured.signals
-            if configured is not None and configured.match:
-                matches[seat.series_value] = configured.match
-        return rows, own, matches, sorted(found)
+                asking.own[row.model] = configured.signals
+                asking.selects[row.model] = configured.labels
+            if seat.labels:
+                asking.matches[row.model] = dict(seat.labels)
+        asking.profiles = sorted(found)
+        return asking
 
     def _plan(self, source: str, now: float) -> tuple[Query, ...]:
-        rows, own, matches, found = self._asked_of(source)
+        asking = self._asked_of(source)
+        rows, found = asking.rows, asking.profiles
         written = self._written.get(source, {})
         beside = [name for name, each in written.items() if each.role != "server"]
         if not rows and not beside:
@@ -269,9 +279,10 @@ class Desk:
         queries = plan(
             found,
             rows,
-            own,
+            asking.own,
             now,
-            matches=matches,
+            matches=asking.matches,
+            selects=asking.selects,
             known={**profiles(), **written},
             companions=[name for name in beside if name not in found],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.domain.model import ModelRow
-    from console.domain.samples import SeenModel
+    from console.evaluation.inventory import Place
     from console.metrics.queries import Query
     from console.settings.schema import Settings
 
@@ -89,11 +89,16 @@ class JoinCache:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a row's numbers are read from; an empty ``source`` means that nobody offers it."""
+    """What a row's numbers are read from; an empty ``source`` means that nobody offers it.
+
+    ``labels`` are conditions beside the series' value that its series meet, ``name`` the row's.
+    """
 
     source: str = ""
     profile: str = ""
     series_value: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    name: str = field(default="", compare=False)
 
 
 NOBODY = Seat()
@@ -112,66 +117,40 @@ class Seating:
 
 
 def seat_rows(
-    rows: Sequence[ModelRow],
-    seen: Mapping[str, Sequence[SeenModel]],
+    places: Sequence[Place],
     settings: Settings,
     speakers: Mapping[str, str] = MappingProxyType({}),
 ) -> Seating:
     """Give every row one seat.
 
-    ``seen`` is what each source offers, ``speakers`` who speaks for which source while that is
-    away. A row goes to
-    the source its settings name, else to the first in configuration order that offers it; numbers
-    of two sources are never summed. While that source is away its ``fallback`` takes the row if
-    it offers it.
+    ``places`` are the rows with their sightings in the order of preference, ``speakers`` who
+    speaks for which source while that is away. A row is read from the source its settings name,
+    else from the first that offers it, or from who speaks for that one; numbers of two sources
+    are never summed. A row that nobody offers and that has PromQL of its own is asked for in the
+    source it names, else in the first that is asked in PromQL.
     """
-    offers = {name: _by_name(models, settings) for name, models in seen.items()}
     seated: list[ModelRow] = []
     seats: list[Seat] = []
-    for row in rows:
-        configured = settings.models.get(row.model)
-        wanted = configured.source if configured is not None else None
-        seat = _choose(row, wanted, offers, speakers)
+    for place in places:
+        row, declared = place.row, settings.models.get(place.row.model)
+        wanted = (declared.source if declared is not None else None) or ""
+        offers = sorted(place.offers, key=lambda one: bool(wanted) and one.source != wanted)
+        if offers:
+            standby = speakers.get(offers[0].source, "")
+            one = next((each for each in offers if each.source == standby), offers[0])
+            seat = Seat(one.source, one.profile, one.series_value, place.labels, row.model)
+        elif declared is not None and declared.signals and (own := _own_source(wanted, settings)):
+            value = next(iter(declared.labels.values()), row.model)
+            seat = Seat(own, declared.profile or "", value, (), row.model)
+        else:
+            seat = NOBODY
         seats.append(seat)
-        source, profile = (seat.source, seat.profile) if seat.source else (wanted or "", "")
+        source, profile = (seat.source, seat.profile) if seat.source else (wanted, "")
         same = (source, profile) == (row.source, row.profile)
         seated.append(row if same else replace(row, source=source, profile=profile))
     return Seating(tuple(seated), tuple(seats))
 
 
-def _by_name(models: Sequence[SeenModel], settings: Settings) -> dict[str, SeenModel]:
-    """Return the models of one source under their row's name; the first sighting of a name wins.
-
-    A declared ``match`` names the row of the label value it holds; without one a declared name
-    stands for the model shown or spelled like it.
-    """
-    renamed: dict[tuple[str, str | None], str] = {}
-    for name, declared in settings.models.items():
-        for value in (declared.match or {name: name}).values():
-            renamed.setdefault((value, declared.profile), name)
-    found: dict[str, SeenModel] = {}
-    for model in models:
-        name = (
-            renamed.get((model.series_value, model.profile))
-            or renamed.get((model.series_value, None))
-            or model.model
-        )
-        found.setdefault(name, model)
-    return found
-
-
-def _choose(
-    row: ModelRow,
-    wanted: str | None,
-    offers: Mapping[str, Mapping[str, SeenModel]],
-    speakers: Mapping[str, str],
-) -> Seat:
-    names = [wanted] if wanted else [name for name, models in offers.items() if row.model in models]
-    if not names:
-        return NOBODY
-    first = names[0]
-    standby = speakers.get(first, first)
-    if row.model in offers.get(standby, {}):
-        first = standby
-    model = offers.get(first, {}).get(row.model)
-    return NOBODY if model is None else Seat(first, model.profile, model.series_value)
+def _own_source(wanted: str, settings: Settings) -> str:
+    asked = [source.name for source in settings.sources if source.kind == "prometheus"]
+    return wanted if wanted in asked else next(iter(asked if not wanted else []), "")

@@ -26,6 +26,7 @@ from console.engine.ranges import BASES, Ranges
 from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
 from console.evaluation.memory import Memory
+from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
 from console.settings.problems import SettingsError
@@ -434,7 +435,7 @@ class Engine:
             tick=self._tick,
             settings=self.settings,
             remembers=remembers,
-            overrides=known.overrides,
+            overrides=bind_overrides(known.overrides, rows),
             record=known.record,
             care=care,
             decisions=known.decisions,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from console.domain.decision import Lineage
 from console.domain.model import Fallback, ModelRow, Objectives, OnCall, numbered
+from console.evaluation.row_identity import (
+    Group,
+    claims,
+    extra_labels,
+    group_sightings,
+    name_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,56 +26,87 @@ if TYPE_CHECKING:
 DEFAULT_AVAILABILITY_RATIO = 0.99
 
 
-def roster(seen: Sequence[SeenModel], settings: Settings) -> tuple[ModelRow, ...]:
-    """Return one row a model, sorted by name; declared models that nobody has seen are rows too.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One row with the sightings it may be read from, the preferred one first.
 
-    Where several sources offer a model, the one its settings name has it, else the first in
-    configuration order: numbers of two sources are never summed.
+    ``labels`` are what its ``match`` asks for beyond them: a part of what they count.
     """
-    renamed = _renamed(settings)
-    order = {source.name: number for number, source in enumerate(settings.sources)}
-    offers: dict[str, list[SeenModel]] = {}
-    for one in seen:
-        name = renamed.get((one.series_value, one.profile)) or renamed.get((one.series_value, None))
-        offers.setdefault(name or one.model, []).append(one)
-    rows = []
-    for model in {*offers, *settings.models}:
-        declared = settings.models.get(model)
-        chosen = _choose(offers.get(model, []), declared, order)
-        rows.append(_row(model, chosen, declared))
-    return tuple(sorted(rows, key=lambda row: row.model))
+
+    row: ModelRow
+    offers: tuple[SeenModel, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
-def _renamed(settings: Settings) -> dict[tuple[str, str | None], str]:
-    """Return configured names by (label value they match, profile they are bound to)."""
-    return {
-        (value, declared.profile): model
-        for model, declared in settings.models.items()
-        for value in (declared.match or {}).values()
-    }
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
-def _choose(
-    offers: Sequence[SeenModel], declared: ModelSettings | None, order: Mapping[str, int]
-) -> SeenModel | None:
-    wanted = declared.source if declared is not None else None
-    ranked = sorted(
-        offers,
-        key=lambda one: (one.source != wanted, order.get(one.source, len(order)), one.profile),
-    )
-    return ranked[0] if ranked else None
+def roster(seen: Sequence[SeenModel], settings: Settings) -> tuple[ModelRow, ...]:
+    """Return one row a model, sorted by name; declared models that nobody has seen are rows too."""
+    return tuple(place.row for place in row_places(seen, settings))
 
 
-def _row(model: str, seen: SeenModel | None, declared: ModelSettings | None) -> ModelRow:
+def row_places(
+    seen: Sequence[SeenModel], settings: Settings, before: Mapping[str, str] = _NO_NAMES
+) -> tuple[Place, ...]:
+    """Return the rows that sightings and declarations come to, sorted by name.
+
+    ``before`` are the names shown so far by row id; a row keeps its own while nobody declares it.
+    """
+    groups = group_sightings(seen, settings)
+    namesakes: dict[str, list[Group]] = {}
+    for group in groups:
+        namesakes.setdefault(group.label, []).append(group)
+    places: list[Place] = []
+    claimed: dict[int, str] = {}
+    for claim in claims(groups, settings):
+        declared = settings.models[claim.name]
+        if len(claim.groups) > 1 and not claim.joined:
+            claimed |= {id(group): claim.name for group in claim.groups}
+            continue
+        offers = tuple(one for group in claim.groups for one in group.offers)
+        labels = extra_labels(declared.labels, claim.groups[0]) if claim.groups else {}
+        row = _row(claim.name, claim.groups, offers, declared)
+        if labels:
+            part = "".join(f":{name}={value}" for name, value in sorted(labels.items()))
+            row = replace(row, id=f"{row.id}{part}")
+        places.append(Place(row, offers, tuple(sorted(labels.items()))))
+        claimed |= {id(group): "" for group in claim.groups}
+    taken = [place.row.model for place in places]
+    unnamed = [
+        (claimed.get(id(group)) or group.label, group)
+        for group in groups
+        if claimed.get(id(group)) != ""
+    ]
+    names = name_rows(unnamed, namesakes, taken, before)
+    for _, group in unnamed:
+        claim_name = claimed.get(id(group), "")
+        row = _row(names[group.id], (group,), group.offers, settings.models.get(claim_name))
+        label = claim_name or group.label
+        places.append(Place(replace(row, label=label, claimed=claim_name), group.offers))
+    return tuple(sorted(places, key=lambda place: place.row.model))
+
+
+def _row(
+    name: str,
+    groups: Sequence[Group],
+    offers: Sequence[SeenModel],
+    declared: ModelSettings | None,
+) -> ModelRow:
+    seen = offers[0] if offers else None
     info = dict(seen.info) if seen is not None else {}
     row = ModelRow(
-        model=model,
+        model=name,
         source=seen.source if seen is not None else (declared.source or "") if declared else "",
         profile=seen.profile if seen is not None else (declared.profile or "") if declared else "",
         version=" + ".join(sorted(seen.versions)) if seen is not None else "",
         server=seen.server if seen is not None else "",
         region=info.get("region", ""),
         info=info,
+        label=name,
+        id=groups[0].id if groups else "",
+        namespace=seen.namespace if seen is not None else "",
+        cluster=seen.cluster if seen is not None else "",
     )
     return row if declared is None else _declared(row, declared)
 
@@ -74,12 +114,8 @@ def _row(model: str, seen: SeenModel | None, declared: ModelSettings | None) -> 
 def _declared(row: ModelRow, declared: ModelSettings) -> ModelRow:
     confidence, review, cost = declared.confidence, declared.review, declared.cost
     reference = declared.drift.reference if declared.drift else None
-    return ModelRow(
-        model=row.model,
-        source=row.source,
-        profile=row.profile,
-        version=row.version,
-        server=row.server,
+    return replace(
+        row,
         configured=True,
         tier=declared.tier,
         region=declared.region or row.region,
@@ -104,7 +140,6 @@ def _declared(row: ModelRow, declared: ModelSettings) -> ModelRow:
             for one in declared.fallbacks
         ),
         intervene=tuple((one.when, one.do) for one in declared.intervene),
-        info=row.info,
         lineage=declared.lineage,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from console.domain.action import WARN_SECONDS
 from console.domain.severity import BreakerState, Route
 from console.evaluation.dependencies import OPEN_STATES
+from console.evaluation.row_identity import bound_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from console.domain.action import Override
+    from console.domain.model import ModelRow
     from console.evaluation.dependencies import BreakerFacts, Judged
     from console.evaluation.observations import Statics
     from console.evaluation.row_labels import RouteFacts
@@ -143,3 +145,12 @@ def _rows(
     declared = statics.users.get(dependency, ())
     calling = (statics.index.get(model) for model in breakers.callers.get(dependency, ()))
     return tuple(sorted({*declared, *(row for row in calling if row is not None)}))
+
+
+def bind_overrides(overrides: Sequence[Override], rows: Sequence[ModelRow]) -> tuple[Override, ...]:
+    """Return the overrides with the names that their rows have today as targets."""
+    bound = []
+    for each in overrides:
+        target = bound_name(each.target, each.row, rows)
+        bound.append(each if target == each.target else replace(each, target=target))
+    return tuple(bound)

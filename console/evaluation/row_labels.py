@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
@@ -279,6 +279,32 @@ def _active(labelled: tuple[LabelledValue, ...], statics: Statics) -> dict[int, 
     return by_row
 
 
+def rows_meant(alert: Alert, statics: Statics) -> tuple[int, ...]:
+    """Return the rows that all labels of an alert fit: one, or several that bear its model's name.
+
+    A label tells namesakes apart where it has the value of one of them.
+    """
+    row = statics.index.get(alert.model)
+    if row is not None:
+        return (row,)
+    rows = statics.by_label.get(alert.model, ())
+    labels = dict(alert.labels)
+    for label, value_of in _TELLING.items():
+        said = labels.get(label, "")
+        fitting = tuple(row for row in rows if said and value_of(statics.rows[row]) == said)
+        rows = fitting or rows
+    return rows
+
+
+_TELLING: Mapping[str, Callable[[ModelRow], str]] = {
+    "namespace": lambda row: row.namespace,
+    "cluster": lambda row: row.cluster,
+    "job": lambda row: row.server,
+    "region": lambda row: row.region or row.source,
+    "source": lambda row: row.source,
+}
+
+
 def firing_by_row(incidents: Iterable[Incident], statics: Statics) -> dict[int, tuple[Alert, ...]]:
     """Return the firing alerts of each row, worst first.
 
@@ -288,8 +314,13 @@ def firing_by_row(incidents: Iterable[Incident], statics: Statics) -> dict[int, 
     found: dict[int, list[Alert]] = {}
     for incident in incidents:
         for alert in incident.alerts:
-            row = statics.index.get(alert.model) if alert.model else None
-            if row is not None and alert.state == "firing" and not alert.stale:
+            if not alert.model or alert.state != "firing" or alert.stale:
+                continue
+            meant = rows_meant(alert, statics)
+            if len(meant) > 1:
+                said = f"one of {len(meant)} that it may mean; {alert.summary}".rstrip("; ")
+                alert = replace(alert, summary=said)
+            for row in meant:
                 found.setdefault(row, []).append(alert)
     return {
         row: tuple(sorted(alerts, key=lambda one: (int(one.severity), one.since, one.name)))

@@ -64,8 +64,9 @@ def surroundings(
     """
     models = {row.model: row.model for row in rows} | {name: name for name in settings.models}
     for name, declared in settings.models.items():
-        for value in _names_in(declared.match, "model"):
-            models.setdefault(value, name)
+        for part in declared.matches:
+            for value in _names_in(part, "model"):
+                models.setdefault(value, name)
     names = {name: name for name in settings.dependencies}
     for name, shared in settings.dependencies.items():
         for value in _names_in(shared.match, "dependency"):

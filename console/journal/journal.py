@@ -27,7 +27,7 @@ from console.journal.store_base import KEEP_SECONDS, Pruned, Question
 from console.settings.secret_references import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from console.domain.entry import (
@@ -121,6 +121,17 @@ class ChainedJournal:
         self._secrets = secrets
         self._archives = archives
         self._segment_seconds = segment_seconds
+        self._row_ids: Mapping[str, str] = {}
+
+    def name_rows(self, row_ids: Mapping[str, str]) -> None:
+        """Take the ids of rows by name: what is written of a row from now on bears its id."""
+        self._row_ids = row_ids
+
+    def _with_row(self, draft: EntryDraft) -> EntryDraft:
+        row = self._row_ids.get(draft.target)
+        if not row or "row" in draft.details:
+            return draft
+        return replace(draft, details={**draft.details, "row": row})
 
     @property
     def place(self) -> str:
@@ -141,6 +152,7 @@ class ChainedJournal:
     ) -> tuple[Entry, ...]:
         """Write all of them or none, in order."""
         self._check_writable()
+        drafts = [self._with_row(draft) for draft in drafts]
         targets = dict.fromkeys(draft.target for draft in drafts)
         untouched = (
             [] if untouched_since is None else [(target, untouched_since) for target in targets]

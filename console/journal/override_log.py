@@ -97,6 +97,7 @@ def _begun(entry: Entry) -> Override:
         drill=details.get("drill") is True,
         to=str(details.get("to") or ""),
         value=_number(details.get("value")),
+        row=str(details.get("row") or ""),
     )
 
 

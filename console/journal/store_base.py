@@ -12,7 +12,7 @@ from console.journal.chain import Row, TargetTouchedError, iso, seconds
 from console.journal.leases import LONGEST_LEASE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from console.domain.entry import Entry, EntryDraft, EntryKind, JournalHead, Verification, Writer
@@ -60,6 +60,9 @@ class Journal(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other hosts write here too, so that a second person can confirm."""
+
+    def name_rows(self, row_ids: Mapping[str, str]) -> None:
+        """Take the ids of rows by name: what is written of a row from now on bears its id."""
 
     def append(self, draft: EntryDraft, *, untouched_since: int | None = None) -> Entry:
         """Write one entry and return it as it stands; it is durable when this returns.

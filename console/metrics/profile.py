@@ -90,6 +90,13 @@ FACTS: Mapping[str, str] = MappingProxyType(
 """Labelled measurements a profile may define, with their meaning."""
 
 
+PLACE_LABELS = ("job", "instance", "namespace", "pod", "cluster")
+"""Labels that say where a model runs, and so whether two sightings are one thing."""
+
+APART = "|"
+"""What stands between a cluster or namespace and the name after it."""
+
+
 class ProfileError(Exception):
     """A profile file that cannot be used; the message names file, place and what is allowed."""
 
@@ -142,8 +149,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     ``model_label`` is the label that bears the model, or ``model`` the rule it is worked out by.
     A ``gateway`` makes a row only where no server does, a ``companion`` never.
     ``discovery_where`` are conditions a series must meet to speak of a model. Label values in
-    ``no_values`` mean that there is no value. ``not_given`` says for each signal that the server
-    does not export why not; ``cites`` names where the metrics were read.
+    ``no_values`` mean that there is no value. ``apart`` are labels that discovery puts before the
+    names because a source has one name under several of their values. ``not_given`` says for
+    each signal that the server does not export why not; ``cites`` names where the metrics were
+    read.
     """
 
     name: str
@@ -164,6 +173,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     notes: tuple[str, ...] = ()
     not_given: dict[str, str] = msgspec.field(default_factory=dict)
     cites: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     def value_of(self, text: str) -> str | None:
         """Return a label's value, or None for the many ways of writing that there is none."""
@@ -183,7 +193,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
         model = named if self.model is None else self.model.labels
         rule = () if self.version is None else self.version.labels
         version = () if self.version_label is None else (self.version_label,)
-        return tuple(dict.fromkeys((*model, *version, *rule, self.server_label)))
+        return tuple(dict.fromkeys((*model, *version, *rule, self.server_label, *PLACE_LABELS)))
 
     def series_value(self, labels: Mapping[str, str]) -> str:
         """Return the model's value for a series with these labels; empty where there is none."""
@@ -193,6 +203,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
         if self.model is not None:
             return self.model.value(labels)
         return labels.get(self.model_label, "")
+
+    def name_in(self, value: str) -> str:
+        """Return the model's own name in a value of the model label: what follows ``apart``."""
+        return value.split(APART, len(self.apart))[-1] if self.apart else value
 
     def version_of(self, labels: Mapping[str, str]) -> str | None:
         """Return the version for a series with these labels, None where there is none."""
@@ -419,6 +433,17 @@ def adapted(profile: Profile, metrics: Iterable[str], *, exported: bool = False)
             discovery_where={},
         )  # fmt: skip
     return profile
+
+
+def told_apart(profile: Profile, labels: tuple[str, ...]) -> Profile | None:
+    """Return the profile with ``labels`` before each model's name; None where its rule forbids."""
+    if profile.model is not None or not profile.model_label or profile.bind is not None:
+        return None
+    fields = APART.join(f"{{{label}}}" for label in (*labels, profile.model_label))
+    return msgspec.structs.replace(
+        profile, model=NameRule(template=fields), model_label=MODEL_LABEL, apart=labels,
+        facts={n: _renamed(f, profile.model_label) for n, f in profile.facts.items()},
+    )  # fmt: skip
 
 
 def _renamed(fact: FactDefinition, label: str) -> FactDefinition:

@@ -35,6 +35,7 @@ class Query:
     ``derived`` the labels that a name rule makes. ``voice`` is the profile that speaks where that
     is not the row's own, ``role`` its role: a gateway's and a companion's answers go by name.
     ``dropped`` are the labels of copies, of which one counts (`Scope`).
+    ``rows`` names the rows that take the answer where series values alone do not tell (None: all).
     ``keeps_young`` asks for an amount: of what began within the window it is whole, and told.
     With ``partial`` a history shorter than the window answers for what there is of it.
     Times are seconds.
@@ -64,6 +65,7 @@ class Query:
     dropped: tuple[str, ...] = ()
     keeps_young: bool = False
     partial: bool = False
+    rows: frozenset[str] | None = None
 
     def scope(self) -> Scope:
         """Return the scope the expression is compiled and evaluated in."""

@@ -63,6 +63,11 @@ class _Crowd:
     def values(self) -> frozenset[str] | None:
         return None if self.everyone else frozenset(value for value, _ in self.rows)
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """Return the rows that take the answers, None where the series' value alone tells."""
+        return None if self.everyone else frozenset(row.model for _, row in self.rows)
+
 
 def plan(
     present: Sequence[str],
@@ -71,13 +76,15 @@ def plan(
     now: float,
     *,
     matches: Mapping[str, Mapping[str, str]] = _NO_MATCHES,
+    selects: Mapping[str, Mapping[str, str]] = _NO_MATCHES,
     known: Mapping[str, Profile] | None = None,
     companions: Sequence[str] = (),
 ) -> tuple[Query, ...]:
     """Return the queries for the profiles that are there, and for the ``companions`` beside them.
 
-    ``own`` holds an operator's PromQL by model and signal, ``matches`` the declared label values
-    by model; ``now`` is Unix seconds and sets the windows of cost_today and cost_month. An
+    ``own`` holds an operator's PromQL by row and signal, ``matches`` the declared label values
+    by row, ``selects`` what stands for ``$match``; a row's ``label`` is its series' value, else
+    its name is. ``now`` is Unix seconds and sets the windows of cost_today and cost_month. An
     operator's queries come last, because they replace what the profile answers. Profiles that
     are not known are passed over. Raises `ExpressionError` for a label in ``matches`` that
     PromQL cannot spell.
@@ -99,7 +106,7 @@ def plan(
         if beside is not None:
             servers = [all_profiles[each] for each in present if each in all_profiles]
             queries += _beside(beside, servers, variants(now))
-    queries += _own(all_profiles, rows, own, matches, variants(now))
+    queries += _own(all_profiles, rows, own, selects or matches, variants(now))
     return tuple(queries)
 
 
@@ -109,7 +116,7 @@ def _crowds(
     found: dict[tuple[Matcher, ...], list[tuple[str, ModelRow]]] = {(): []}
     for row in rows:
         declared = dict(matches.get(row.model, {}))
-        value = declared.pop(profile.model_label, row.model)
+        value = declared.pop(profile.model_label, row.label or row.model)
         found.setdefault(exactly(declared) if declared else (), []).append((value, row))
     alone = len(found) == 1
     return tuple(
@@ -232,6 +239,7 @@ def _query(
         edge=edge,
         cadence=(definition.cadence if variant.is_plain else None) or variant.cadence,
         models=models,
+        rows=crowd.names,
         method=how,
         n_column=n_column,
         min_n=min_n,
@@ -261,7 +269,8 @@ def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
     everyone = _Crowd((), (), everyone=True)
     for crowd in crowds:
         referenced = frozenset(value for value, row in crowd.rows if row.reference is not None)
-        yield from score_queries(profile, referenced, crowd.matchers)
+        for query in score_queries(profile, referenced, crowd.matchers):
+            yield replace(query, rows=crowd.names)
     for name, fact in profile.facts.items():
         if name == SCORES:
             continue
@@ -283,6 +292,7 @@ def _facts(profile: Profile, crowds: tuple[_Crowd, ...]) -> Iterator[Query]:
                 cadence=fact.cadence or "tick",
                 labelled=True,
                 models=crowd.values,
+                rows=crowd.names,
                 method=method(fact.expression),
                 matchers=crowd.matchers,
                 derived=profile.derived,
@@ -306,15 +316,20 @@ def _own(
             continue
         profile = known.get(row.profile)
         label = profile.model_label if profile is not None else "model"
-        declared = matches.get(row.model) or {label: row.model}
-        value = declared.get(label, row.model)
+        value = row.label or row.model
+        declared = matches.get(row.model) or {label: value}
+        value = declared.get(label, value)
         match = matchers_text(exactly(declared))
         for signal, text in texts.items():
             for variant in _own_variants(signal, text, asked):
                 query = _own_query(row, variant, text, match, label)
                 key = (row.profile, query.column, query.promql)
                 first = queries.get(key, query)
-                queries[key] = replace(first, models=(first.models or frozenset()) | {value})
+                queries[key] = replace(
+                    first,
+                    models=(first.models or frozenset()) | {value},
+                    rows=(first.rows or frozenset()) | {row.model},
+                )
     yield from queries.values()
 
 
@@ -402,6 +417,7 @@ def amount_queries(
                     window_seconds=seconds,
                     offset_seconds=ended_seconds_ago,
                     models=crowd.values,
+                    rows=crowd.names,
                     method=method(expression),
                     matchers=crowd.matchers,
                     derived=profile.derived,

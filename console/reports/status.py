@@ -147,10 +147,10 @@ class JournalReport(Struct, frozen=True, kw_only=True):
 
 
 class ModelReport(Struct, frozen=True, kw_only=True):
-    """One model; ``pending`` are rules that one run without memory could not decide.
-
-    ``planned`` tells that an override explains its trouble; ``overrides`` are its own and those of
-    what it depends on.
+    """One row; ``model`` is declared or its server's name for it, which namesakes share, ``name``
+    the shortest that no other row bears and ``row`` the id that stays. ``pending`` are rules that
+    one run without memory could not decide. ``planned`` tells that an override explains its
+    trouble; ``overrides`` are its own and those of what it depends on.
     """
 
     model: str
@@ -171,6 +171,8 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     overrides: tuple[OverrideReport, ...] = ()
     cause: CauseReport | None = None
     replicas: tuple[ReplicaReport, ...] = ()
+    row: str = ""
+    name: str = ""
 
 
 class ReplicaReport(Struct, frozen=True, kw_only=True):
@@ -328,7 +330,9 @@ def _model(snapshot: Snapshot, row: int) -> ModelReport:
     breaker = snapshot.breaker(row)
     route = snapshot.route(row)
     return ModelReport(
-        model=known.model,
+        model=known.label or known.model,
+        row=known.id,
+        name=known.model,
         source=known.source,
         profile=known.profile,
         version=known.version,

@@ -271,7 +271,9 @@ class Conversion(Struct):
         """Return ``raw`` as ``type_``, or the invalid mark after reporting why not."""
         origin = get_origin(type_)
         if origin is types.UnionType:
-            inner = next(arg for arg in get_args(type_) if arg is not types.NoneType)
+            ways = [arg for arg in get_args(type_) if arg is not types.NoneType]
+            lists = [arg for arg in ways if get_origin(arg) is tuple]
+            inner = lists[0] if lists and isinstance(raw, list) else ways[0]
             return self.value(inner, mark, raw, spot)
         if origin is tuple:
             return self._list(get_args(type_)[0], mark, raw, spot)

@@ -226,8 +226,11 @@ class ModelSettings(Struct, frozen=True):
     """What the operator knows about one model; every key is optional."""
 
     match: Annotated[
-        dict[str, str] | None,
-        Key("Labels that select the model's series; default `{ model = NAME }`."),
+        dict[str, str] | tuple[dict[str, str], ...] | None,
+        Key(
+            "Labels that select the model's series; default `{ model = NAME }`. A list joins what "
+            "any of its tables selects into one row."
+        ),
     ] = None
     profile: Annotated[str | None, Key("Metrics profile; found by itself when left out.")] = None
     tier: Annotated[
@@ -293,6 +296,18 @@ class ModelSettings(Struct, frozen=True):
         Key("Links of the lineage known by hand, for what nothing else says.", keys=LINEAGE_LINKS),
     ] = field(default_factory=dict)
     fallbacks: Annotated[tuple[FallbackSettings, ...], Key("The ladder, best first.")] = ()
+
+    @property
+    def matches(self) -> tuple[dict[str, str], ...]:
+        """Return the tables of labels that ``match`` gives, none where it is left out."""
+        if self.match is None:
+            return ()
+        return (self.match,) if isinstance(self.match, dict) else self.match
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return the labels that select the row's series: those of the first table."""
+        return next(iter(self.matches), {})
 
 
 class DependencySettings(Struct, frozen=True):

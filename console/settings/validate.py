@@ -212,7 +212,7 @@ def _reference_warnings(settings: Settings) -> Iterator[str]:
                 f"{where}: it rests on n={reference.n:.0f}; under {FEWEST_REFERENCE_ROWS} its own "
                 "noise looks like drift: take it over a longer range"
             )
-        values = {name, *(model.match or {}).values()}
+        values = {name, *(value for part in model.matches for value in part.values())}
         if reference.model not in values:
             yield f"{where}: it was taken from another model, {reference.model}"
 

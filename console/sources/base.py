@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from console.domain.samples import SeenModel
 from console.domain.text import visible
-from console.metrics.profile import adapted, spelling_of
+from console.metrics.profile import adapted, spelling_of, told_apart
 from console.metrics.unread_kinds import unread_kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from console.domain.samples import Answer, Series, SourceStatus
     from console.metrics.profile import Profile
@@ -117,8 +117,12 @@ def seen_models(
     """
     versions: dict[str, set[str]] = {}
     servers: dict[str, set[str]] = {}
+    places: dict[str, set[str]] = {}
+    where: dict[str, set[tuple[str, str]]] = {}
     for labels in series:
         value = profile.series_value(labels)
+        places.setdefault(value, set()).update(_places(labels))
+        where.setdefault(value, set()).add((labels.get("cluster", ""), labels.get("namespace", "")))
         found = versions.setdefault(value, set())
         servers.setdefault(value, set()).add(labels.get(profile.server_label, ""))
         version = profile.version_of(labels)
@@ -132,10 +136,41 @@ def seen_models(
             source=source,
             versions=tuple(sorted(found)),
             server=visible(min(servers[value]), _MAX_NAME_CHARACTERS),
+            namespace=_only(where[value], 1),
+            cluster=_only(where[value], 0),
+            places=frozenset(places[value]),
         )
         for value, found in versions.items()
     ]
     return _distinct(sorted(models, key=lambda seen: (seen.model, seen.series_value))[:MAX_MODELS])
+
+
+def _places(labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield the process behind a series: its target, and its pod where one is told."""
+    if labels.get("instance"):
+        yield f"{labels.get('job', '')} {labels['instance']}"
+    if labels.get("pod"):
+        yield f"{labels.get('namespace', '')}/{labels['pod']}"
+
+
+def _only(where: Iterable[tuple[str, str]], part: int) -> str:
+    """Return the one cluster (0) or namespace (1) that a model is in, empty for several."""
+    found = {each[part] for each in where}
+    return visible(found.pop(), _MAX_NAME_CHARACTERS) if len(found) == 1 else ""
+
+
+def _apart(profile: Profile, series: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return which of cluster and namespace one name stands under more than once."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for labels in series:
+        clusters, spaces = found.setdefault(profile.series_value(labels), (set(), set()))
+        clusters.add(labels.get("cluster", ""))
+        spaces.add(labels.get("namespace", ""))
+    return tuple(
+        label
+        for part, label in enumerate(("cluster", "namespace"))
+        if any(len(each[part] - {""}) > 1 for each in found.values())
+    )
 
 
 def as_written(
@@ -145,22 +180,25 @@ def as_written(
 
     ``metrics`` are the signature names that are there, ``series`` the labels of theirs.
     """
-    twin = f"exported_{profile.model_label}"
-    return adapted(profile, metrics, exported=any(labels.get(twin) for labels in series))
+    found, twin = list(series), f"exported_{profile.model_label}"
+    written = adapted(profile, metrics, exported=any(labels.get(twin) for labels in found))
+    apart = _apart(written, found) if profile.role == "server" else ()
+    return (told_apart(written, apart) if apart else None) or written
 
 
 def _distinct(models: Iterable[SeenModel]) -> tuple[SeenModel, ...]:
     """Number models whose names look the same once they are made visible and cut."""
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, str, str], int] = {}
     distinct = []
     for seen in models:
-        counts[seen.model] = count = counts.get(seen.model, 0) + 1
+        name = (seen.model, seen.namespace, seen.cluster)
+        counts[name] = count = counts.get(name, 0) + 1
         distinct.append(seen if count == 1 else replace(seen, model=f"{seen.model} ({count})"))
     return tuple(distinct)
 
 
 def _shown_name(profile: Profile, value: str, server: str) -> str:
-    name = profile.value_of(value) or server or profile.title
+    name = profile.value_of(profile.name_in(value)) or server or profile.title
     return visible(name, _MAX_NAME_CHARACTERS)
 
 
@@ -173,10 +211,14 @@ class RecentModels:
     def with_gone(self, models: Iterable[SeenModel], now: float) -> tuple[SeenModel, ...]:
         """Return ``models`` and, after them, those that were among them within the last hour."""
         present = {(seen.profile, seen.series_value): (seen, now) for seen in models}
+        named = {(seen.profile, seen.model) for seen, _ in present.values()}
         gone = {
             key: (seen, at)
             for key, (seen, at) in self._seen.items()
-            if key not in present and now - at <= REMEMBERED_SECONDS
+            # Names told apart from now on are the same models under another value.
+            if key not in present
+            and (key[0], seen.model) not in named
+            and now - at <= REMEMBERED_SECONDS
         }
         self._seen = present | gone
         return tuple(seen for seen, _ in self._seen.values())

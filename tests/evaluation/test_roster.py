@@ -1,4 +1,6 @@
-"""Rows are what was seen joined with what was declared; identity is the model's name."""
+"""Rows are what was seen joined with what was declared, each with an id and a shortest name."""
+
+from dataclasses import replace
 
 from console.domain.model import OnCall
 from console.domain.samples import SeenModel
@@ -46,14 +48,16 @@ def test_a_declared_model_nobody_has_seen_is_a_row_without_source() -> None:
     assert rows[0].configured
 
 
-def test_the_first_source_in_configuration_order_has_a_model() -> None:
+def test_two_sources_with_one_name_are_two_rows_unless_one_thing_is_proven() -> None:
     seen = [_seen("m", "prom-us"), _seen("m", "prom-eu")]
-    assert roster(seen, Settings(sources=(EU, US)))[0].source == "prom-eu"
-    assert roster(seen, Settings(sources=(US, EU)))[0].source == "prom-us"
+    names = [(row.model, row.source) for row in roster(seen, Settings(sources=(EU, US)))]
+    assert names == [("m/prom-eu", "prom-eu"), ("m/prom-us", "prom-us")]
     wanted = Settings(sources=(EU, US), models={"m": ModelSettings(source="prom-us")})
     rows = roster(seen, wanted)
-    assert len(rows) == 1
-    assert rows[0].source == "prom-us"
+    assert [(row.model, row.source) for row in rows] == [("m", "prom-us"), ("m/prom-eu", "prom-eu")]
+    same = [replace(one, places=frozenset({"triton 10.0.0.7:8002"})) for one in seen]
+    (row,) = roster(same, Settings(sources=(EU, US)))
+    assert (row.model, row.source) == ("m", "prom-eu")
 
 
 def test_a_match_gives_a_seen_model_its_configured_name() -> None:
