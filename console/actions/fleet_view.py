@@ -173,6 +173,9 @@ def find_target(
     is_dependency = name.startswith(DEPENDENCY_PREFIX)
     if name not in sight.rows and name.partition(":")[0] in SENDS:
         models, declared = _model(subject_of(name), sight)
+    elif by and not is_dependency and name not in sight.rows:
+        # A way back planned earlier, of a row that has another name by now: its control decides.
+        models, declared = (), {}
     elif is_dependency:
         models, declared = _dependency(name.removeprefix(DEPENDENCY_PREFIX), verb, sight)
     else:

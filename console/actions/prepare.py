@@ -287,7 +287,8 @@ def _rung(verb: Verb, request: ActionRequest, sight: FleetView) -> Fallback | No
         return None
     if not request.purpose:
         return find_rung(request.target, request.to, sight)
-    rungs = sight.rows[subject_of(request.target)].fallbacks
+    row = sight.rows.get(subject_of(request.target))
+    rungs = () if row is None else row.fallbacks
     return next((rung for rung in rungs if rung.name == request.to), None)
 
 

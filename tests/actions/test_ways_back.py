@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from tests.actions.support import GLASS, YES, actor, do, trip, write_config
 from tests.actions.world import World, config_toml, control_toml, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from console.actions.executor import ActionExecutor
@@ -50,6 +49,18 @@ async def test_an_end_leads_to_the_safe_state_and_never_straight_to_closed(
         await do(acting, trip())
         prepared = await prepare_end(acting, held(acting)[0], "all calm")
         assert prepared.confirm_class == "C1"
+        assert (await acting.perform(prepared, Confirmation(yes=True))).kind == "applied"
+        assert service.state("breaker") == "HALF_OPEN"
+        assert held(acting) == ()
+
+
+async def test_a_renamed_model_orphans_nothing(service: World, config: Path) -> None:
+    with actor(config) as acting:
+        await do(acting, trip())
+    text = config.read_text(encoding="utf-8").replace("models.fraud-scorer", "models.scorer")
+    config.write_text(text.replace('["fraud-scorer"]', '["scorer"]'), encoding="utf-8")
+    with actor(config) as acting:
+        prepared = await prepare_end(acting, held(acting)[0], "all calm")
         assert (await acting.perform(prepared, Confirmation(yes=True))).kind == "applied"
         assert service.state("breaker") == "HALF_OPEN"
         assert held(acting) == ()
@@ -172,15 +183,25 @@ async def test_names_find_an_override(service: World, config: Path) -> None:
         assert whole == half == held(acting)
 
 
+def moved_clock() -> tuple[Callable[[], float], list[float]]:
+    """Return a clock and how far it is ahead of this machine's, in seconds, to be moved."""
+    ahead = [0.0]
+    return lambda: time.time() + ahead[0], ahead
+
+
 async def test_the_keeper_ends_what_is_due_and_nothing_else(service: World, config: Path) -> None:
     told: list[str] = []
-    with actor(config) as acting, actor(config, name="keeper", account="midwatch") as keeping:
+    clock, ahead = moved_clock()
+    with (
+        actor(config, clock=clock) as acting,
+        actor(config, name="keeper", account="midwatch", clock=clock) as keeping,
+    ):
         keeper = Keeper(keeping, told.append)
-        await do(acting, trip(ttl_seconds=2.0))
+        await do(acting, trip(ttl_seconds=600.0))
         await do(acting, switch("fraud-small", ttl_seconds=3600.0))
-        assert await keeper.look() <= 2.0
+        assert await keeper.look() <= 600.0
         assert service.state("breaker") == "FORCED_OPEN"
-        await asyncio.sleep(2.2)
+        ahead[0] = 601.0
         await keeper.look()
         assert service.state("breaker") == "HALF_OPEN"
         (left,) = held(acting)
@@ -205,11 +226,12 @@ async def test_while_a_keeper_lives_an_override_has_an_end(service: World, confi
 
 async def test_only_one_keeper_keeps(service: World, config: Path) -> None:
     told: list[str] = []
-    with actor(config) as one, actor(config, name="second") as two:
-        await do(one, trip(ttl_seconds=1.0))
+    clock, ahead = moved_clock()
+    with actor(config, clock=clock) as one, actor(config, name="second", clock=clock) as two:
+        await do(one, trip(ttl_seconds=6.0))
         first, second = Keeper(one, lambda _: None), Keeper(two, told.append)
         await first.look()
-        await asyncio.sleep(1.1)
+        ahead[0] = 6.5
         await second.look()
         assert service.state("breaker") == "FORCED_OPEN"
         assert "standing by" in told[0]
@@ -222,20 +244,20 @@ async def test_an_end_that_fails_stays_overdue_shouts_and_is_tried_again(
     service: World, config: Path
 ) -> None:
     told: list[str] = []
-    ahead = [0.0]
-    with actor(config, clock=lambda: time.time() + ahead[0]) as acting:
+    clock, ahead = moved_clock()
+    with actor(config, clock=clock) as acting:
         keeper = Keeper(acting, told.append)
-        await do(acting, trip(ttl_seconds=1.0))
+        await do(acting, trip(ttl_seconds=600.0))
         service.applies = False
-        ahead[0] = 5.0
+        ahead[0] = 4000.0
         await keeper.look()
-        assert "OVERDUE by 4s" in told[-1] or "OVERDUE by 3s" in told[-1]
+        assert "OVERDUE by 5" in told[-1], "56 minutes and some"
         (left,) = held(acting)
         assert left.state(acting.bench.clock()) == "overdue"
         service.applies = True
         await keeper.look()
         assert service.state("breaker") == "FORCED_OPEN", "not hammered: it waits before a retry"
-        ahead[0] = 60.0
+        ahead[0] = 4300.0
         await keeper.look()
         assert service.state("breaker") == "HALF_OPEN"
 
@@ -244,12 +266,13 @@ async def test_what_ended_by_another_hand_is_noted_and_not_touched(
     service: World, config: Path
 ) -> None:
     told: list[str] = []
-    with actor(config) as acting:
+    clock, ahead = moved_clock()
+    with actor(config, clock=clock) as acting:
         keeper = Keeper(acting, told.append)
-        await do(acting, trip(ttl_seconds=1.0))
+        await do(acting, trip(ttl_seconds=600.0))
         service.states["breaker"] = "CLOSED"
         changes = len(service.changes)
-        await asyncio.sleep(1.1)
+        ahead[0] = 601.0
         await keeper.look()
         assert held(acting) == ()
         assert len(service.changes) == changes
