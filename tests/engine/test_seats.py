@@ -61,7 +61,9 @@ def test_rows_say_who_speaks_for_them() -> None:
 
 def test_own_promql_seats_a_row_without_any_profile() -> None:
     own = ModelSettings(match={"app": "chat"}, signals={"requests_rate": "sum(x{$match})"})
-    settings = settings_of("one", "two", models={"chat": own})
-    assert seats({}, settings) == (Seat("one", "", "chat"),)
+    asked = settings_of("one", "two", models={"chat": own})
+    sources = tuple(msgspec.structs.replace(one, kind="prometheus") for one in asked.sources)
+    asked = msgspec.structs.replace(asked, sources=sources)
+    assert seats({}, asked) == (Seat("one", "", "chat"),)
     elsewhere = msgspec.structs.replace(own, source="two")
-    assert seats({}, settings_of("one", "two", models={"chat": elsewhere}))[0].source == "two"
+    assert seats({}, msgspec.structs.replace(asked, models={"chat": elsewhere}))[0].source == "two"
