@@ -72,6 +72,11 @@ class Lack(Struct, frozen=True):
         has = f"it has {', '.join(self.has)}" if self.has else "it has none"
         return f"{self.metric} is there but has no label {self.label} ({has})"
 
+    @property
+    def advice(self) -> str:
+        """Say what to add."""
+        return self.sentence if self.label else f"add {self.metric}"
+
 
 def lacks(expression: Expression, census: Census, naming: Sequence[str] = ()) -> tuple[Lack, ...]:
     """Return what a measurement lacks; ``naming`` are labels of which series need one at least."""
