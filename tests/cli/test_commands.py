@@ -54,7 +54,12 @@ def test_init_writes_a_configuration_that_loads(run: Run, fleet: DemoFleet, tmp_
     assert done.code == 0
     assert done.out == ""
     loaded = load(Flags(config=target), {"HOME": str(tmp_path)})
-    assert len(loaded.settings.models) == 2
+    # No declaration without what only people know: it would say of every row that it has no owner.
+    assert loaded.settings.models == {}
+    text = target.read_text()
+    assert text.count('# [models."') == 2
+    assert "No owner is known of 2 models." in text
+    assert text.count("# runbook") == 1
     assert stat.S_IMODE(target.stat().st_mode) & 0o022 == 0
 
 
@@ -75,7 +80,11 @@ def test_init_survives_hostile_names() -> None:
     seen = [SeenModel(name, name, "midwatch", "s", (name,), name) for name in names]
     source = SourceSettings(name="s", kind="prometheus", url="http://h")
     text = configuration([source], seen)
-    assert set(tomllib.loads(text)["models"]) == set(names)
+    declared = "\n".join(
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith("# [models.")
+    )
+    assert set(tomllib.loads(declared)["models"]) == set(names)
+    assert tomllib.loads(text)["sources"][0]["name"] == "s"
     assert tomllib.loads(f"k = {quoted(names[0])}")["k"] == names[0]
     assert "\x1b" not in text
 

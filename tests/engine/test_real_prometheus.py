@@ -199,8 +199,8 @@ def test_init_writes_down_what_the_server_has(server: PrometheusServer, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    settings = load(Flags(config=target), {"HOME": str(tmp_path)}).settings
-    assert "chat-main" in settings.models
+    assert load(Flags(config=target), {"HOME": str(tmp_path)}).settings.sources
+    assert '# [models."chat-main"]' in target.read_text()
     assert "job litellm: litellm" in target.read_text()
 
 
