@@ -130,8 +130,10 @@ class Prepared(Struct, frozen=True):
 
     async def two_looks(self, engine: Engine, limit_seconds: float) -> Snapshot:
         """Return the fleet after two looks, one refresh apart: a rule is called when both agree."""
-        await engine.once(limit_seconds=limit_seconds)
-        if self.loaded.settings.sources:
+        if all(source.kind == "prometheus" for source in self.loaded.settings.sources):
+            await engine.look_twice(limit_seconds)
+        else:
+            await engine.once(limit_seconds=limit_seconds)
             await asyncio.sleep(self.loaded.settings.refresh_seconds)
             await engine.once(limit_seconds=limit_seconds)
         # Who calls what is known after one judgement, and grouping needs it: judge once more.

@@ -56,15 +56,11 @@ async def _status(engine: Engine, chosen: argparse.Namespace) -> int:
         show = _form(chosen)
         if chosen.watch:
             return await _watch(engine, chosen, show)
-        snapshot = await engine.once(remembers=not chosen.instant)
-        if not chosen.instant:
-            began_at = time.monotonic()
-            if any(source.kind == "scrape" for source in engine.settings.sources):
-                # Of the first scrape there are no rates yet: it is no look that could count.
-                await asyncio.sleep(engine.settings.refresh_seconds)
-                snapshot = await engine.once()
-            await asyncio.sleep(engine.settings.refresh_seconds)
-            snapshot = await engine.once()
+        began_at = time.monotonic()
+        if chosen.instant:
+            snapshot = await engine.once(remembers=False)
+        else:
+            snapshot = await engine.look_twice()
             _tell_of_slow_start(time.monotonic() - began_at, engine)
         rows = _rows(snapshot, chosen.models)
         sys.stdout.write(show(snapshot, rows))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from console.domain.timestamps import seconds_of
 from console.handover.handover_text import part_counts
 from console.handover.record import HandedHold, HandoverWish
+from console.settings.problems import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from console.domain.samples import Series
     from console.domain.signals import ReadingState
     from console.domain.snapshot import Snapshot
+    from console.engine.service import Engine
     from console.handover.handover_document import HandoverDocument
     from console.settings.schema import Settings
 
@@ -259,3 +261,25 @@ class EngineHandle(Protocol):
     ) -> None:
         """Gather one incident as a whole; `Refused` says why it is not known (any more)."""
         ...
+
+
+async def reload(engine: Engine) -> ReloadOutcome:
+    """Load and adopt the configuration; a faulty one is refused and the old stays in force."""
+    try:
+        loaded = engine.load_again()
+    except SettingsError as fault:
+        count = len(fault.problems)
+        found = "1 problem" if count == 1 else f"{count} problems"
+        return ReloadOutcome(
+            applied=False,
+            sentence=f"configuration not reloaded, the old one stays: {found} in the new one",
+            problems=tuple(problem.render() for problem in fault.problems),
+        )
+    if loaded is None:
+        return ReloadOutcome(applied=False, sentence="there is no configuration to read again")
+    if loaded.settings == engine.settings:
+        return ReloadOutcome(applied=True, sentence="configuration read again: nothing changed")
+    await engine.adopt(loaded.settings)
+    return ReloadOutcome(
+        applied=True, sentence="configuration reloaded", problems=tuple(loaded.warnings)
+    )

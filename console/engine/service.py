@@ -12,7 +12,7 @@ import msgspec
 
 from console.domain.entry import JournalHead
 from console.domain.text import visible
-from console.engine.client import ReloadOutcome
+from console.engine.client import reload
 from console.engine.distributions import PSI, distribution
 from console.engine.explain import explain
 from console.engine.gc_tuning import release_collector
@@ -29,7 +29,6 @@ from console.evaluation.memory import Memory
 from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
-from console.settings.problems import SettingsError
 from console.sources.factory import made_or_broken, plain_factory
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from console.domain.proof import ModelReadiness
     from console.domain.samples import Series, SourceStatus
     from console.domain.snapshot import Snapshot
-    from console.engine.client import Explanation, Refused, SeriesSet
+    from console.engine.client import Explanation, Refused, ReloadOutcome, SeriesSet
     from console.engine.journal_tail import ReadWitness
     from console.engine.outside_feeds import MakeReader, MakeRegistry, MakeTeller
     from console.engine.row_assignment import Seat
@@ -53,28 +52,6 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.sources.base import Source
-
-
-async def reload(engine: Engine) -> ReloadOutcome:
-    """Load and adopt the configuration; a faulty one is refused and the old stays in force."""
-    try:
-        loaded = engine.load_again()
-    except SettingsError as fault:
-        count = len(fault.problems)
-        found = "1 problem" if count == 1 else f"{count} problems"
-        return ReloadOutcome(
-            applied=False,
-            sentence=f"configuration not reloaded, the old one stays: {found} in the new one",
-            problems=tuple(problem.render() for problem in fault.problems),
-        )
-    if loaded is None:
-        return ReloadOutcome(applied=False, sentence="there is no configuration to read again")
-    if loaded.settings == engine.settings:
-        return ReloadOutcome(applied=True, sentence="configuration read again: nothing changed")
-    await engine.adopt(loaded.settings)
-    return ReloadOutcome(
-        applied=True, sentence="configuration reloaded", problems=tuple(loaded.warnings)
-    )
 
 
 log = logging.getLogger(__name__)
@@ -115,6 +92,7 @@ class Engine:
         self.latest: Snapshot | None = None
         self.on_problem: Callable[[str], None] = _log_problem
         self._clock = clock
+        self._ago_seconds = 0.0
         self._told: dict[str, float] = {}
         self._load_again = load_again
         self._make_source = make_source
@@ -195,14 +173,38 @@ class Engine:
         finally:
             release_collector()
 
-    async def once(self, *, remembers: bool = True, limit_seconds: float = 60.0) -> Snapshot:
-        """Poll every source to its end, slow questions included, and judge what came back."""
+    async def look_twice(self, limit_seconds: float = 60.0) -> Snapshot:
+        """Return the fleet after two looks, one refresh apart: a rule is called when both agree.
+
+        Servers with a past are asked as of then and as of now, so that nobody waits.
+        """
+        kinds = {source.kind for source in self.settings.sources}
+        pause_seconds = self.settings.refresh_seconds
+        if kinds <= {"prometheus"}:
+            await self.once(limit_seconds=limit_seconds, ago_seconds=pause_seconds)
+            return await self.once(limit_seconds=limit_seconds)
+        await self.once(limit_seconds=limit_seconds)
+        if "scrape" in kinds:
+            # Of the first scrape there are no rates yet: it is no look that could count.
+            await asyncio.sleep(pause_seconds)
+            await self.once(limit_seconds=limit_seconds)
+        await asyncio.sleep(pause_seconds)
+        return await self.once(limit_seconds=limit_seconds)
+
+    async def once(
+        self, *, remembers: bool = True, limit_seconds: float = 60.0, ago_seconds: float = 0.0
+    ) -> Snapshot:
+        """Poll every source to its end, slow questions included, and judge what came back.
+
+        With ``ago_seconds`` all is asked and judged as of then.
+        """
+        self._ago_seconds = ago_seconds
         self._records.start()
         self._start_polls()
         await self._wait(limit_seconds, Poller.finished)
         # Which version serves is only known now; a registry is asked about that one.
         rows = self._desk.board.seating.rows
-        if late := self._registries.start(rows, self._clock()):
+        if late := self._registries.start(rows, self._now()):
             await asyncio.wait(late, timeout=limit_seconds)
         await self._records.settle(RECORD_LIMIT_SECONDS)
         try:
@@ -391,7 +393,7 @@ class Engine:
         return Poller(source, self._desk, profiles, self.settings.refresh_seconds)
 
     def _start_polls(self) -> None:
-        now = self._clock()
+        now = self._now()
         self._started = [poller for poller in self._pollers.values() if poller.start(now)]
         rows = self._desk.board.seating.rows
         self._alert_polls = [
@@ -413,7 +415,7 @@ class Engine:
             wait.cancel()
 
     def _judge(self, *, remembers: bool) -> Snapshot:
-        now = self._clock()
+        now = self._now()
         statuses = self._statuses(now)
         self._desk.away([status.name for status in statuses if status.state in AWAY])
         self._desk.speak(self._returns.speakers(statuses, standbys(self.settings.sources), now))
@@ -448,6 +450,9 @@ class Engine:
         self._history.add(snapshot.columns, now)
         self.latest = snapshot
         return snapshot
+
+    def _now(self) -> float:
+        return self._clock() - self._ago_seconds
 
     def _statuses(self, now: float) -> tuple[SourceStatus, ...]:
         return tuple(self._status(poller, now) for poller in self._pollers.values())

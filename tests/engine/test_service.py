@@ -21,8 +21,8 @@ from console.evaluation.evaluate import evaluate
 from console.metrics.queries import Query
 from console.settings.load import Flags, Loaded, load
 from console.settings.problems import Problem, SettingsError
-from console.settings.schema import CostSettings, ModelSettings, Settings
-from tests.engine.fakes import FakeSource, loaded, seen, settings_of
+from console.settings.schema import CostSettings, ModelSettings, Settings, SourceSettings
+from tests.engine.fakes import NOW, FakeSource, loaded, seen, settings_of
 
 VALUES = {"requests_rate": 2.0, "latency_p95": 0.4, "error_ratio": 0.0, "cost_per_hour": 7.2}
 
@@ -83,6 +83,27 @@ async def test_first_numbers_are_shown_before_slow_questions_are_answered() -> N
     assert early[0].reading("latency_p95", 0).value == 0.4
     assert early[0].tick < whole[0].tick, "one look each"
     assert whole[0].reading("latency_p95", 0).value == 0.4
+    await engine.close()
+
+
+async def test_two_looks_at_a_server_with_a_past_are_a_refresh_apart_and_nobody_waits() -> None:
+    asked_at: list[float] = []
+
+    class Noting(FakeSource):
+        async def ask(self, queries: Sequence[Query], now: float) -> list[Answer]:
+            if any(query.cadence == "tick" for query in queries):
+                asked_at.append(now)
+            return await super().ask(queries, now)
+
+    source = Noting(name="one", kind="prometheus", models=seen("alpha"), values=VALUES)
+    declared = SourceSettings(name="one", kind="prometheus", url="http://127.0.0.1:9")
+    settings = Settings(sources=(declared,), refresh_seconds=3600.0)
+    engine = Engine(loaded(settings), sources=[source], clock=lambda: NOW)
+    snapshot = await asyncio.wait_for(engine.look_twice(), 60.0)
+    assert asked_at == [NOW - 3600.0, NOW]
+    assert snapshot.taken_at == NOW
+    assert snapshot.tick == 2
+    assert not snapshot.pending
     await engine.close()
 
 
