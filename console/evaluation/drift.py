@@ -40,6 +40,9 @@ CHI2_95_BY_DEGREES = {
 
 PSI_LITTLE = 0.10
 MIN_ROWS_FOR_PSI = 200
+MIN_ROWS_FOR_KS = 2000
+"""With so many rows in the reference and in a window a shift of .3 sigma is told from noise."""
+
 KS_CRITICAL_5_PERCENT = 1.36
 
 EquivalentMeasure = Literal["psi", "js", "ks"]
@@ -156,7 +159,9 @@ class References:
     ``place_of`` the same by model name.
     ``inner`` (R x W) are upper edges that a histogram must have: all but the last bin's, NaN
     elsewhere. ``used`` (R x W) marks bins, ``shares`` (R x W) are floored and sum to 1 over them.
-    ``chi2`` (R) is the 95% point that noise is judged by.
+    ``chi2`` (R) is the 99.8% point that noise is judged by: two windows an hour apart, looked at
+    all day long, are to flag less than one model in a hundred. ``group`` (R x W) joins bins under
+    1% with a neighbour, ``merged`` (R x W) are the shares of the groups, 0 beyond the last.
     """
 
     rows: Indices
@@ -171,6 +176,8 @@ class References:
     n: Floats
     chi2: Floats
     titles: tuple[str, ...]
+    group: Indices
+    merged: Floats
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -192,6 +199,7 @@ def references_of(rows: Sequence[ModelRow]) -> References:
         used[at, :bins] = True
     bins_of = used.sum(axis=1)
     lifted, floored = shares_by_row(shares, used)
+    group = bin_groups(lifted, used)
     return References(
         rows=np.array([number for number, _ in found], dtype=np.intp),
         place=place,
@@ -203,9 +211,53 @@ def references_of(rows: Sequence[ModelRow]) -> References:
         floored=floored,
         last=(bins_of - 1).astype(np.intp),
         n=np.array([reference.n for reference in listed], dtype=np.float64),
-        chi2=np.array([CHI2_95_BY_DEGREES[int(bins) - 1] for bins in bins_of], dtype=np.float64),
+        chi2=chi2_998(np.maximum(group.max(axis=1, initial=0), 1)),
         titles=tuple(map(title, listed)),
+        group=group,
+        merged=merged_shares(lifted, group),
     )
+
+
+LEAST_BIN_SHARE = 0.01
+"""PSI of smaller bins is noise: a few rows in one of them are a large distance."""
+
+
+def bin_groups(reference_shares: Floats, used: Mask) -> Indices:
+    """Return which group each bin (R x W) belongs to, ascending: none of them is under 1%.
+
+    A bin is joined with the ones before it until they hold 1%; what is left at the end joins the
+    group before. Unused bins are in the last group, to which they add nothing.
+    """
+    group = np.zeros(reference_shares.shape, dtype=np.intp)
+    held, current = np.zeros(len(group)), np.zeros(len(group), dtype=np.intp)
+    rest = np.where(used, reference_shares, 0.0)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    for column in range(reference_shares.shape[-1]):
+        begins = (held >= LEAST_BIN_SHARE) & (rest[:, column] >= LEAST_BIN_SHARE) & used[:, column]
+        current = current + begins
+        held = np.where(begins, 0.0, held) + np.where(
+            used[:, column], reference_shares[:, column], 0
+        )
+        group[:, column] = current
+    return group
+
+
+def merged_shares(shares_of_bins: Floats, group: Indices) -> Floats:
+    """Return the shares (R x W) of each group of bins, 0 beyond the last group."""
+    found = np.zeros(group.shape)
+    rows = np.broadcast_to(np.arange(len(group))[:, None], group.shape)
+    np.add.at(found, (rows, group), shares_of_bins)
+    return found
+
+
+def chi2_998(degrees: Indices) -> Floats:
+    """Return the 99.8% point of chi-squared (Wilson and Hilferty 1931, within 1%)."""
+    part = 2.0 / (9.0 * degrees)
+    return np.asarray(degrees * (1.0 - part + 2.8782 * np.sqrt(part)) ** 3)
+
+
+def ks_by_row(p: Floats, q: Floats) -> Floats:
+    """Return D of each row: the largest difference of the cumulative shares (… x W)."""
+    return np.asarray(np.abs(np.cumsum(p - q, axis=-1)).max(axis=-1, initial=0.0))
 
 
 def title(reference: DriftReference) -> str:
@@ -247,7 +299,12 @@ def measures(reference: DriftReference, counts: Sequence[float] | Floats) -> Dri
     q, empty_now = shares(counts)
     p, empty_before = shares(reference.shares)
     m = float(np.sum(np.asarray(counts, dtype=np.float64)))
-    distance = psi(p, q)
+    group = bin_groups(p[None], np.ones((1, len(p)), dtype=np.bool_))
+    groups = int(group.max()) + 1
+    distance = psi(
+        merged_shares(p[None], group)[0, :groups], merged_shares(q[None], group)[0, :groups]
+    )
+    noise = (1.0 / reference.n + 1.0 / m) * float(chi2_998(np.array([max(1, groups - 1)]))[0])
     sigma, is_bound = equivalent_sigma(distance)
     try:
         moved: float | None = wasserstein(p, q, centres(reference.edges))
@@ -255,7 +312,7 @@ def measures(reference: DriftReference, counts: Sequence[float] | Floats) -> Dri
         moved = None
     return DriftMeasures(
         psi=distance,
-        floor=psi_floor(reference.n, m, len(reference.edges)),
+        floor=max(PSI_LITTLE, noise),
         jensen_shannon=jensen_shannon(p, q),
         kolmogorov_smirnov=kolmogorov_smirnov(p, q),
         ks_critical=ks_critical(reference.n, m),

@@ -13,7 +13,15 @@ import numpy as np
 
 from console.domain.signals import ReadingState
 from console.domain.snapshot import SignalColumn
-from console.evaluation.drift import MIN_ROWS_FOR_PSI, PSI_LITTLE, psi_by_row, shares_by_row
+from console.evaluation.drift import (
+    MIN_ROWS_FOR_KS,
+    MIN_ROWS_FOR_PSI,
+    PSI_LITTLE,
+    ks_by_row,
+    merged_shares,
+    psi_by_row,
+    shares_by_row,
+)
 from console.evaluation.observations import BUCKETS, PREVIOUS_BUCKETS, Observed, empty_column
 
 if TYPE_CHECKING:
@@ -49,7 +57,8 @@ class Window:
 
     ``counts`` are predictions a bin, ``n`` their sum (NaN not known), ``states`` `ReadingState`
     codes, ``fault`` why the reference is not in force (empty: it is), ``floor`` the PSI that
-    noise alone explains: max(0.10, (1/n + 1/m) chi2_0.95).
+    noise alone explains: max(0.10, (1/n + 1/m) chi2_0.998), both over bins of at least 1%. ``ks``
+    is the largest difference of cumulative shares, NaN under 2,000 rows in either.
     """
 
     of: tuple[Buckets, ...]
@@ -58,6 +67,7 @@ class Window:
     floored: NDArray[np.int64]
     n: Floats
     psi: Floats
+    ks: Floats
     floor: Floats
     states: Codes
     fault: tuple[str, ...]
@@ -136,7 +146,9 @@ def window(references: References, asked: tuple[Buckets, ...]) -> Window:
     )
     shares, floored = shares_by_row(counts, references.used)
     methods, method_index = _methods(references, floored)
-    distance = psi_by_row(references.shares, shares, references.used)
+    merged = merged_shares(shares, references.group)
+    distance = psi_by_row(references.merged, merged, references.merged > 0)
+    enough = np.fmin(references.n, total) >= MIN_ROWS_FOR_KS
     return Window(
         of=asked,
         counts=counts,
@@ -144,6 +156,7 @@ def window(references: References, asked: tuple[Buckets, ...]) -> Window:
         floored=floored,
         n=total,
         psi=distance,
+        ks=np.where(enough, ks_by_row(references.shares, shares), np.nan),
         floor=_floor(references, total),
         states=_states(total, failed & ~known, stale, lacking | torn),
         fault=fault,
@@ -237,6 +250,9 @@ def with_score_drift(observed: Observed, drift: ScoreDrift | None, rows: int) ->
     for name, seen in (("drift_floor", drift.now), ("drift_floor@prev", drift.previous)):
         floor = seen.floor[force]
         columns[name] = _with(empty, mine, floor, np.isfinite(floor))
+    for name, seen in (("drift_ks", drift.now), ("drift_ks@prev", drift.previous)):
+        apart = seen.ks[force]
+        columns[name] = _with(empty, mine, apart, np.isfinite(apart))
     return replace(observed, columns=columns)
 
 

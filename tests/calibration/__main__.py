@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from tests.calibration import measures, months
+from tests.calibration import drift, measures, months
 
 
 class Line(Protocol):
@@ -25,7 +25,14 @@ def _months(seed: int, small: bool) -> Iterable[Line]:
     return months.table(seed, small=small)
 
 
-TABLES: dict[str, Callable[[int, bool], Iterable[Line]]] = {"--months": _months}
+def _drift(seed: int, small: bool) -> Iterable[Line]:
+    return drift.table(seed, small=small)
+
+
+TABLES: dict[str, Callable[[int, bool], Iterable[Line]]] = {
+    "--months": _months,
+    "--drift": _drift,
+}
 
 
 def main(arguments: list[str]) -> int:

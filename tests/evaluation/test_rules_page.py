@@ -19,7 +19,7 @@ PROMISED = {
     Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base replica_outlier"
     " drift_alone ece"
     " no_owner ack_old decision_overdue forecast_over_budget",
-    Severity.S4: "drift_watch canary changed forecast_may_exceed cost_counter_falls",
+    Severity.S4: "drift_watch canary changed forecast_may_exceed cost_counter_falls drift_shift",
 }
 
 
@@ -46,6 +46,7 @@ def test_rules_are_made_of_signals_that_exist() -> None:
         "cost_least",
         "cost_resets",
         "review_capacity",
+        "drift_ks",
         "drift_samples",
     }
     for rule in RULES:

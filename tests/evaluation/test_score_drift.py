@@ -14,7 +14,6 @@ from console.evaluation.drift import (
     centres,
     measures,
     of_model,
-    psi,
     psi_by_row,
     references_of,
     sentence,
@@ -91,7 +90,8 @@ def test_the_floor_keeps_a_small_reference_quiet() -> None:
     distance = psi_by_row(p, q, refs.used)
     floor = (1 / 300 + 1 / 220) * 16.919
     seen = window(refs, (grown({0: [22.0] * 10}),))
-    assert seen.floor[0] == pytest.approx(floor)
+    # A rule looks twice an hour apart and all day long: it is judged by 99.8%.
+    assert seen.floor[0] == pytest.approx((1 / 300 + 1 / 220) * 26.056, rel=0.01)
     assert np.mean(distance > 0.10) > 0.15
     assert np.mean(distance > floor) == pytest.approx(0.05, abs=0.02)
 
@@ -104,9 +104,13 @@ def test_rows_at_once_agree_with_one_at_a_time(one: list[int], other: list[int])
         if not sum(counts):
             assert np.isnan(seen.psi[place])
             continue
-        p, _ = shares(refs.listed[place].shares)
-        q, floored = shares(counts)
-        assert seen.psi[place] == pytest.approx(psi(p, q), rel=1e-9, abs=1e-12)
+        _, floored = shares(counts)
+        alone = measures(refs.listed[place], counts)
+        assert seen.psi[place] == pytest.approx(alone.psi, rel=1e-9, abs=1e-12)
+        assert seen.floor[place] == pytest.approx(alone.floor, rel=1e-9)
+        assert seen.ks[place] == pytest.approx(alone.kolmogorov_smirnov, nan_ok=True) or np.isnan(
+            seen.ks[place]
+        )
         assert seen.floored[place] == floored
 
 

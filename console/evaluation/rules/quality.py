@@ -8,6 +8,7 @@ import numpy as np
 
 from console.domain.severity import Severity
 from console.evaluation.derive import log_tail
+from console.evaluation.drift import equivalent_sigma
 from console.evaluation.evidence import Truth, above, at_least, certain
 from console.evaluation.rules.budgets import burning
 from console.evaluation.rules.rule import Rule
@@ -30,6 +31,7 @@ _LOG_CHANCE = float(np.log(1e-5))
 _WINDOW_SECONDS = 300.0
 PSI_WATCH, PSI_TICKET, PSI_ACT = 0.10, 0.20, 0.25
 MIN_DRIFT_SAMPLES = 200.0
+KS_SHIFT = 0.075
 ECE_LIMIT = 0.10
 SLOW_FACTOR = 3.0
 SLOW_STEP_SECONDS = 0.05
@@ -207,6 +209,19 @@ def _drift_text(evidence: Evidence, row: int) -> str:
     return f"drift PSI {shown(evidence.value('drift_psi', row), '1')} for two windows, {n}{noise}"
 
 
+def _shifted(evidence: Evidence) -> Truth:
+    """Judge a small shift of scores: KS over 0.075 (.19 sigma) in two windows of 2,000 rows."""
+    now = above(evidence.values("drift_ks"), KS_SHIFT)
+    return now & above(evidence.values("drift_ks@prev"), KS_SHIFT)
+
+
+def _shifted_text(evidence: Evidence, row: int) -> str:
+    apart = evidence.value("drift_ks", row)
+    sigma, is_bound = equivalent_sigma(apart, "ks")
+    about = "at least" if is_bound else "about"
+    return f"scores shifted by {about} {sigma:.1f} sigma (KS {shown(apart, '1')}) for two windows"
+
+
 def _uncalibrated(evidence: Evidence) -> Truth:
     return above(evidence.values("ece"), ECE_LIMIT)
 
@@ -314,6 +329,17 @@ RULES = (
         ("ece",),
         _uncalibrated,
         _uncalibrated_text,
+    ),
+    Rule(
+        "drift_shift",
+        Severity.S4,
+        "scores shifted: KS > 0.075 against the reference in two windows, 2,000 rows or more in "
+        "each and in the reference",
+        ("drift_ks", "drift_ks@prev"),
+        _shifted,
+        _shifted_text,
+        spans=True,
+        implied_by=("drift_with_second", "drift_alone", "drift_watch"),
     ),
     Rule(
         "drift_watch",
