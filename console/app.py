@@ -40,10 +40,12 @@ from console.screens.fleet import FleetScreen
 from console.screens.session import Session
 from console.screens.terminal import (
     HANGUP_CODE,
+    KEEP_TITLE,
     TerminalGuard,
     can_be_resumed,
     crash_sentence,
     terminal_lost,
+    title_sequence,
 )
 from themes.glyphs import glyphs
 from themes.palette import palette, textual_theme
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
     from console.actions.keymap import Keymap
     from console.actions.spec import Mode
+    from console.domain.snapshot import Snapshot
     from console.domain.text import ConsoleOptions
     from console.engine.client import EngineHandle, ReloadOutcome
     from console.settings.load import Loaded
@@ -124,6 +127,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.guard: TerminalGuard | None = None
         self.over_picture = False
         self._notice = options.notice
+        self._title_shown = ""
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._collector = QuietCollector()
 
@@ -264,8 +268,17 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         self.session.problem = ""
         if self.session.sent.entries:
             self.session.sent.watch(message.snapshot, self.session.clock())
+        self._show_title(message.snapshot)
         if (screen := self.console_screen) is not None:
             screen.show_snapshot()
+
+    def _show_title(self, snapshot: Snapshot) -> None:
+        """Let the terminal's title say what is worst, for whoever looks at another window."""
+        severity = self.session.glyphs.severity
+        sequence = title_sequence(snapshot, lambda level: severity.get(level, ""))
+        if sequence != self._title_shown and self._driver is not None:
+            self._driver.write(sequence if self._title_shown else KEEP_TITLE + sequence)
+            self._title_shown = sequence
 
     def on_problem_arrived(self, message: ProblemArrived) -> None:
         """Say on screen what is wrong with the engine itself."""

@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from console.actions.registry import PANES
 from console.domain.severity import Severity
-from console.screens.panels.detail import DETAIL_LINES, LEAST_LINES, SHORT_LINES, TALL_LINES
+from console.screens.panels.detail import (
+    DETAIL_LINES,
+    LEAST_LINES,
+    SHORT_LINES,
+    TALL_LINES,
+    WIDE_LINES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +73,7 @@ def plan(
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
         return Layout(True, 0, 0, (), 0, 0)
     details = DETAIL_LINES if lines >= 24 else SHORT_LINES if lines >= 20 else LEAST_LINES
+    details = WIDE_LINES if lines >= PANES_FROM_LINES else details
     details = TALL_LINES if lines >= TALL_FROM_LINES else details
     middle = lines - HEADER_LINES - FOOTER_LINES - details
     if maximised and pane:

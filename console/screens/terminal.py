@@ -10,9 +10,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.domain.text import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+
+    from console.domain.snapshot import Snapshot
 
     Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -25,6 +29,7 @@ CLIPBOARD_LIMIT = 74_994
 """Bytes of OSC 52 payload that the strictest terminals still take."""
 
 _RESET = (
+    "\x1b[23;2t"  # the title that was there
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"  # no mouse reports
     "\x1b[?2004l\x1b[?1004l\x1b[<u"  # no bracketed paste, focus reports or key protocol
     "\x1b[?1049l\x1b[?25h\x1b[0m"  # the first screen, a cursor, no style
@@ -158,6 +163,24 @@ def clipboard_sequence(text: str, environment: dict[str, str] | None = None) -> 
     if variables.get("STY"):
         return f"\x1bP{plain}\x1b\\"
     return plain
+
+
+KEEP_TITLE = "\x1b[22;2t"
+"""Puts the window's title on the terminal's own stack; `_RESET` takes it from there."""
+
+
+def title_sequence(snapshot: Snapshot, mark: Callable[[str], str]) -> str:
+    """Return the OSC 2 sequence that puts the worst row's state and name into the window's title.
+
+    ``mark`` gives a level's glyph by its name in small letters. ``snapshot.order`` is worst first.
+    """
+    where = f"midwatch {visible(snapshot.environment, 40)}".strip()
+    if not len(snapshot.order):
+        return f"\x1b]2;{where}\a"
+    row = int(snapshot.order[0])
+    state = mark(snapshot.severity(row).label.lower()).strip()
+    worst = f"{state} {visible(snapshot.rows[row].model, 60)} · " if state else ""
+    return f"\x1b]2;{worst}{where}\a"
 
 
 def crash_sentence(error: BaseException, log_path: str) -> str:

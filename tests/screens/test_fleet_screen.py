@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from console.app import MidwatchApp
 from console.domain.model import OnCall
 from console.domain.samples import SourceStatus
-from console.domain.snapshot import Snapshot
+from console.domain.snapshot import Change, Snapshot
 from console.domain.text import ConsoleOptions
 from console.screens.base import SnapshotArrived
 from console.screens.fleet_order import HOLD_SECONDS
@@ -62,13 +62,51 @@ async def test_the_night_at_a_glance(size: tuple[int, int]) -> None:
         for text in (
             "act now: burn 69x on 1h, 833x on 5m since 02:43",
             "WHY    likely: feature-store-eu, timeouts 38% since 02:43",
-            "CHANGE 02:44 fraud-scorer's breaker opened",
             "CHAIN  feature-store-eu ■38% 4.1 OPN ── fraud-scorer OPN refusing",
             "OWNER  risk-ml: ana (pri) → joel (sec)",
             "SAY    02:44:10 fraud-scorer's breaker opened, nothing answers",
         ):
             assert text in detail
         assert "? help" in part(app, "#footer")
+
+
+async def test_what_decides_stands_first_and_nothing_empty_stands_at_all() -> None:
+    app, _ = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        detail = part(app, "#detail").splitlines()
+        labels = [line.split()[0] for line in detail[1:]]
+        assert labels == ["NEXT", "WHY", "CHAIN", "OWNER", "CHANGE", "SAY"]
+        footer = part(app, "#footer")
+        for key in ("i incident", "w arm", "/ find", ": command", "? help"):
+            assert key in footer
+
+
+async def test_a_symptom_is_no_change_and_a_deploy_is() -> None:
+    snapshot = sample_snapshot()
+    opened = Change(SAMPLE_NOW - 60.0, "fraud-scorer", "its breaker opened", "breaker")
+    deployed = Change(SAMPLE_NOW - 90.0, "fraud-scorer", "version 8 is served")
+    app, _ = make_app(replace(snapshot, changes=(opened,)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        assert "CHANGE no deploy seen" in part(app, "#detail")
+        assert "its breaker opened" in part(app, "#detail"), "SAY tells it"
+        await send(pilot, replace(snapshot, changes=(opened, deployed)))
+        assert "version 8 is served" in part(app, "#detail")
+        assert "no deploy seen" not in part(app, "#detail")
+
+
+async def test_rows_below_the_fold_are_counted_with_their_levels() -> None:
+    app, _ = make_app()
+    async with app.run_test(size=(80, 20)) as pilot:
+        await settle(pilot)
+        screen = fleet(app)
+        hidden = screen.shown_count - screen.grid.visible_rows
+        assert hidden > 0
+        assert f"{hidden} more below" in part(app, "#detail").splitlines()[0]
+        await pilot.press("end")
+        await pilot.pause()
+        assert "more below" not in part(app, "#detail")
 
 
 async def test_every_state_has_a_text_of_its_own() -> None:

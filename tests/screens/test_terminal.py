@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from console.screens.terminal import clipboard_sequence, crash_sentence
+from console.screens.terminal import clipboard_sequence, crash_sentence, title_sequence
 from tests.conftest import require_binary
+from tests.support.snapshots import sample_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -318,6 +319,16 @@ def test_the_clipboard_is_wrapped_and_capped() -> None:
     assert wrapped == "\x1bPtmux;\x1b" + plain + "\x1b\\"
     assert clipboard_sequence("fraud-scorer", {"STY": "1.x"}) == f"\x1bP{plain}\x1b\\"
     assert clipboard_sequence("x" * 60_000, {}) is None
+
+
+def test_the_title_says_what_is_worst(consoles: list[Console]) -> None:
+    said = title_sequence(sample_snapshot(0.0), lambda level: {"s1": "!1"}.get(level, ""))
+    assert said == "\x1b]2;!1 fraud-scorer · midwatch prod\a"
+    console = start(consoles)
+    console.read_until("\x1b[22;2t\x1b]2;■1 fraud-scorer · midwatch prod\a".encode())
+    console.press(b"q")
+    assert console.wait() == 0
+    assert b"\x1b[23;2t" in console.said, "the title from before is given back"
 
 
 def test_the_crash_sentence_names_the_log() -> None:

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from themes.glyphs import Glyphs
 
 LABEL_WIDTH = 7
-DETAIL_LINES = 9
-"""Title, WHY, CHANGE, CHAIN, OWNER, NEXT, FORCE, SENT and SAY: always as many, nothing jumps."""
+DETAIL_LINES = 7
+"""Title, NEXT, WHY, CHAIN, OWNER, CHANGE, and one for SENT, FORCE or SAY: nothing jumps."""
 
-TALL_LINES = DETAIL_LINES + 1
-"""With the runbook, where there is room for it."""
+WIDE_LINES = DETAIL_LINES + 1
+TALL_LINES = DETAIL_LINES + 3
+"""With the runbook, and all three of SENT, FORCE and SAY."""
 
-SHORT_LINES, LEAST_LINES = 6, 3
+SHORT_LINES, LEAST_LINES = 5, 3
 _RUN_LINE = 6
 
 _LEVEL_WORDS = {
@@ -59,48 +60,60 @@ def detail_lines(
     *,
     next_moves: Sequence[Run] = (),
     sent: Sequence[Run] = (),
+    has_sent: bool = False,
     runbook: Sequence[Run] = (),
+    room: int = 0,
+    below: str = "",
 ) -> list[RunLine]:
-    """Return the lines about the row under the cursor; without a row SENT and SAY have words."""
-    row = None if view is None else view.row
-    held = force(snapshot, row, now) if snapshot is not None else ""
-    force_run = Run(held, _force_role(snapshot, now)) if held else Run("nothing is held", "dim")
-    last = [
-        _labelled("FORCE", [force_run], width, glyphs),
-        _labelled("SENT", sent, width, glyphs),
-        _say(snapshot, now, width, glyphs),
-    ]
+    """Return ``room`` lines about the row under the cursor, what decides first.
+
+    ``has_sent`` tells that ``sent`` is more than how to arm; ``below`` counts rows below the fold.
+    """
+    room = room or TALL_LINES
+    last = _lines_in_force(view, snapshot, now, width, glyphs, sent if has_sent else ())
+    if not last:
+        last = [_labelled("SENT", sent, width, glyphs)]
     if view is None or snapshot is None:
         rule: RunLine = [Run(glyphs.rule * width, "dim")]
-        empty: list[RunLine] = [[] for _ in range(TALL_LINES - 4)]
-        return twins([rule, *empty, *last], glyphs)
+        return twins([rule, *([] for _ in range(room - 1 - len(last[:1]))), *last[:1]], glyphs)
     lines = [
-        title_line(view, now, width, glyphs),
+        title_line(view, now, width, glyphs, below),
+        _labelled("NEXT", next_moves, width, glyphs),
         _labelled("WHY", why_runs(view, now, glyphs), width, glyphs),
-        _labelled("CHANGE", change_runs(view, now, glyphs), width, glyphs),
         _labelled("CHAIN", chain_runs(view, glyphs), width, glyphs),
         _labelled("OWNER", owner_runs(view, glyphs), width, glyphs),
-        _labelled("NEXT", next_moves, width, glyphs),
+        _labelled("CHANGE", change_runs(view, now, glyphs), width, glyphs),
         _labelled("RUN", runbook, width, glyphs),
-        *last,
     ]
-    return twins(lines, glyphs)
-
-
-def shortened(lines: Sequence[RunLine], room: int, *, held: bool, sent: bool) -> list[RunLine]:
-    """Return the lines that matter most where ``room`` is short.
-
-    With something ``held`` its line takes that of CHANGE, with something ``sent`` that of SAY.
-    CHAIN, OWNER and RUN are one key away.
-    """
     if room >= TALL_LINES:
-        return list(lines)
-    lines = [line for number, line in enumerate(lines) if number != _RUN_LINE]
-    if room >= DETAIL_LINES:
-        return lines
-    if room >= SHORT_LINES:
-        return [lines[number] for number in (0, 1, 6 if held else 2, 5, 7, 8)]
-    return [lines[0], lines[1], lines[-2] if sent else lines[-1]]
+        kept = lines
+    elif room >= DETAIL_LINES:
+        kept = lines[:_RUN_LINE]
+    else:
+        kept = lines[: max(1, room - 1)]
+    kept += last[: room - len(kept)]
+    if len(kept) < room and lines[_RUN_LINE] not in kept:
+        kept.append(lines[_RUN_LINE])
+    return twins([*kept, *([] for _ in range(room - len(kept)))], glyphs)
+
+
+def _lines_in_force(
+    view: RowView | None,
+    snapshot: Snapshot | None,
+    now: float,
+    width: int,
+    glyphs: Glyphs,
+    sent: Sequence[Run],
+) -> list[RunLine]:
+    """Return SENT, FORCE and SAY where there is something, the one most needed first."""
+    lines = [_labelled("SENT", sent, width, glyphs)] if sent else []
+    held = force(snapshot, None if view is None else view.row, now) if snapshot is not None else ""
+    if held:
+        run = Run(held, _force_role(snapshot, now))
+        lines.append(_labelled("FORCE", [run], width, glyphs))
+    if snapshot is not None and snapshot.changes:
+        lines.append(_say(snapshot, now, width, glyphs))
+    return lines
 
 
 def _force_role(snapshot: Snapshot | None, now: float) -> str:
@@ -112,8 +125,11 @@ def _labelled(label: str, runs: Sequence[Run], width: int, glyphs: Glyphs) -> Ru
     return fitted([Run(label.ljust(LABEL_WIDTH), "title"), *runs], width, glyphs.ellipsis)
 
 
-def title_line(view: RowView, now: float, width: int, glyphs: Glyphs) -> RunLine:
-    """Return the rule with the model's name, its worst finding, and what it is."""
+def title_line(view: RowView, now: float, width: int, glyphs: Glyphs, below: str = "") -> RunLine:
+    """Return the rule with the model's name, its worst finding, and what it is.
+
+    What ``below`` counts stands here, at the fold, before anything else finds room.
+    """
     name = visible(view.model.model, 60)
     mark = glyphs.severity.get(view.role, "")
     left: RunLine = [
@@ -123,7 +139,14 @@ def title_line(view: RowView, now: float, width: int, glyphs: Glyphs) -> RunLine
         Run(headline(view, now), view.role),
         Run(" ", ""),
     ]
-    right = Run(f" {_identity(view)} ", "dim")
+    identity = _identity(view)
+    if below:
+        longer = f"{below} {glyphs.dot} {identity}"
+        fits = width_of(left) + len(longer) + 6 <= width
+        identity = longer if fits else below
+        if width_of(left) + len(below) + 6 > width:
+            left = [*fitted(left, width - len(below) - 6, glyphs.ellipsis), Run(" ", "")]
+    right = Run(f" {identity} ", "text" if below else "dim")
     room = width - width_of(left) - width_of([right]) - 2
     if room < 0:
         left = fitted(left, width, glyphs.ellipsis)
@@ -196,14 +219,19 @@ def why_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
     return [Run("nothing to report", "dim")]
 
 
+_CAUSES = ("world", "written")
+"""Kinds of change that may be causes; symptoms and own actions stand in SAY and on the timeline."""
+
+
 def change_runs(view: RowView, now: float, glyphs: Glyphs) -> list[Run]:
     """Return what changed lately for this model and what it depends on, newest first."""
     whole_fleet = ""
     subjects = {view.model.model, whole_fleet, *(one.name for one in view.dependencies())}
-    found = _newest(view.snapshot.changes, subjects)
+    world = [one for one in view.snapshot.changes if one.kind in _CAUSES]
+    found = _newest(world, subjects)
     blind = [one for one in view.snapshot.change_sources if one.state != "up"]
     if not found and not blind:
-        return [Run("none seen for this model or what it depends on", "dim")]
+        return [Run("no deploy seen for this model or what it depends on in 24 h", "dim")]
     runs = [Run(f"not known from {visible(one.name, 24)}, {one.state} ", "s2") for one in blind]
     for change in found[:4]:
         runs.append(Run(f"{when_text(change.at, now)} ", "dim"))

@@ -57,10 +57,17 @@ def _belongs(spec: ActionSpec, place: Place) -> bool:
     return spec.footer_places is None or place in spec.footer_places
 
 
+_LAST_TO_GO = {
+    "help": 0, "quit": 1, "model.open": 2, "back": 2,
+    "arm": 3, "incident.open": 3, "filter": 3, "command": 3,
+}  # fmt: skip
+"""Keys that stand in the narrowest footer: without them nobody finds the others."""
+
+
 def _piece(spec: ActionSpec, context: ActionContext, mode: Mode, keys: Keymap) -> Piece:
     shown = _pair(spec, keys) or key_text(keys.first_key(spec.id))
     off = refusal(spec, mode, context) is not None
-    rank = {"help": 0, "quit": 1, "model.open": 2, "back": 2}.get(spec.id, (spec.footer or 0) + 2)
+    rank = _LAST_TO_GO.get(spec.id, (spec.footer or 0) + 3)
     return Piece(
         (
             Run(shown, "dim" if off else "key"),

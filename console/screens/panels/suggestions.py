@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from console.domain.severity import BreakerState, Severity
 from console.domain.text import visible
 from console.screens.base import OutlooksArrived
-from console.screens.panels.detail import LABEL_WIDTH, detail_lines, run_runs, shortened
+from console.screens.panels.detail import LABEL_WIDTH, detail_lines, run_runs
 from console.screens.row_view import off_primary
+from console.screens.tables.fleet import FleetRows
 from console.screens.tables.incidents import incidents_of
 from widgets.lines import Run
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from console.actions.keymap import Keymap
     from console.screens.fleet import FleetScreen
     from console.screens.row_view import RowView
+    from console.screens.tables.fleet import FleetGrid
     from themes.glyphs import Glyphs
     from widgets.lines import Lines
 
@@ -171,6 +173,24 @@ class FleetActing:
             next_moves=next_runs(view, found, session.keys, glyphs),
             runbook=run_runs(screen.context.runbook, session.keys.first_key("runbook"), glyphs),
             sent=session.sent.line(now, width - LABEL_WIDTH, glyphs, session.idle_words),
+            has_sent=bool(session.sent.entries),
+            room=room,
+            below=rows_below(screen.grid, glyphs),
         )
-        held = screen.shown is not None and bool(screen.shown.overrides)
-        part.show_lines(shortened(lines, room, held=held, sent=bool(session.sent.entries)))
+        part.show_lines(lines)
+
+
+def rows_below(grid: FleetGrid, glyphs: Glyphs) -> str:
+    """Return how many rows stand below the fold, and how many of them of which level."""
+    first = grid.first_visible_index + grid.visible_rows
+    rows = grid.rows
+    hidden = len(rows) - first
+    if hidden <= 0 or grid.visible_rows <= 0 or not isinstance(rows, FleetRows):
+        return ""
+    levels = [rows.snapshot.severity(rows.row(index)) for index in range(first, len(rows))]
+    marks = [
+        f"{glyphs.severity[level.label.lower()].strip()} {levels.count(level)}"
+        for level in (Severity.S1, Severity.S2, Severity.S3)
+        if level in levels
+    ]
+    return f" {glyphs.dot} ".join([f"{hidden} more below", *marks])
