@@ -240,6 +240,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         return ""
 
     @property
+    def column_keys(self) -> Sequence[str]:
+        """The keys of the fleet's columns that this screen shows, for the legend."""
+        return ()
+
+    @property
     def close_checks(self) -> Sequence[CloseCheck]:
         """The checklist to read before an incident is closed, where this screen knows it."""
         return ()

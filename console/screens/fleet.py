@@ -36,6 +36,8 @@ from widgets.lines import Lines
 from widgets.prompt import Prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.app import ComposeResult
     from textual.geometry import Size
@@ -336,6 +338,11 @@ class FleetScreen(ConsoleScreen, inherit_bindings=False):
         if column == "lat" and self.view is not None:
             return self.view.latency()[0]
         return BY_KEY[column].signal if column else ""
+
+    @property
+    def column_keys(self) -> Sequence[str]:
+        """The keys of the columns that are shown."""
+        return [column.key for column in self.grid.columns]
 
     @property
     def chosen_fact(self) -> str:

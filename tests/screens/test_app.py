@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
+from console.actions.keymap import keymap
 from console.domain.text import ConsoleOptions
 from console.engine.client import ReloadOutcome
 from console.screens.model import ModelScreen
+from console.screens.panels.footer import help_lines
+from console.screens.tables.fleet import BY_KEY
 from console.settings.schema import Settings
 from tests.screens.support import fleet, make_app, part, picture, settle, still
 from tests.support.snapshots import sample_snapshot
+from themes.glyphs import glyphs
 from themes.palette import THEMES
 from widgets.chart import Chart
 from widgets.prompt import Prompt
@@ -144,6 +148,21 @@ async def test_sources_say_what_they_said() -> None:
         assert "connection refused by prom-ap.example.net" in text
         assert "PromQL warning: [/x] ␛[2J" in text
         assert "next try in 12s" in text
+
+
+async def test_help_begins_with_what_the_signs_and_columns_here_mean() -> None:
+    app, _ = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("?")
+        await pilot.pause()
+        first = "\n".join(picture(app))
+        assert "act now" in first
+        assert "no traffic: 0/0" in first
+        lines = help_lines("fleet", keymap({}), glyphs(False), columns=[BY_KEY["bad"]])
+        texts = [each if isinstance(each, str) else each[0].text.strip() for each in lines]
+        order = ["Marks", "Columns", "BAD/m", "Acting", "Moving"]
+        assert [text for text in texts if text in order] == order
 
 
 async def test_the_palette_offers_what_can_be_done() -> None:

@@ -13,13 +13,20 @@ from console.actions.write_gate import refusal
 from console.domain.signals import SIGNALS
 from console.domain.text import visible
 from console.screens.base import ConsoleScreen
-from console.screens.panels.footer import explanation_lines, fact_lines, help_lines
+from console.screens.panels.footer import (
+    FOR_THE_ROW,
+    explanation_lines,
+    fact_lines,
+    help_lines,
+    key_text,
+)
 from console.screens.panels.sidebar import source_lines
 from console.screens.tables.fleet import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from console.actions.keymap import Keymap
     from console.actions.spec import ActionSpec
     from console.screens.panels.footer import BoxLine
 
@@ -30,16 +37,16 @@ class RegistryCommands(Provider):
     async def discover(self) -> Hits:
         """Offer all of them while nothing is typed."""
         for spec in self._possible():
-            yield DiscoveryHit(_title(spec), self._run(spec), help=Content(spec.tooltip).plain)
+            yield DiscoveryHit(self._title(spec), self._run(spec), help=Content(spec.tooltip).plain)
 
     async def search(self, query: str) -> Hits:
         """Offer those that match what is typed, the best first."""
         matcher = self.matcher(query)
         for spec in self._possible():
-            score = matcher.match(_title(spec))
+            score = matcher.match(self._title(spec))
             if score > 0:
                 yield Hit(
-                    score, matcher.highlight(_title(spec)), self._run(spec), help=spec.tooltip
+                    score, matcher.highlight(self._title(spec)), self._run(spec), help=spec.tooltip
                 )
 
     def _possible(self) -> Iterable[ActionSpec]:
@@ -47,7 +54,13 @@ class RegistryCommands(Provider):
         if not isinstance(screen, ConsoleScreen):
             return ()
         context, mode = screen.context, screen.session.mode
-        return [spec for spec in ACTIONS if refusal(spec, mode, context) is None]
+        possible = [spec for spec in ACTIONS if refusal(spec, mode, context) is None]
+        place = {group: number for number, group in enumerate(FOR_THE_ROW)}
+        return sorted(possible, key=lambda spec: place.get(spec.group, len(place)))
+
+    def _title(self, spec: ActionSpec) -> str:
+        screen = self.screen
+        return _title(spec, screen.session.keys) if isinstance(screen, ConsoleScreen) else ""
 
     def _run(self, spec: ActionSpec) -> _Run:
         return _Run(self.screen, spec)
@@ -65,8 +78,9 @@ class _Run:
             self._screen.ask(self._spec)
 
 
-def _title(spec: ActionSpec) -> str:
-    return f"{spec.group}: {spec.title}"
+def _title(spec: ActionSpec, keys: Keymap) -> str:
+    key = key_text(keys.first_key(spec.id)) if keys.first_key(spec.id) else f":{spec.command}"
+    return f"{key.ljust(6)} {spec.title}"
 
 
 def box(which: str, argument: str, screen: ConsoleScreen) -> tuple[str, list[BoxLine]]:
@@ -81,8 +95,9 @@ def box(which: str, argument: str, screen: ConsoleScreen) -> tuple[str, list[Box
         return explanation_box(screen, argument)
     # A box is at most 100 cells wide and keeps two beside it, a frame and a margin free.
     width = max(30, min(screen.size.width - 8, 96))
-    keys = help_lines(screen.PLACE, session.keys, session.glyphs, width)
-    title = f"Keys on the {screen.PLACE} screen"
+    columns = [BY_KEY[key] for key in screen.column_keys if key in BY_KEY]
+    keys = help_lines(screen.PLACE, session.keys, session.glyphs, width, columns)
+    title = f"Signs, words and keys of the {screen.PLACE} screen"
     if not (screen.chosen_signal or screen.chosen_fact):
         return title, keys
     about, lines = explanation_box(screen, "")

@@ -103,10 +103,31 @@ _STATE_SENTENCES = {
 }
 
 
-def help_lines(place: Place, keys: Keymap, glyphs: Glyphs, width: int = 76) -> list[BoxLine]:
-    """Return the keys of a place by group, and the legend, for lines of ``width`` cells."""
-    lines: list[BoxLine] = []
-    for group in GROUPS:
+FOR_THE_ROW = ("Acting", "Incidents", "Looking closer", "Finding")
+"""Groups of actions that concern what is under the cursor; they are told before the others."""
+
+
+def help_lines(
+    place: Place,
+    keys: Keymap,
+    glyphs: Glyphs,
+    width: int = 76,
+    columns: Sequence[FleetColumn] = (),
+) -> list[BoxLine]:
+    """Return the legend of a screen, then its keys by group, for lines of ``width`` cells.
+
+    ``columns`` are those that are shown: the legend tells each of them.
+    """
+    lines: list[BoxLine] = _legend(glyphs)
+    if columns:
+        lines += ["", [Run("Columns", "title")]]
+    for column in columns:
+        for number, text in enumerate(wrap(column.meaning, max(20, width - KEY_WIDTH), 4)):
+            label = column.title if number == 0 else ""
+            lines.append([Run(label.ljust(KEY_WIDTH), "key"), Run(text, "text")])
+    lines.append("")
+    rest = (group for group in GROUPS if group not in FOR_THE_ROW)
+    for group in (*FOR_THE_ROW, *rest):
         specs = [one for one in ACTIONS if one.group == group and one.in_place(place)]
         if not specs:
             continue
@@ -114,12 +135,12 @@ def help_lines(place: Place, keys: Keymap, glyphs: Glyphs, width: int = 76) -> l
         for spec in specs:
             shown = " ".join(key_text(key) for key in keys.keys[spec.id][:3])
             command = f" Also :{spec.command} {spec.argument}".rstrip() if spec.command else ""
-            pieces = wrap(f"{spec.tooltip}{command}", max(20, width - KEY_WIDTH), 6)
+            said = f"{spec.title}: {spec.tooltip}{command}"
+            pieces = wrap(said, max(20, width - KEY_WIDTH), 6)
             for number, text in enumerate(pieces):
                 label = (shown or "-") if number == 0 else ""
                 lines.append([Run(label.ljust(KEY_WIDTH - 1) + " ", "key"), Run(text, "text")])
         lines.append("")
-    lines += _legend(glyphs)
     return in_glyphs(lines, glyphs)
 
 
