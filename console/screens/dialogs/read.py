@@ -97,7 +97,7 @@ def box(which: str, argument: str, screen: ConsoleScreen) -> tuple[str, list[Box
     width = max(30, min(screen.size.width - 8, 96))
     columns = [BY_KEY[key] for key in screen.column_keys if key in BY_KEY]
     keys = help_lines(screen.PLACE, session.keys, session.glyphs, width, columns)
-    title = f"Signs, words and keys of the {screen.PLACE} screen"
+    title = f"Keys on the {screen.PLACE} screen, and what its signs mean"
     if not (screen.chosen_signal or screen.chosen_fact):
         return title, keys
     about, lines = explanation_box(screen, "")
