@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.actions.readback import GOOD, Seen, judge
+from console.actions.readback import GOOD, Seen, judge, read_back
+from console.controls.protocol import Control
 from console.domain.control import (
+    ControlState,
     PreparedCall,
     PreparedChange,
     Proof,
@@ -58,3 +64,24 @@ def test_the_outcome_says_no_more_than_was_read(targets: list[tuple[str, str]]) 
     if found.kind == "unverified":
         assert open_ or late
     assert found.late_only == bool(late and not good and not open_)
+
+
+@pytest.mark.parametrize("texts", [("CLOSED", "OPEN"), ("OPEN", "CLOSED")])
+async def test_where_the_time_is_over_after_one_read_there_is_a_second(
+    texts: tuple[str, str],
+) -> None:
+    """A state that flaps, read by a machine too slow for two reads in time: nobody knows it."""
+    plan = VerifyPlan(within_seconds=0.0, every_seconds=0.001)
+    asked = replace(change(1), verify=plan)
+
+    class Flapping:
+        reads = 0
+
+        async def read(self, now: float) -> ControlState:
+            self.reads += 1
+            return ControlState("b", now, (TargetState("t0", now, texts[(self.reads - 1) % 2]),))
+
+    control = Flapping()
+    seen = await read_back(asked, cast("Control", control), lambda: 0.0)
+    assert control.reads == 2
+    assert seen.reached == {"t0": "unknown"}
