@@ -11,11 +11,11 @@ from msgspec import UNSET, Struct, UnsetType
 
 from console.domain.severity import Severity
 from console.domain.signals import SIGNALS, Reading, ReadingState
-from console.domain.snapshot import CauseConfidence
 from console.domain.timestamps import stamped, timestamp
 from console.evaluation.overrides import by_urgency, overrides_of
 from console.metrics.units import format_age
 from console.reports.incident_document import IncidentReport, incident_reports, incidents_of
+from console.reports.status_parts import CauseReport, ReplicaReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -173,34 +173,6 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     replicas: tuple[ReplicaReport, ...] = ()
     row: str = ""
     name: str = ""
-
-
-class ReplicaReport(Struct, frozen=True, kw_only=True):
-    """One of several replicas, by pod or instance: its signals over the last two minutes.
-
-    ``odd`` is how it stands out of the others: failing, slow, queueing, or empty.
-    """
-
-    place: str
-    signals: dict[str, float]
-    odd: str = ""
-
-
-class CauseReport(Struct, frozen=True, kw_only=True):
-    """What hurts a model: ``name`` empty where nothing is named.
-
-    ``kind`` tells a dependency from the model's own change, ``also`` is possible beside it, and
-    ``over`` tells that users are no longer hurt.
-    """
-
-    name: str
-    kind: Literal["dependency", "change", ""]
-    confidence: CauseConfidence
-    evidence: tuple[str, ...]
-    also: tuple[str, ...]
-    since: str | None
-    over: bool
-    text: str
 
 
 class DependencyReport(Struct, frozen=True, kw_only=True):
