@@ -106,9 +106,11 @@ async def test_small_screens_show_one_view_at_a_time() -> None:
         await pilot.press("tab")
         assert "burn_page_fast" in part(app, "#text")
         await pilot.press("tab")
+        assert "REPLICAS" in part(app, "#text")
+        await pilot.press("tab")
         assert model(app).current == "signals"
         await pilot.press("shift+tab")
-        assert model(app).current == "events"
+        assert model(app).current == "replicas"
 
 
 async def test_ranges_change_what_is_asked() -> None:
