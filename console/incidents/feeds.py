@@ -19,6 +19,7 @@ from console.domain.severity import Severity
 from console.domain.text import visible
 from console.http.alertmanager_api import ACK_PREFIX, API, NOT_FOUND, PREFIXES, ApiSilence
 from console.http.resilience import WireError
+from console.incidents.severity_words import LabelNames
 from console.settings.endpoint_tables import PAGERDUTY_URL, AlertSettings
 
 if TYPE_CHECKING:
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
     from console.settings.schema import Settings
 
 T = TypeVar("T")
-
-SEVERITIES = {
-    "critical": Severity.S1,
-    "page": Severity.S1,
-    "warning": Severity.S2,
-    "warn": Severity.S2,
-    "info": Severity.S4,
-    "none": Severity.S4,
-}
-"""Values of the severity label, in lower case; anything else is unknown, and said to be."""
 
 _SHOWN_CHARACTERS = 200
 _NAME_CHARACTERS = 80
@@ -75,21 +66,6 @@ class AlertsUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelNames:
-    """Which labels say what; a mapping of the configuration replaces a default."""
-
-    model: str = "model"
-    dependency: str = "dependency"
-    service: str = "service"
-    severity: str = "severity"
-
-    @classmethod
-    def of(cls, declared: Mapping[str, str]) -> LabelNames:
-        """Return the defaults with what was ``declared`` over them."""
-        return cls(**{key: value for key, value in declared.items() if value})
-
-
-@dataclass(frozen=True, slots=True)
 class Described:
     """What labels and annotations say of an alert, whatever API they came through."""
 
@@ -108,18 +84,18 @@ def describe(
     labels: Mapping[str, str], annotations: Mapping[str, str], names: LabelNames
 ) -> Described:
     """Read labels and annotations; texts are made harmless, label values stay as they came."""
-    said = labels.get(names.severity, "")
+    said = names.value(names.severity, labels)
     text = annotations.get("summary") or annotations.get("message") or ""
     return Described(
         name=visible(labels.get("alertname") or "alert without a name", _NAME_CHARACTERS),
-        severity=SEVERITIES.get(said.strip().lower(), Severity.UNKNOWN),
+        severity=names.severity_of(said),
         severity_text=visible(said, _NAME_CHARACTERS),
         labels=tuple(sorted(labels.items())),
         summary=visible(without_html(text or annotations.get("description", ""))),
         runbook=visible(annotations.get("runbook_url") or annotations.get("runbook") or ""),
-        model=labels.get(names.model, ""),
-        dependency=labels.get(names.dependency, ""),
-        service=labels.get(names.service, ""),
+        model=names.value(names.model, labels),
+        dependency=names.value(names.dependency, labels),
+        service=names.value(names.service, labels),
     )
 
 
@@ -257,7 +233,7 @@ class AlertmanagerReader:
             warnings += trouble
         by_fingerprint = {alert.fingerprint: alert for alert in found}
         alerts = tuple(self._alert(alert, silences, by_fingerprint) for alert in found)
-        return AlertAnswer(alerts, tuple(warnings))
+        return AlertAnswer(alerts, (*warnings, *self._labels.unknown_words(alerts)))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -413,7 +389,7 @@ class PrometheusAlertsReader:
         faults = Faults("alerts")
         found = decode_each(envelope.data.alerts or (), _PROMETHEUS_ALERTS_ALERT, faults)
         alerts = tuple(self._alert(one, now) for one in found if one.state != "inactive")
-        return AlertAnswer(alerts, faults.sentences())
+        return AlertAnswer(alerts, (*faults.sentences(), *self._labels.unknown_words(alerts)))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -489,7 +465,7 @@ def build_reader(
     from console.http.endpoint import endpoint_of
 
     wire = Wire(endpoint_of(addressed(settings)), resolver, max_bytes=MAX_BYTES)
-    labels = LabelNames.of(settings.labels)
+    labels = LabelNames.of(settings.labels, settings.severity)
     if settings.kind == "pagerduty":
         from console.incidents.pagerduty_feed import PagerDutyReader
 

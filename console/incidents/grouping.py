@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.domain.alert import OWN_SOURCE, Incident
 from console.domain.text import visible
+from console.metrics.profile import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,13 +29,15 @@ class Surroundings:
     """The fleet around alerts: row names by label value, and what each model calls.
 
     ``needs`` holds direct dependencies by model, by their configured names; a dependency may be a
-    model itself. ``causes`` are dependencies already named as what hurts a model, by model.
+    model itself. ``causes`` are dependencies already named as what hurts a model, by model;
+    ``labels`` are those by which the rows' own servers name models.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     def behind(self, model: str) -> frozenset[str]:
         """Return everything a model needs, what its dependencies need included."""
@@ -62,6 +65,8 @@ def surroundings(
 
     Only what is likely folds incidents together.
     """
+    found = (profiles().get(row.profile) for row in rows)
+    labels = dict.fromkeys(each.model_label for each in found if each is not None)
     models = {row.model: row.model for row in rows} | {name: name for name in settings.models}
     for name, declared in settings.models.items():
         for part in declared.matches:
@@ -87,6 +92,7 @@ def surroundings(
             for row, cause in causes.items()
             if cause.kind == "dependency" and cause.confidence == "likely"
         },
+        tuple(labels),
     )
 
 
@@ -350,6 +356,11 @@ def _placed(member: Member, around: Surroundings) -> Member:
     alert = member.alert
     model = around.models.get(alert.model, alert.model)
     dependency = around.dependencies.get(alert.dependency, alert.dependency)
+    if not model and not dependency:
+        # The label by which the row's own server names its models counts beside the declared one.
+        labels = dict(alert.labels)
+        named = (around.models.get(labels.get(label, "")) for label in around.labels)
+        model = next((name for name in named if name), "")
     if not model and not dependency and alert.service:
         model = around.models.get(alert.service, "")
         dependency = "" if model else around.dependencies.get(alert.service, "")

@@ -15,12 +15,12 @@ from console.domain.text import visible
 from console.incidents.feeds import (
     AlertAnswer,
     Faults,
-    LabelNames,
     decode_each,
     describe,
     foreign,
     seconds,
 )
+from console.incidents.severity_words import LabelNames
 
 if TYPE_CHECKING:
     from console.http.client import Wire
@@ -121,7 +121,7 @@ class PagerDutyReader:
         labels = {
             "alertname": raw.title or "incident without a title",
             PAGERDUTY_ID: raw.id,
-            self._labels.service: raw.service.summary or "",
+            self._labels.service[0]: raw.service.summary or "",
         }
         said = describe(labels, {"runbook": raw.html_url or ""}, self._labels)
         ends = [each.at for each in raw.pending_actions if each.type == "unacknowledge"]

@@ -107,11 +107,15 @@ class AlertSettings(Reach, frozen=True):
         Key("Base URLs of the members of ONE cluster, instead of `url`.", "base_url"),
     ] = ()
     labels: Annotated[
-        dict[str, str],
+        dict[str, str | tuple[str, ...]],
         Key(
-            "Which alert label names the model, the dependency, the service, the severity.",
+            "Which alert label, or the first of which, names the model, the dependency, the "
+            "service, the severity.",
             keys=("model", "dependency", "service", "severity"),
         ),
+    ] = field(default_factory=dict)
+    severity: Annotated[
+        dict[str, str], Key("Your words for how bad an alert is: word = S1, S2, S3 or S4.")
     ] = field(default_factory=dict)
     writes: Annotated[
         bool,

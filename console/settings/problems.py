@@ -20,6 +20,8 @@ def writable_by_others(path: Path) -> str | None:
     """
     real = path.resolve(strict=True)
     status = real.stat()
+    if is_mounted_read_only(real):
+        return None
     if status.st_uid not in (0, os.geteuid()):
         return f"{real} belongs to another user (uid {status.st_uid}); own it: chown {os.geteuid()}"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -33,9 +35,21 @@ def writable_by_others(path: Path) -> str | None:
     return None
 
 
+def is_mounted_read_only(path: Path) -> bool:
+    """Tell whether a file lies on a file system that is mounted read-only for this process."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def readable_by_others(path: Path) -> str | None:
-    """Return a sentence if others can read ``path`` or another user owns it, else None."""
+    """Return a sentence if others can read ``path`` or another user owns it, else None.
+
+    On a mount of its own that nobody in here can write, as a container is given its secrets, the
+    mode that counts is that of the world: the owner is root and the group this process's own.
+    """
     status = path.stat()
+    own_group = status.st_gid in {os.getegid(), *os.getgroups()}
+    if own_group and not status.st_mode & stat.S_IRWXO and is_mounted_read_only(path):
+        return None
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return f"group or others can read {path}; take that away: chmod 600 {path}"
     if status.st_uid not in (0, os.geteuid()):

@@ -112,6 +112,8 @@ def _type_words(each: FieldPlan) -> str:
 
 def _leaf_words(type_: object, each: FieldPlan) -> str:
     mark = each.mark
+    if get_origin(type_) is types.UnionType and get_origin(get_args(type_)[-1]) is tuple:
+        return f"{_leaf_words(get_args(type_)[0], each)} or a list"
     if get_origin(type_) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(type_))
     if type_ is bool:

@@ -104,6 +104,11 @@ def _check_source(source: SourceSettings, spot: Spot, conversion: Conversion) ->
 
 
 def _check_alert(alert: AlertSettings, spot: Spot, conversion: Conversion) -> None:
+    for word, level in alert.severity.items():
+        if level not in ("S1", "S2", "S3", "S4"):
+            conversion.complain_also(
+                spot.child("severity").child(word), f'"{cut(level)}"', '"S1", "S2", "S3" or "S4"'
+            )
     if alert.kind != "pagerduty" or alert.url or alert.urls:
         _check_one_url(alert.url, alert.urls, spot, conversion)
 

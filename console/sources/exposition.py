@@ -27,6 +27,9 @@ _FORGET_ABOVE = 2.0
 _FORGET_SPARE_LINES = 1000
 _SHOWN_CHARACTERS = 80
 
+_NAME = re.compile(r"[ \t]*[a-zA-Z_:][a-zA-Z0-9_:]*(?=[ \t{])")
+"""A metric's name; without one nobody can tell that a line is not read."""
+
 _LINE = re.compile(
     r"""[ \t]*
     (?P<series>
@@ -119,23 +122,53 @@ class ExpositionReader:
         self._keeps = keeps
         self._max_series = max_series
         self.cut_lines = 0
+        self.skipped = 0
+        self.skipped_line = ""
         self._known: dict[str, int] = {}
         self._ids: dict[tuple[str, Labels], int] = {}
 
     def read(self, body: bytes) -> Scrape:
-        """Parse a whole text; raises `ExpositionError` for one malformed line, as a scraper must.
+        """Parse a whole text; raises `ExpositionError` for a malformed line that is read.
 
-        Timestamps in the text are ignored: a sample counts from when it was read.
+        A malformed line of a metric that nobody reads is skipped, counted in ``skipped`` and shown
+        in ``skipped_line``: a careless exporter must not take a model's row away. Timestamps in the
+        text are ignored: a sample counts from when it was read.
         """
+        if body[:2] == b"\x1f\x8b":
+            raise ExpositionError("it looks gzip-compressed, and no header says so")
+        self.skipped, self.skipped_line = 0, ""
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ExpositionError(f"the text is not UTF-8 (byte {error.start})") from None
+            if b"\n" not in body.strip():
+                raise ExpositionError(f"the text is not UTF-8 (byte {error.start})") from None
+            text = self._without_bad_lines(body)
         try:
             return self._read(text)
         except TooManySeriesError:
             self.start_over()
             return self._read(text)
+
+    def _without_bad_lines(self, body: bytes) -> str:
+        """Return a text without the lines that are not UTF-8, none of which is read."""
+        lines: list[str] = []
+        for number, raw in enumerate(body.split(b"\n"), 1):
+            try:
+                lines.append(raw.decode("utf-8"))
+            except UnicodeDecodeError:
+                line = raw.decode("utf-8", "replace")
+                if not line.startswith("#"):
+                    self._skip(line, number, f"line {number} is not UTF-8: {_shown(line)}")
+                lines.append("")
+        return "\n".join(lines)
+
+    def _skip(self, line: str, number: int, sentence: str) -> None:
+        """Pass a malformed line over; raises `ExpositionError` where its metric is read."""
+        named = _NAME.match(line)
+        if named is None or self._keeps(named[0].strip()):
+            raise ExpositionError(sentence)
+        self.skipped += 1
+        self.skipped_line = self.skipped_line or sentence
 
     def start_over(self) -> None:
         """Forget all series; ids begin anew in the next generation."""
@@ -179,7 +212,8 @@ class ExpositionReader:
             )
         matched = _LINE.match(line)
         if matched is None:
-            raise ExpositionError(f"line {number} is not a metric: {_shown(line)}")
+            self._skip(line, number, f"line {number} is not a metric: {_shown(line)}")
+            return _UNWANTED, ""
         series = matched["series"]
         found = self._known.get(series)
         if found is None:

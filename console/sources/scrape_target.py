@@ -142,6 +142,10 @@ class Target:
                 f"{self._reader.cut_lines} series have a label longer than {LONGEST_VALUE} "
                 "characters; its value is cut, and told from others by a digest"
             )
+        elif self._reader.skipped:
+            count = self._reader.skipped
+            lines = "a line that nobody reads" if count == 1 else f"{count} lines that nobody reads"
+            self.remark = f"{lines} skipped: {self._reader.skipped_line}"
         self.failures = 0
         self.answered_at = now
         self.elapsed_seconds = answer.elapsed_seconds

@@ -97,7 +97,8 @@ async def test_hostile_labels_stay_data_and_their_words_are_harmless(
     for text in (found.name, found.summary, found.severity_text):
         assert text.isprintable()
         assert "id" in text
-    assert found.severity is Severity.UNKNOWN
+    assert found.severity is Severity.S2
+    assert "ranks as S2" in answer.warnings[0]
 
 
 async def test_labels_may_have_other_names(manager: AlertmanagerServer) -> None:

@@ -114,6 +114,26 @@ def test_bytes_that_are_no_text_are_refused() -> None:
         ExpositionReader(everything).read(b"a 1\n\xff\xfe 2\n")
 
 
+@pytest.mark.parametrize("bad", [b'other{a="\xff"} 1', b"other 1 2 3", b'other{a="1'])
+def test_a_bad_line_of_a_metric_that_nobody_reads_is_named_and_skipped(bad: bytes) -> None:
+    reader = ExpositionReader(lambda name: name.startswith("model_"))
+
+    found = reader.read(b'model_a{m="1"} 1\n' + bad + b'\nmodel_a{m="2"} 2\n')
+
+    assert found.values == [1.0, 2.0]
+    assert reader.skipped == 1
+    assert reader.skipped_line.startswith("line 2 is not")
+    with pytest.raises(ExpositionError, match="line 2 is not"):
+        reader.read(b"model_a 1\n" + bad.replace(b"other", b"model_b") + b"\n")
+    assert reader.read(b"model_a 1\n").values == [1.0]
+    assert reader.skipped == 0
+
+
+def test_gzip_without_its_header_is_named() -> None:
+    with pytest.raises(ExpositionError, match="looks gzip-compressed"):
+        ExpositionReader(everything).read(b"\x1f\x8b\x08\x00rest")
+
+
 def test_only_wanted_metrics_are_kept_and_a_scrape_says_what_is_there() -> None:
     reader = ExpositionReader(lambda name: name.startswith("model_"))
 
