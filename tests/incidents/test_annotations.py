@@ -9,7 +9,8 @@ import pytest
 from console.domain.snapshot import Change
 from console.http.resilience import WireError
 from console.incidents.annotations import MOST, GrafanaAnnotations, build_annotations
-from console.incidents.feeds import AlertsUnreadable, LabelNames, describe
+from console.incidents.feeds import AlertsUnreadable, describe
+from console.incidents.severity_words import LabelNames
 from console.settings.endpoint_tables import AuthSettings, ChangeSettings
 from console.settings.secret_references import SecretValue
 from tests.support.web import Reply, Request, WebServer, web_server
