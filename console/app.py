@@ -64,12 +64,16 @@ if TYPE_CHECKING:
     from console.actions.spec import Mode
     from console.domain.snapshot import Snapshot
     from console.domain.text import ConsoleOptions
-    from console.engine.client import EngineHandle, ReloadOutcome
+    from console.engine.client import EngineHandle, Player, ReloadOutcome
     from console.settings.load import Loaded
 
 log = logging.getLogger(__name__)
 
 BAD_CONFIGURATION = 78
+
+
+REPLAY_KEYS = {"f4": "toggle", "f6": "back", "f7": "step", "f8": "before", "f9": "next"}
+"""Keys of a replay: pause, a tick back and on, the rule event before and the next one."""
 
 
 class MidwatchApp(FrugalApp[None], inherit_bindings=False):
@@ -87,6 +91,10 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(QUIT_KEY, "quit", "Quit", show=False, priority=True),
         Binding(SUSPEND_KEY, "suspend_process", "Suspend", show=False, priority=True),
+        *(
+            Binding(key, f"replay('{what}')", show=False, priority=True)
+            for key, what in REPLAY_KEYS.items()
+        ),
     ]
 
     def __init__(
@@ -98,6 +106,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         keys: Keymap | None = None,
         clock: Callable[[], float] = time.time,
         zone: tzinfo | None = None,
+        player: Player | None = None,
     ) -> None:
         super().__init__()
         self.animation_level = "none"
@@ -117,6 +126,7 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
             environment=loaded.settings.environment,
             panes=loaded.settings.panes,
             title=options.title,
+            player=player,
         )
         if options.ascii:
             self.add_class("-ascii")
@@ -264,6 +274,8 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """Show the newest tick on the uppermost screen of the console."""
         self.session.snapshot = message.snapshot
+        if self.session.player is not None:
+            self.session.title = self.session.player.words
         self.session.environment = message.snapshot.environment
         self.session.problem = ""
         if self.session.sent.entries:
@@ -279,6 +291,24 @@ class MidwatchApp(FrugalApp[None], inherit_bindings=False):
         if sequence != self._title_shown and self._driver is not None:
             self._driver.write(sequence if self._title_shown else KEEP_TITLE + sequence)
             self._title_shown = sequence
+
+    def action_replay(self, what: str) -> None:
+        """Move in a recording; a live console has nothing to move in."""
+        player, screen = self.session.player, self.console_screen
+        if player is None or screen is None:
+            return
+        moves: dict[str, Callable[[], str]] = {
+            "toggle": player.toggle,
+            "back": lambda: player.step(-1),
+            "step": lambda: player.step(1),
+            "before": lambda: player.jump(-1),
+            "next": lambda: player.jump(1),
+        }
+        said = moves[what]()
+        self.session.title = player.words
+        screen.show_clock()
+        if said:
+            screen.say(said)
 
     def on_problem_arrived(self, message: ProblemArrived) -> None:
         """Say on screen what is wrong with the engine itself."""
@@ -366,11 +396,13 @@ def run(
     options: ConsoleOptions,
     engine: EngineHandle | Callable[[], EngineHandle],
     take_over: Callable[[], None] | None = None,
+    player: Player | None = None,
 ) -> int:
     """Open the console and return its exit code: 0, 78 for a bad keymap, 128 + signal, 1 a crash.
 
     ``engine`` (or what makes it) is touched after the first paint only. ``take_over``
     is called before the terminal is taken where a picture is there already, which is drawn over.
+    With a ``player`` it is a recording, which tells the time.
     """
     # The palette already leaves colour out; Textual's own way would turn it into true greys.
     os.environ.pop("NO_COLOR", None)
@@ -386,7 +418,11 @@ def run(
     if not logging.getLogger().handlers:
         # Without a log file Python would write warnings over the picture.
         logging.getLogger().addHandler(logging.NullHandler())
-    app = MidwatchApp(loaded, options, engine if callable(engine) else lambda: engine, keys=keys)
+    make = engine if callable(engine) else lambda: engine
+    if player is None:
+        app = MidwatchApp(loaded, options, make, keys=keys)
+    else:
+        app = MidwatchApp(loaded, options, make, keys=keys, clock=player.clock, player=player)
     if take_over is not None:
         take_over()
         app.over_picture = True

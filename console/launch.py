@@ -76,6 +76,6 @@ def open_console(start: ConsoleStart, seen: last_seen.Picture | None = None) -> 
 
     try:
         take_over = None if seen is None else seen.hand_over
-        return run_console(start.loaded, start.options, start.engine, take_over)
+        return run_console(start.loaded, start.options, start.engine, take_over, start.player)
     finally:
         start.close()

@@ -434,6 +434,22 @@ _ALL = (
             ("midwatch drill --due", "what was never drilled, failed, or is due again"),
         ),
     ),
+    *_group(
+        "record_command",
+        ((0, "kept or shown"), (1, "there is nothing in it, or it cannot be read"), *_CONFIG),
+        (
+            "record",
+            "keep every tick of the console in a file",
+            "night.mwr --last 2h",
+            "two hours out of the ring, without names",
+        ),
+        (
+            "replay",
+            "show a recording as if it were now",
+            "night.mwr --speed 30 --at 03:12",
+            "30 times as fast, from 03:12 UTC on",
+        ),
+    ),
     Command(
         "keep",
         "keep_command",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.cli.command_line import Parser
     from console.cli.command_table import Command
     from console.domain.text import ConsoleOptions
-    from console.engine.client import EngineHandle
+    from console.engine.client import EngineHandle, Player
     from console.settings.load import Loaded
 
 
@@ -41,13 +41,15 @@ class ConsoleStart(Struct, frozen=True):
     """A console ready to be opened.
 
     ``engine`` makes the engine and is called after the first paint, because what it imports is
-    slow; ``close`` ends what the command started for it (the demo's fleet).
+    slow; ``close`` ends what the command started for it (the demo's fleet). ``player`` is there
+    in a replay alone.
     """
 
     loaded: Loaded
     options: ConsoleOptions
     engine: Callable[[], EngineHandle]
     close: Callable[[], None] = _nothing
+    player: Player | None = None
 
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)

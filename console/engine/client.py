@@ -125,6 +125,31 @@ class Refused:
     kind: Literal["guard", "not_allowed", "journal", "fault"] = "guard"
 
 
+class Player(Protocol):
+    """What moves a replay; each returns a sentence to say, empty for none."""
+
+    @property
+    def words(self) -> str:
+        """Return what stands in the header."""
+        ...
+
+    def clock(self) -> float:
+        """Return the recorded time, Unix seconds."""
+        ...
+
+    def toggle(self) -> str:
+        """Pause, or go on."""
+        ...
+
+    def step(self, count: int) -> str:
+        """Go some ticks on or back, and pause."""
+        ...
+
+    def jump(self, direction: int) -> str:
+        """Go to the next (1) or last (-1) tick at which a rule began or ceased, and pause."""
+        ...
+
+
 class EngineHandle(Protocol):
     """The engine as the console sees it.
 

@@ -171,6 +171,10 @@ class IncidentViews:
         self._kept: dict[tuple[str, float], _Asked] = {}
         self._earlier = EarlierIncidents(records)
 
+    def follow(self, noted: IncidentLog) -> None:
+        """Read events from another log from now on."""
+        self._noted = noted
+
     async def view(
         self,
         incident_id: str,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.actions.keymap import Keymap
     from console.actions.spec import Mode
     from console.domain.snapshot import Snapshot
-    from console.engine.client import EngineHandle, WriteState
+    from console.engine.client import EngineHandle, Player, WriteState
     from console.settings.schema import ShiftSettings
     from themes.glyphs import Glyphs
 
@@ -33,7 +33,8 @@ class Session(Struct, eq=False):
     ``engine``, ``snapshot`` and ``writing`` are None until the first of each is there. ``mode``
     follows ``writing``; the gate itself stands in the engine. ``marked`` are models marked to be
     acted on together, ``outlooks`` what could be done to the model looked at last.
-    ``leaving_without`` are operations on their way that a quit was told of already.
+    ``leaving_without`` are operations on their way that a quit was told of already. ``player`` is
+    there in a replay alone.
     """
 
     keys: Keymap
@@ -54,6 +55,7 @@ class Session(Struct, eq=False):
     marked: frozenset[str] = frozenset()
     outlooks: tuple[str, tuple[Outlook, ...]] = ("", ())
     leaving_without: frozenset[str] = frozenset()
+    player: Player | None = None
 
     def take_mode(self) -> None:
         """Take over what the engine's gate says; an arming runs out by itself."""
