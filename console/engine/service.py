@@ -19,13 +19,14 @@ from console.engine.gc_tuning import release_collector
 from console.engine.history import History
 from console.engine.incident_view import IncidentViews, cared, with_care_after
 from console.engine.journal_tail import Records
+from console.engine.look_back import LookBack
 from console.engine.outside_feeds import AlertDesk, ChangeDesk, Registries, rule_events
 from console.engine.polling import Poller
 from console.engine.query_planner import Desk
 from console.engine.ranges import BASES, Ranges
 from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
-from console.evaluation.memory import Memory
+from console.evaluation.memory import Memory, Past, with_past
 from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
@@ -112,6 +113,8 @@ class Engine:
         offered = sources if sources is not None else self._made(loaded.settings.sources)
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
+        self._look_back = LookBack()
+        self._past: asyncio.Task[Past | None] | None = None
         self._noted = IncidentLog()
         self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
@@ -168,10 +171,17 @@ class Engine:
                 release_collector()
         await self._wait(GRACE_SECONDS, Poller.first_part)
         await self._records.settle(RECORD_GRACE_SECONDS)
+        if self._past is not None and self._past.done():
+            past = self._past.result()
+            self._memory = self._memory if past is None else with_past(self._memory, past)
+            self._past = None
         try:
             return self._judge(remembers=True)
         finally:
             release_collector()
+            if self._past is None and self._look_back.wanted:
+                taken = self._look_back.taken(self._memory, self._ranges, self._clock())
+                self._past = asyncio.create_task(taken)
 
     async def look_twice(self, limit_seconds: float = 60.0) -> Snapshot:
         """Return the fleet after two looks, one refresh apart: a rule is called when both agree.
@@ -208,12 +218,20 @@ class Engine:
             await asyncio.wait(late, timeout=limit_seconds)
         await self._records.settle(RECORD_LIMIT_SECONDS)
         try:
-            return self._judge(remembers=remembers)
+            snapshot = self._judge(remembers=remembers)
+            past = await self._look_back.taken(self._memory, self._ranges, self._clock())
+            if past is None:
+                return snapshot
+            self._memory = with_past(self._memory, past)
+            # One look alone is judged again by what was found; of more the next one is.
+            return snapshot if remembers else self._judge(remembers=False)
         finally:
             release_collector()
 
     async def close(self) -> None:
         """Let go of all sources."""
+        if self._past is not None:
+            self._past.cancel()
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()

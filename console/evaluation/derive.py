@@ -160,8 +160,8 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
     values = np.fmax(error_burn, slow_burn)
     requests = asked.values(f"requests_count@{window}")
     error_ratio = asked.values(f"error_ratio@{window}")
-    proven = _beyond_chance(error_ratio, requests, statics.error_allowance)
-    proven |= _beyond_chance(slow_ratio, requests, statics.slow_allowance)
+    proven = beyond_chance(error_ratio, requests, statics.error_allowance)
+    proven |= beyond_chance(slow_ratio, requests, statics.slow_allowance)
     enough: Mask = ~(requests < MIN_REQUESTS) | proven
     slow = asked.column(f"slow_ratio@{window}")
     states = _states(np.isfinite(values), errors, slow)
@@ -188,7 +188,7 @@ def _burn(asked: Asked, statics: Statics, window: str, seconds: float) -> tuple[
     return Burn(values, enough, proven, np.fmax(error_ratio, slow_ratio), history), column
 
 
-def _beyond_chance(bad_ratio: Floats, requests: Floats, allowance: Floats) -> Mask:
+def beyond_chance(bad_ratio: Floats, requests: Floats, allowance: Floats) -> Mask:
     """Tell where the bad requests of a window exceed what the allowance (0-1) explains.
 
     True with at least 10 bad requests, or 5 that are half of all, whose count has a Poisson tail

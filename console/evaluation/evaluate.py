@@ -91,6 +91,7 @@ _PLANNED_LEVELS = {Severity.S2: Severity.S3, Severity.S3: Severity.S4}
 _RECOVERS = np.array(
     [rule.recovers and rule.level <= Severity.S2 for rule in RULES], dtype=np.bool_
 )
+_BURNS = np.array([rule.recovers for rule in RULES], dtype=np.bool_)
 _RECOVERING_LEVELS = np.arange(len(Severity) + 1, dtype=np.uint8)
 _RECOVERING_LEVELS[[Severity.S1, Severity.S2]] = [Severity.S2, Severity.S3]
 _ONE_LOWER = np.arange(len(Severity) + 1, dtype=np.uint8)
@@ -129,7 +130,9 @@ def evaluate(
     incidents, by their ids.
     """
     with np.errstate(all="ignore"):
-        past = memory if remembers else Memory()
+        # Of a look without a past only what its source told of it counts.
+        told = Memory(statics=memory.statics, phases=memory.phases, began=memory.began)
+        past = memory if remembers else told
         decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
         said = Said(overrides, care, decided)
         seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), said)
@@ -145,6 +148,8 @@ def evaluate(
         levels = _levels(seen.evidence)
         phases = _phases(seen, streaks.raised, remembers=remembers)
         streaks = _with_new_onsets(streaks, phases, now)
+        began = _still_began(seen, streaks.raised, phases)
+        streaks = _dated(seen, streaks, began)
         effective = np.where(
             phases.recovering[:, np.newaxis] & _RECOVERS, _RECOVERING_LEVELS[levels], levels
         )
@@ -152,8 +157,8 @@ def evaluate(
             axis=1, initial=np.uint8(Severity.OK)
         )
         over = _led_by_recovery(streaks.raised, effective, severities, phases)
-        told = Raised(_told(streaks.raised), levels, streaks.since, phases.since)
-        findings = FindingsView(seen.evidence, RULES, told, held)
+        leading = Raised(_told(streaks.raised), levels, streaks.since, phases.since)
+        findings = FindingsView(seen.evidence, RULES, leading, held)
         pending = FindingsView(
             seen.evidence, RULES, Raised(waiting, levels, np.full(levels.shape, now)), {}
         )
@@ -201,13 +206,14 @@ def evaluate(
             causes=named,
             replicas=seen.evidence.replicas.by_row,
         )
-    return snapshot, _remember(seen, snapshot, streaks, held, breaker_since, phases, calls)
+    kept = _remember(seen, snapshot, streaks, held, breaker_since, phases, calls)
+    return snapshot, replace(kept, began=began)
 
 
 def _phases(seen: Seen, raised: Mask, *, remembers: bool) -> Phases:
     """Return which raised burn rules are over for users; of a look without a past, none is."""
     rows = len(seen.evidence.statics)
-    if not remembers:
+    if not remembers and seen.memory.phases is None:
         return no_phases(rows)
     burning: Mask = np.logical_or.reduce(raised & _RECOVERS, axis=1)
     return advance_phases(phases_before(seen.memory, seen.evidence.statics), seen.evidence, burning)
@@ -219,6 +225,40 @@ def _with_new_onsets(streaks: Streaks, phases: Phases, now: float) -> Streaks:
         return streaks
     anew = phases.onset[:, np.newaxis] & _RECOVERS & streaks.raised
     return replace(streaks, since=np.where(anew, now, streaks.since))
+
+
+def _still_began(seen: Seen, raised: Mask, phases: Phases) -> dict[str, float]:
+    """Keep when harm began, of rows that burn still and not anew."""
+    if not seen.memory.began:
+        return {}
+    statics = seen.evidence.statics
+    burning: Mask = np.logical_or.reduce(raised & _RECOVERS, axis=1)
+    if seen.streaks.hits.size and seen.memory.streaks is not None:
+        burning |= (seen.streaks.hits > 0)[:, _RECOVERS].any(axis=1)
+    return {
+        model: at
+        for model, at in seen.memory.began.items()
+        if (row := statics.index.get(model)) is not None and burning[row] and not phases.onset[row]
+    }
+
+
+def _dated(seen: Seen, streaks: Streaks, began: Mapping[str, float]) -> Streaks:
+    """Let rules that burn begin when the source's own data say that the harm did."""
+    if not began:
+        return streaks
+    since = streaks.since.copy()
+    for model, at in began.items():
+        row = seen.evidence.statics.index[model]
+        since[row] = np.where(_BURNS & streaks.raised[row], np.fmin(since[row], at), since[row])
+    return replace(streaks, since=since)
+
+
+def burning_rows(memory: Memory) -> list[int]:
+    """Return the rows of which a burn rule held at the last look."""
+    if memory.streaks is None or memory.statics is None:
+        return []
+    found: list[int] = np.flatnonzero((memory.streaks.hits > 0)[:, _RECOVERS].any(axis=1)).tolist()
+    return found
 
 
 def _led_by_recovery(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +85,8 @@ class Memory:
 
     ``identities`` are what each model is made of, ``bad_dependencies`` Unix seconds since when,
     ``held`` the overrides in force by operation (None unknown), ``held_texts`` the last sentence
-    of rules that are raised but do not hold at the moment, ``causes`` what was named, by model.
+    of rules that are raised but do not hold at the moment, ``causes`` what was named, by model,
+    ``began`` when the harm of models began (Unix seconds) that a source was asked of.
     """
 
     statics: Statics | None = None
@@ -105,6 +106,7 @@ class Memory:
     phases: Phases | None = None
     calls: CallsBefore = field(default_factory=CallsBefore)
     causes: Mapping[str, Cause] = field(default_factory=dict)
+    began: Mapping[str, float] = field(default_factory=dict)
 
 
 def no_streaks(rows: int, rules: int) -> Streaks:
@@ -153,6 +155,37 @@ def phases_before(memory: Memory, statics: Statics) -> Phases:
     return reorder(
         phases, np.array([old.index.get(row.model, -1) for row in statics.rows], dtype=np.int64)
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What a source told of the last hours of ``models`` that burn, one entry each.
+
+    ``began`` is Unix seconds, NaN not known.
+    """
+
+    models: tuple[str, ...]
+    phases: Phases
+    began: Floats
+
+
+def with_past(memory: Memory, past: Past) -> Memory:
+    """Return the memory with what a source told of models it knows."""
+    if memory.statics is None:
+        return memory
+    index = memory.statics.index
+    places = [place for place, model in enumerate(past.models) if model in index]
+    rows = [index[past.models[place]] for place in places]
+    known = memory.phases or no_phases(len(memory.statics))
+    merged = reorder(known, np.arange(len(memory.statics), dtype=np.int64))
+    for each in fields(merged):
+        getattr(merged, each.name)[rows] = getattr(past.phases, each.name)[places]
+    told = {
+        model: at
+        for model, at in zip(past.models, past.began.tolist(), strict=True)
+        if np.isfinite(at)
+    }
+    return replace(memory, phases=merged, began={**memory.began, **told})
 
 
 def _moved_streaks(streaks: Streaks, where: NDArray[np.int64], met: Mask, rules: int) -> Streaks:

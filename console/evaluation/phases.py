@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from console.evaluation.derive import beyond_chance
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -96,22 +98,54 @@ def advance_phases(past: Phases, evidence: Evidence, raised: Mask) -> Phases:
     A row recovers once the requests of its stretch make it unlikely (1%) that the old bad ratio
     still holds, over a minute and three new answers at least. No traffic is no recovery.
     """
-    column = evidence.asked.column("bad_rate")
-    bad_rate, rate = evidence.values("bad_rate"), evidence.values("requests_rate")
     short = evidence.derived.burn["5m"]
-    allowance = evidence.statics.error_allowance
+    look = Look(
+        now=evidence.now,
+        at=evidence.asked.column("bad_rate").at,
+        rate=evidence.values("requests_rate"),
+        bad_rate=evidence.values("bad_rate"),
+        short_burn=short.values,
+        short_ratio=short.bad_ratio,
+        short_proven=short.proven,
+        slow_leads=_slow_leads(evidence),
+        allowance=evidence.statics.error_allowance,
+    )
+    return _after(past, look, raised)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one look tells of each row: rates of the last minute, the window of five minutes.
+
+    ``at`` is the time of the answer (Unix seconds), rates are a second, ratios 0-1, burn in x.
+    """
+
+    now: float
+    at: Floats
+    rate: Floats
+    bad_rate: Floats
+    short_burn: Floats
+    short_ratio: Floats
+    short_proven: Mask
+    slow_leads: Mask
+    allowance: Floats
+
+
+def _after(past: Phases, look: Look, raised: Mask) -> Phases:
+    """Return the phases after one more look."""
+    bad_rate, rate, allowance = look.bad_rate, look.rate, look.allowance
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(rate > 0, bad_rate / np.where(rate > 0, rate, 1.0), np.nan)
         live_burn = ratio / allowance
-    step = np.clip(column.at - past.at, 0.0, _MOST_STEP_SECONDS)
+    step = np.clip(look.at - past.at, 0.0, _MOST_STEP_SECONDS)
     fresh = np.isfinite(bad_rate) & np.isfinite(rate) & (step > 0)
     first = np.isfinite(bad_rate) & ~np.isfinite(past.at)
-    at = np.where(fresh | first, column.at, past.at)
+    at = np.where(fresh | first, look.at, past.at)
 
     was = raised & past.recovering
     hurting = raised & ~past.recovering
     old_ratio = np.where(
-        hurting, np.fmax(np.fmax(past.old_ratio, ratio), short.bad_ratio), past.old_ratio
+        hurting, np.fmax(np.fmax(past.old_ratio, ratio), look.short_ratio), past.old_ratio
     )
     still = hurting & (ratio >= old_ratio / 2.0)
     reset = still | (hurting & ~np.isfinite(past.start))
@@ -129,13 +163,13 @@ def advance_phases(past: Phases, evidence: Evidence, raised: Mask) -> Phases:
     # Of a busy row the last minute tells; of a sparse one only the whole stretch does.
     calm = (at - calm_at >= CALM_SECONDS) & (little | (rate * LIVE_SECONDS >= BUSY_REQUESTS))
     unlikely = _log_at_most(bad, requests * old_ratio) <= LOG_CHANCE
-    recovers = hurting & ~still & enough & calm & unlikely & ~_slow_leads(evidence)
+    recovers = hurting & ~still & enough & calm & unlikely & ~look.slow_leads
 
-    now = evidence.now
+    now = look.now
     again = was & _hurts_again(bad_rate, ratio, live_burn)
     # The window of five minutes holds the old trouble until it has passed out of it.
     long_past = now - past.since >= NEW_ONSET_SECONDS
-    again |= was & long_past & (short.values >= HURT_BURN) & short.proven
+    again |= was & long_past & (look.short_burn >= HURT_BURN) & look.short_proven
     since = np.where(recovers, now, np.where(was & ~again, past.since, np.nan))
     onset = again & long_past
     cleared = ~raised | again
@@ -173,3 +207,56 @@ def _log_at_most(seen: Floats, expected: Floats) -> Floats:
         ratio = np.where(seen > 0, seen * np.log(np.where(seen > 0, seen, 1.0) / expected), 0.0)
         bound = seen - expected - ratio
     return np.where(seen < expected, bound, 0.0)
+
+
+SHORT_SECONDS = 300.0
+
+
+def replayed(times: Floats, rate: Floats, bad_rate: Floats, allowance: Floats) -> Phases:
+    """Return the phases of rows that burn, from their rates over time (times x rows, a second).
+
+    ``times`` are Unix seconds, evenly apart; ``allowance`` has one entry a row.
+    """
+    rows = rate.shape[1]
+    step = float(times[1] - times[0])
+    width = max(1, round(SHORT_SECONDS / step))
+    requests, bad = _trailing(rate * step, width), _trailing(bad_rate * step, width)
+    phases, raised = no_phases(rows), np.ones(rows, dtype=np.bool_)
+    for place, now in enumerate(times.tolist()):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(requests[place] > 0, bad[place] / requests[place], np.nan)
+        look = Look(
+            now=now,
+            at=np.full(rows, now),
+            rate=rate[place],
+            bad_rate=bad_rate[place],
+            short_burn=ratio / allowance,
+            short_ratio=ratio,
+            short_proven=beyond_chance(ratio, requests[place], allowance),
+            slow_leads=~raised,
+            allowance=allowance,
+        )
+        phases = _after(phases, look, raised)
+    return phases
+
+
+def _trailing(values: Floats, width: int) -> Floats:
+    """Return sums over the last ``width`` entries of each column."""
+    total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(np.nan_to_num(values), axis=0)])
+    first = np.maximum(np.arange(1, len(total)) - width, 0)
+    return np.asarray(total[1:] - total[first])
+
+
+def began_at(times: Floats, rate: Floats, bad_rate: Floats, allowance: float) -> float:
+    """Return when the last harm of one row began (Unix seconds); NaN where it did before all.
+
+    Stretches of harm less than five minutes apart are one.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        burn = np.where(rate > 0, bad_rate / rate, 0.0) / allowance
+    bad = times[(burn >= CALM_BURN) & (bad_rate * LIVE_SECONDS >= 1.0)]
+    if not len(bad):
+        return float("nan")
+    breaks = np.flatnonzero(np.diff(bad) >= NEW_ONSET_SECONDS)
+    first = float(bad[breaks[-1] + 1] if len(breaks) else bad[0])
+    return float("nan") if first == times[0] else first
