@@ -68,8 +68,8 @@ def format_value(
 
 
 def format_age(seconds: float | None) -> str:
-    """Return an age or time left: 6s 4m 3h 12d; None is ``?``."""
-    if seconds is None or math.isnan(seconds):
+    """Return an age or time left: 6s 4m 3h 12d; None and what is no time is ``?``."""
+    if seconds is None or not math.isfinite(seconds):
         return UNKNOWN_TEXT
     size = max(0.0, seconds)
     for limit, divisor, unit in ((_MINUTE, 1.0, "s"), (_HOUR, _MINUTE, "m"), (_DAY, _HOUR, "h")):
@@ -80,7 +80,7 @@ def format_age(seconds: float | None) -> str:
 
 def format_clock(at: float | None, *, seconds: bool = False) -> str:
     """Return Unix seconds as HH:MM in UTC, or with ``seconds`` as HH:MM:SS; None gives ``?``."""
-    if at is None or math.isnan(at):
+    if at is None or not math.isfinite(at):
         return UNKNOWN_TEXT
     day_seconds = int(at % _DAY)
     minutes = f"{day_seconds // 3600:02d}:{day_seconds // 60 % 60:02d}"
@@ -111,7 +111,7 @@ def _plain(size: float) -> list[str]:
     if size < 0.0005:
         return ["<.001"]
     if size < 0.00995:
-        return [_decimal(size, 3), _decimal(size, 2), "0"]
+        return [_decimal(size, 3), _decimal(size, 2)]
     if size < 0.995:
         return [_decimal(size, 2), _decimal(size, 1)]
     if size < 9.95:
@@ -226,13 +226,17 @@ def span(seconds: float) -> str:
 
 
 def clock(at: float) -> str:
-    """Write Unix seconds as HH:MM UTC."""
+    """Write Unix seconds as HH:MM UTC; what is no time is ``?``."""
+    if not math.isfinite(at):
+        return UNKNOWN_TEXT
     minutes = int(at // 60) % 1440
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def clock_seconds(at: float) -> str:
-    """Write Unix seconds as HH:MM:SSZ."""
+    """Write Unix seconds as HH:MM:SSZ; what is no time is ``?``."""
+    if not math.isfinite(at):
+        return UNKNOWN_TEXT
     return f"{clock(at)}:{int(at) % 60:02d}Z"
 
 

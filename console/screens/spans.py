@@ -33,6 +33,11 @@ def seconds_text(value: float, *, at_least: bool = False) -> str:
     return format_value(value, "s", 5, at_least=at_least)
 
 
+def promise_text(seconds: float) -> str:
+    """Return a declared duration exactly, because a promise is no measurement: 250ms, 1.5s, 90s."""
+    return f"{seconds * 1000:.6g}ms" if seconds < 1.0 else f"{seconds:.6g}s"
+
+
 def pair_of_seconds(value: float, base: float | None, *, at_least: bool = False) -> str:
     """Return now against normal in at most nine characters: 1.9/.4s, 30/28ms, 3.1s, >10/.4s."""
     if base is None:

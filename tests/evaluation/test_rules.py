@@ -107,6 +107,12 @@ RAISED: list[tuple[str, Severity, Mapping[str, Entry], Facts]] = [
     ("ece", Severity.S3, {"ece": 0.11}, {}),
     ("latency_base", Severity.S3, {"latency_p95": 1.9, "latency_p95@6h": 0.4}, {}),
     ("latency_base", Severity.S3, {"ttft_p95": 3.4, "ttft_p95@6h": 0.9}, {}),
+    (
+        "latency_base",
+        Severity.S3,
+        {"ttft_p95": 41.0, "ttft_p95@6h": 2.5, "slow_ratio@5m": 0.0},
+        {},
+    ),
     ("latency_base", Severity.S3, {"latency_mean": 1.0, "latency_mean@6h": 0.2}, {}),
     ("spend_burn_page", Severity.S1, {"cost_increase@1h": 10.0}, {}),
     ("spend_burn_page", Severity.S1, {"cost_increase@1h": 10.0, "cost_increase@5m": 1.0}, {}),

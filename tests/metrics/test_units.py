@@ -6,9 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.metrics.units import DisplayUnit, display_unit, format_age, format_signal, format_value
+from console.metrics.units import (
+    DisplayUnit,
+    clock,
+    clock_seconds,
+    display_unit,
+    format_age,
+    format_clock,
+    format_signal,
+    format_value,
+)
 
 UNITS: tuple[DisplayUnit, ...] = ("1", "%", "s", "1/s", "USD", "USD/h", "x", "count", "bool")
+
+
+@given(st.floats(), st.sampled_from(UNITS))
+def test_every_float_there_is_can_be_written_and_only_nothing_is_zero(
+    value: float, unit: DisplayUnit
+) -> None:
+    text = format_value(value, unit)
+    assert text
+    if unit != "bool" and abs(value) >= 1e-12:
+        assert any(digit in text for digit in "123456789") or text.endswith(("inf", "?"))
+    for written in (format_age(value), format_clock(value), clock(value), clock_seconds(value)):
+        assert written
+    for nothing in (float("nan"), float("inf"), float("-inf")):
+        assert clock(nothing) == clock_seconds(nothing) == format_age(nothing) == "?"
 
 
 @pytest.mark.parametrize(

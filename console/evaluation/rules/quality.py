@@ -37,6 +37,7 @@ SLOW_FACTOR = 3.0
 SLOW_STEP_SECONDS = 0.05
 _burning = burning(1.0, "1h", "5m")
 LATENCY_SIGNALS = ("latency_p95", "ttft_p95", "latency_mean")
+_FIRST_TOKEN = ("ttft_p95",)
 _SHORT_NAMES = {"latency_p95": "p95", "ttft_p95": "TTFT p95", "latency_mean": "mean latency"}
 
 
@@ -137,11 +138,16 @@ def _slower(evidence: Evidence, signal: str) -> Truth:
 
 
 def _slow_against_base(evidence: Evidence) -> Truth:
-    """Judge latency >= 3x its own 6h base, where no declared latency objective can be judged."""
-    found = _slower(evidence, LATENCY_SIGNALS[0])
-    for signal in LATENCY_SIGNALS[1:]:
+    """Judge latency >= 3x its own 6h base, where no declared latency objective can be judged.
+
+    The objective is on whole requests: the time to the first token is judged beside it.
+    """
+    whole = [_slower(evidence, one) for one in LATENCY_SIGNALS if one not in _FIRST_TOKEN]
+    without_objective = certain(~np.isfinite(evidence.values("slow_ratio@5m")))
+    found = _either_known(whole[0], whole[1]) & without_objective
+    for signal in _FIRST_TOKEN:
         found = _either_known(found, _slower(evidence, signal))
-    return found & certain(~np.isfinite(evidence.values("slow_ratio@5m")))
+    return found
 
 
 def _either_known(one: Truth, other: Truth) -> Truth:
@@ -294,7 +300,7 @@ RULES = (
     Rule(
         "latency_base",
         Severity.S3,
-        "no latency objective can be judged, and latency >= 3x the model's own base of 6h and "
+        "latency (where no objective on it can be judged) or TTFT >= 3x its own base of 6h and "
         "50 ms above it, for 200 requests",
         _LATENCY_NEEDS,
         _slow_against_base,

@@ -14,6 +14,7 @@ from console.screens.spans import (
     clock_text,
     compact,
     percent_text,
+    promise_text,
     seconds_text,
     state_text,
     usd_text,
@@ -185,9 +186,9 @@ def _latency(view: RowView, curves: Curves, frame: PaneFrame) -> ChartData:
     thresholds: tuple[Threshold, ...] = ()
     if objectives.latency_under_seconds is not None and signal != "ttft_p95":
         under = objectives.latency_under_seconds
-        thresholds = (Threshold(under, seconds_text(under), series=about),)
+        thresholds = (Threshold(under, promise_text(under), series=about),)
         share = objectives.latency_share_ratio
-        promise = f"SLO {seconds_text(under)}" + (f" for {percent_text(share)}" if share else "")
+        promise = f"SLO {promise_text(under)}" + (f" for {percent_text(share)}" if share else "")
     elif base is not None:
         thresholds = (Threshold(3 * base, f"~{seconds_text(3 * base)}", series=about),)
         promise = f"~3x its own normal {seconds_text(base)}"

@@ -17,6 +17,7 @@ from console.screens.spans import (
     compact,
     fitted,
     percent_text,
+    promise_text,
     twins,
     when_text,
     width_of,
@@ -270,7 +271,7 @@ def _people(view: RowView, width: int, glyphs: Glyphs) -> Iterable[RunLine]:
     text = f"{percent_text(objectives.availability_ratio)} good"
     under, share = objectives.latency_under_seconds, objectives.latency_share_ratio
     if under is not None and share is not None:
-        text += f", {percent_text(share)} under {format_signal('latency_p95', under)}"
+        text += f", {percent_text(share)} under {promise_text(under)}"
     yield _row("promise", text if objectives.declared else f"~{text} (the default)")
 
 

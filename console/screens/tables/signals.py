@@ -12,6 +12,7 @@ from console.screens.spans import (
     STALE_MARK,
     age_text,
     percent_text,
+    promise_text,
     seconds_text,
     state_text,
     when_text,
@@ -181,7 +182,7 @@ def rule_text(view: RowView, signal: str) -> str:
             under, share = objectives.latency_under_seconds, objectives.latency_share_ratio
             if under is not None and signal == "latency_p95":
                 of = "" if share is None else f", {percent_text(share)}"
-                return f"<{format_signal(signal, under)}{of}"
+                return f"<{promise_text(under)}{of}"
             return "~3x its normal"
         case "review_oldest":
             sla = row.review_sla_seconds
