@@ -118,6 +118,7 @@ class Cause:
     empty where nothing is named: "none" was looked for and not found, "unknown" could not be
     judged. ``evidence`` are the reasons, ``also`` what is possible beside it, ``since`` when it
     began (Unix seconds, None before the first look). ``over`` tells that users are no longer hurt.
+    ``most_bad`` is the largest share (0-1) of its calls that failed.
     """
 
     name: str = ""
@@ -127,6 +128,7 @@ class Cause:
     also: tuple[str, ...] = ()
     since: float | None = None
     over: bool = False
+    most_bad: float = 0.0
 
     @property
     def text(self) -> str:

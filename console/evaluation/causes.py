@@ -243,6 +243,11 @@ def causes(
             held = [one for one in suspects if one.name == kept.name]
             suspects = [*held, *suspects] if settled else suspects
         judged = _named(evidence, calls, row, suspects, own, timeouts)
+        if kept is not None and judged.name and kept.name == judged.name:
+            # While the window empties the numbers of the harm are told, not what is left of it.
+            fading = judged.most_bad < kept.most_bad / 2.0
+            most_bad = max(judged.most_bad, kept.most_bad)
+            judged = replace(kept if fading else judged, also=judged.also, most_bad=most_bad)
         if kept is not None and not judged.name and _unproven(calls, kept, pairs_of.get(row, ())):
             found[row] = replace(kept, over=over)
             continue
@@ -412,6 +417,9 @@ def _named(
         _reasons(evidence, calls, row, first, timeouts),
         also=tuple(also[:_MOST_OTHERS]),
         since=None if isnan(first.since) else first.since,
+        most_bad=float(
+            np.nan_to_num(calls.values[1, first.pair] / max(calls.values[0, first.pair], 1.0))
+        ),
     )
 
 

@@ -200,4 +200,7 @@ def test_a_cause_is_told_in_the_past_once_users_are_no_longer_hurt() -> None:
     assert recovering
     assert hurting[-1].causes[0].text.startswith("likely: llm, errors ")
     assert recovering[-1].causes[0].text.startswith("was likely: llm, errors ")
+    texts = [one.causes[0].text for one in hurting + recovering if one.causes[0].name]
+    told_shares = [text.split("%")[0].split()[-1] for text in texts]
+    assert float(told_shares[-1]) >= max(map(float, told_shares)) / 2.0
     assert (hurting[-1].causes[0].since or 0.0) > START
