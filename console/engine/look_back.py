@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.evaluation.evaluate import burning_rows
-from console.evaluation.memory import Memory, Past
+from console.evaluation.memory import Memory, Past, with_past
 from console.evaluation.phases import began_at, replayed
 
 if TYPE_CHECKING:
@@ -42,11 +42,24 @@ class LookBack:
     def __init__(self) -> None:
         self._looks = 0
         self._known: set[str] = set()
+        self._under_way: asyncio.Task[Past | None] | None = None
 
-    @property
-    def wanted(self) -> bool:
-        """Tell whether there is still something that the console has not seen itself."""
-        return self._looks < LOOKS
+    def begin(self, memory: Memory, ranges: Ranges, now: float) -> None:
+        """Begin to look back while there is something that the console has not seen itself."""
+        if self._under_way is None and self._looks < LOOKS:
+            self._under_way = asyncio.create_task(self.taken(memory, ranges, now))
+
+    def told(self, memory: Memory) -> Memory:
+        """Return the memory with what a look back has found since."""
+        if self._under_way is None or not self._under_way.done():
+            return memory
+        past, self._under_way = self._under_way.result(), None
+        return memory if past is None else with_past(memory, past)
+
+    def stop(self) -> None:
+        """End what is under way."""
+        if self._under_way is not None:
+            self._under_way.cancel()
 
     async def taken(self, memory: Memory, ranges: Ranges, now: float) -> Past | None:
         """Return the past of rows that burn, None where there is none to be told."""

@@ -26,7 +26,7 @@ from console.engine.query_planner import Desk
 from console.engine.ranges import BASES, Ranges
 from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
-from console.evaluation.memory import Memory, Past, with_past
+from console.evaluation.memory import Memory, with_past
 from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
@@ -114,7 +114,6 @@ class Engine:
         self._pollers = {source.name: self._poller(source) for source in offered}
         self._ranges = Ranges(self._desk, self.source, self._history, clock)
         self._look_back = LookBack()
-        self._past: asyncio.Task[Past | None] | None = None
         self._noted = IncidentLog()
         self._views = IncidentViews(self._desk, self.source, self._records, self._noted, clock)
 
@@ -171,17 +170,12 @@ class Engine:
                 release_collector()
         await self._wait(GRACE_SECONDS, Poller.first_part)
         await self._records.settle(RECORD_GRACE_SECONDS)
-        if self._past is not None and self._past.done():
-            past = self._past.result()
-            self._memory = self._memory if past is None else with_past(self._memory, past)
-            self._past = None
+        self._memory = self._look_back.told(self._memory)
         try:
             return self._judge(remembers=True)
         finally:
             release_collector()
-            if self._past is None and self._look_back.wanted:
-                taken = self._look_back.taken(self._memory, self._ranges, self._clock())
-                self._past = asyncio.create_task(taken)
+            self._look_back.begin(self._memory, self._ranges, self._clock())
 
     async def look_twice(self, limit_seconds: float = 60.0) -> Snapshot:
         """Return the fleet after two looks, one refresh apart: a rule is called when both agree.
@@ -230,8 +224,7 @@ class Engine:
 
     async def close(self) -> None:
         """Let go of all sources."""
-        if self._past is not None:
-            self._past.cancel()
+        self._look_back.stop()
         for poller in self._pollers.values():
             await poller.close()
         await self._alerts.close()
