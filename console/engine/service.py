@@ -214,11 +214,8 @@ class Engine:
         try:
             snapshot = self._judge(remembers=remembers)
             past = await self._look_back.taken(self._memory, self._ranges, self._clock())
-            if past is None:
-                return snapshot
-            self._memory = with_past(self._memory, past)
-            # One look alone is judged again by what was found; of more the next one is.
-            return snapshot if remembers else self._judge(remembers=False)
+            self._memory = self._memory if past is None else with_past(self._memory, past)
+            return snapshot if remembers or past is None else self._judge(remembers=False)
         finally:
             release_collector()
 
