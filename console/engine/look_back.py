@@ -44,6 +44,11 @@ class LookBack:
         self._known: set[str] = set()
         self._under_way: asyncio.Task[Past | None] | None = None
 
+    async def joined(self, memory: Memory, ranges: Ranges, now: float) -> Memory:
+        """Return the memory with the past of rows that burn; the same where there is none."""
+        past = await self.taken(memory, ranges, now)
+        return memory if past is None else with_past(memory, past)
+
     def begin(self, memory: Memory, ranges: Ranges, now: float) -> None:
         """Begin to look back while there is something that the console has not seen itself."""
         if self._under_way is None and self._looks < LOOKS:

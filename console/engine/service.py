@@ -26,7 +26,7 @@ from console.engine.query_planner import Desk
 from console.engine.ranges import BASES, Ranges
 from console.engine.standby_order import AWAY, Returns, standbys
 from console.evaluation.evaluate import evaluate
-from console.evaluation.memory import Memory, with_past
+from console.evaluation.memory import Memory
 from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
@@ -213,9 +213,10 @@ class Engine:
         await self._records.settle(RECORD_LIMIT_SECONDS)
         try:
             snapshot = self._judge(remembers=remembers)
-            past = await self._look_back.taken(self._memory, self._ranges, self._clock())
-            self._memory = self._memory if past is None else with_past(self._memory, past)
-            return snapshot if remembers or past is None else self._judge(remembers=False)
+            before = self._memory
+            self._memory = await self._look_back.joined(before, self._ranges, self._clock())
+            same = remembers or self._memory is before
+            return snapshot if same else self._judge(remembers=False)
         finally:
             release_collector()
 
