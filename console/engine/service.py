@@ -215,8 +215,8 @@ class Engine:
             snapshot = self._judge(remembers=remembers)
             before = self._memory
             self._memory = await self._look_back.joined(before, self._ranges, self._clock())
-            same = remembers or self._memory is before
-            return snapshot if same else self._judge(remembers=False)
+            again = not remembers and self._memory is not before
+            return self._judge(remembers=False) if again else snapshot
         finally:
             release_collector()
 
@@ -225,10 +225,8 @@ class Engine:
         self._look_back.stop()
         for poller in self._pollers.values():
             await poller.close()
-        await self._alerts.close()
-        await self._told_changes.close()
-        await self._registries.close()
-        await self._records.close()
+        beside = (self._alerts.close(), self._told_changes.close(), self._registries.close())
+        await asyncio.gather(*beside, self._records.close())
 
     async def journal_page(self, before_seq: int) -> RecordPage:
         """Return the journal's entries before a number, newest first."""
