@@ -27,8 +27,8 @@ DRILLS = {"breaker": "trip", "fallback": "fallback", "rollback": "rollback", "hu
 DRILL_TTL_SECONDS = 300.0
 """The end of a drill that is cut off: the override ends like any other."""
 
-DETECT_LIMIT_SECONDS = 20.0
-"""How much longer than asked a drill is held for the console to see it."""
+LONGEST_HELD_SECONDS = 240.0
+"""No drill is held longer for the console to see it: its override ends a minute later."""
 
 CLOSING_STATES = ("CLOSED",)
 
@@ -139,14 +139,12 @@ async def _hold(plan: DrillPlan, watch: DrillWatch) -> None:
     held_at = time.monotonic()
     while not watch.abort:
         held = time.monotonic() - held_at
-        waits = (
-            watch.sees
-            and watch.detected is None
-            and held < plan.hold_seconds + DETECT_LIMIT_SECONDS
-        )
-        if held >= plan.hold_seconds and not waits:
+        longest = min(LONGEST_HELD_SECONDS, plan.hold_seconds + plan.settle_seconds)
+        waits = watch.sees and watch.detected is None and held < longest
+        left = plan.hold_seconds - held
+        if left <= 0.0 and not waits:
             return
-        await asyncio.sleep(min(LOOK_SECONDS, max(0.01, plan.hold_seconds - held)))
+        await asyncio.sleep(LOOK_SECONDS if left <= 0.0 else min(LOOK_SECONDS, left))
 
 
 def _observed(watch: DrillWatch) -> str:

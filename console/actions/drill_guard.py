@@ -23,6 +23,9 @@ HARM_BUDGET_SHARE = 0.01
 LEAST_HARM = 10.0
 """Bad requests that no drill is ended for, however little traffic there is."""
 
+BLIND_TICKS = 2
+"""Ticks in a row without the model's numbers after which nobody watches any more."""
+
 _MONTH_SECONDS = 30 * 86400.0
 
 
@@ -89,12 +92,18 @@ class DrillWatch:
         self._before = None if before is None else _state_of(before, model)
         self._limit = _harm_limit(before, model)
         self._last_at: float | None = None
-        self._had_data = before is not None and _has_data(before, model)
+        self._had_data = False
+        self._blind_ticks = 0
 
     @property
     def sees(self) -> bool:
         """Tell whether there are numbers to watch by at all."""
         return self._before is not None
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the console that watches has seen the model, or has nothing to watch by."""
+        return self._had_data or not self.sees
 
     @property
     def detect_seconds(self) -> float | None:
@@ -110,9 +119,11 @@ class DrillWatch:
         """Take one tick of the console."""
         now = time.monotonic()
         state = _state_of(snapshot, self.model)
+        seen = _has_data(snapshot, self.model)
+        self._had_data = self._had_data or seen
         if self.began is None or state is None or self._before is None:
             return
-        changed = in_effect(self.what, state, self._before)
+        changed = seen and in_effect(self.what, state, self._before)
         if self.returned is None and self.detected is None and changed:
             self.detected = now
         if self.returned is not None and self.recovered is None and state == self._before:
@@ -123,7 +134,9 @@ class DrillWatch:
         if self.abort:
             return
         row = snapshot.index[self.model]
-        if self._had_data and not _has_data(snapshot, self.model):
+        blind = self._had_data and not _has_data(snapshot, self.model)
+        self._blind_ticks = self._blind_ticks + 1 if blind else 0
+        if self._blind_ticks >= BLIND_TICKS:
             self.abort = "its numbers are gone: harm could not be seen any more"
             return
         bad = snapshot.reading("bad_rate", row)

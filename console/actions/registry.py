@@ -145,6 +145,10 @@ def _needs_column(context: ActionContext) -> str | None:
     return "choose a column with the left and right arrows first"
 
 
+def _needs_model(context: ActionContext) -> str | None:
+    return None if context.argument or context.model else _NO_MODEL
+
+
 def _needs_engine(context: ActionContext) -> str | None:
     return None if context.has_engine else "the engine is still starting"
 
@@ -234,6 +238,19 @@ _CLOSER = (
         command="explain",
         argument="SIGNAL",
         disabled=_needs_column,
+    ),
+    ActionSpec(
+        "readiness",
+        ("V",),
+        "Readiness",
+        "The 30 checks of production readiness: gaps first, what proves the rest and until when.",
+        "Looking closer",
+        command="readiness",
+        argument="MODEL",
+        footer=17,
+        footer_title="ready",
+        footer_places=ROW_PLACES,
+        disabled=_needs_model,
     ),
     ActionSpec(
         "sources",

@@ -278,7 +278,16 @@ async def _watching(session: Session, watch: DrillWatch) -> AsyncIterator[None]:
     engine = session.prepared.engine()
     engine.on_problem = lambda sentence: told("note", sentence)
     ticking = asyncio.create_task(engine.run(watch.take))
+    deadline = time.monotonic() + LONGEST_SECONDS
     try:
+        # Nothing is sent before the console that watches has seen how it is without.
+        while not watch.ready and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+        if not watch.ready:
+            raise ActionRefused.forbidden(
+                "drill_blind",
+                f"{visible(watch.model, 60)} was not seen for 4 min: no watch",
+            )
         yield
     finally:
         engine.stop()

@@ -29,6 +29,7 @@ from console.cli.command_line import (
     add_shared,
     flags,
 )
+from console.domain.entry import JournalHead
 from console.domain.text import visible
 from console.domain.timestamps import timestamp
 from console.settings.durations import DurationError, parse_duration
@@ -123,7 +124,7 @@ async def _show(shared: argparse.Namespace, chosen: argparse.Namespace, model: s
         snapshot = await prepared.two_looks(engine, LIMIT_SECONDS)
         _check_known(snapshot, model)
         found = await engine.readiness((model,) if model else ())
-        head = await engine.journal_head()
+        head = _head(snapshot)
     finally:
         await engine.close()
     environment, now = prepared.loaded.settings.environment, snapshot.taken_at
@@ -140,6 +141,13 @@ async def _show(shared: argparse.Namespace, chosen: argparse.Namespace, model: s
     else:
         write_whole(Path(chosen.output), text.encode(), force=chosen.force)
     return exit_code(found)
+
+
+def _head(snapshot: Snapshot) -> JournalHead | None:
+    """Return the journal's last entry as last read, None where none was."""
+    for one in snapshot.record.entries[:1]:
+        return JournalHead(chain=one.chain, seq=one.seq, hash=one.hash, at=one.at)
+    return None
 
 
 def exit_code(found: Sequence[ModelReadiness]) -> int:

@@ -172,6 +172,11 @@ class Proofs(Struct, frozen=True, kw_only=True):
     closed: Mapping[str, ClosedIncident] = {}
     handover: HandedOver | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing is on the record that could end."""
+        return not (self.attested or self.exercised or self.signed)
+
     def sign_off(self, target: str) -> SignOff | None:
         """Return the newest sign-off of a target that stands."""
         standing = [each for each in self.signed.get(target, ()) if each.stands]

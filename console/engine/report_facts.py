@@ -190,6 +190,9 @@ async def _viewed(snapshot: Snapshot, view: View) -> dict[str, IncidentView]:
 
 PAST_SECONDS = 7 * 86400.0
 PAST_CELLS = 336
+BUSY, BUSY_SECONDS = "requests_count@30m", 1800.0
+"""What the peak is taken from: a rate over a minute, looked at now and then, would miss it."""
+
 _TOGETHER = 4
 """How many models' past is asked for at once."""
 
@@ -211,7 +214,7 @@ async def readiness_of(
     async def past(row: int) -> Past:
         model = snapshot.rows[row]
         signals = (
-            *(("requests_rate",) if model.fallbacks else ()),
+            *((BUSY,) if model.fallbacks else ()),
             *(("review_oldest",) if model.review_sla_seconds is not None else ()),
         )
         if not signals:
@@ -221,8 +224,9 @@ async def readiness_of(
                 model.model, signals, now - PAST_SECONDS, now, PAST_CELLS
             )
         known = {each.signal: each for each in answer.series if each.error is None}
+        busiest = _highest(known.get(BUSY))
         return Past(
-            peak_per_second=_highest(known.get("requests_rate")),
+            peak_per_second=None if busiest is None else busiest / BUSY_SECONDS,
             oldest_review_seconds=_highest(known.get("review_oldest")),
             span_seconds=max((_covered(each) for each in known.values()), default=0.0),
         )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.domain.entry import JournalHead
 from console.domain.text import visible
 from console.engine.client import reload
 from console.engine.distributions import PSI, distribution
@@ -30,6 +29,7 @@ from console.evaluation.memory import Memory
 from console.evaluation.override_rows import bind_overrides
 from console.incidents.event_log import IncidentLog
 from console.metrics.profile import profiles
+from console.readiness.ending import proof_facts
 from console.sources.factory import made_or_broken, plain_factory
 
 if TYPE_CHECKING:
@@ -310,14 +310,6 @@ class Engine:
 
         return await postmortem_facts(self, self._records, incident_id, self._clock())
 
-    async def journal_head(self) -> JournalHead | None:
-        """Return the journal's last entry as last read, None where no journal was read."""
-        newest = () if self.latest is None else self.latest.record.entries[:1]
-        return next(
-            (JournalHead(chain=one.chain, seq=one.seq, hash=one.hash, at=one.at) for one in newest),
-            None,
-        )
-
     async def readiness(self, models: Sequence[str] = ()) -> tuple[ModelReadiness, ...]:
         """Judge the 30 checks of these models, of every one where none is named.
 
@@ -448,6 +440,7 @@ class Engine:
             record=known.record,
             care=care,
             decisions=known.decisions,
+            proofs=proof_facts(self.latest, known.proofs, self.settings, rows, now),
         )
         snapshot = with_care_after(self._alerts.gather(snapshot, remembers=remembers))
         snapshot = replace(snapshot, registry=self._registries.known, proofs=known.proofs)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.domain.distribution import Distribution
     from console.domain.entry import Entry, RecordPage, Verification
     from console.domain.incident import CareWish, IncidentView
+    from console.domain.proof import ModelReadiness
     from console.domain.snapshot import Snapshot
     from console.engine.service import Engine
     from console.engine.write_service import Acting
@@ -64,6 +65,21 @@ class HandsOverAside:
             if engine is None:
                 raise ActionRefused.forbidden("handover", "nothing was read yet")
             return acting.handover(await engine.shift_facts(since), since, to)
+
+        self._spawn_acting(make, deliver)
+
+    def request_readiness(
+        self, model: str, deliver: Callable[[ModelReadiness | Refused], None]
+    ) -> None:
+        """Judge the 30 checks of one model."""
+
+        async def make(acting: Acting) -> ModelReadiness:
+            engine = self._engine
+            found = () if engine is None else await engine.readiness((model,))
+            if not found:
+                said = "nothing was read yet" if engine is None else "no row has that name now"
+                raise ActionRefused.forbidden("readiness", said)
+            return found[0]
 
         self._spawn_acting(make, deliver)
 

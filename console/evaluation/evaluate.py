@@ -17,7 +17,7 @@ from console.evaluation import dependencies as culprit
 from console.evaluation.causes import HARM_RULES, Calls, blamed, causes, observe_calls
 from console.evaluation.changes import written_changes
 from console.evaluation.dependencies import times_of
-from console.evaluation.evidence import Evidence
+from console.evaluation.evidence import NOTHING_PROVEN, Evidence, ProofFacts
 from console.evaluation.inputs import Said, Seen, look
 from console.evaluation.lazy_views import BreakerView, FindingsView, Raised
 from console.evaluation.memory import (
@@ -120,6 +120,7 @@ def evaluate(
     record: Record = NO_RECORD,
     care: Mapping[str, Care] = MappingProxyType({}),
     decisions: Sequence[DecisionRecord] = (),
+    proofs: ProofFacts = NOTHING_PROVEN,
 ) -> tuple[Snapshot, Memory]:
     """Judge ``rows`` at ``now`` (Unix seconds) and return the Snapshot and the next Memory.
 
@@ -127,14 +128,14 @@ def evaluate(
     ``remembers`` nothing is known of earlier evaluations: rules that the source's own windows
     prove are raised at once, and what would need a second look is ``pending``. ``overrides`` are in
     force and ``decisions`` were taken as ``record`` tells them, ``care`` is what people did about
-    incidents, by their ids.
+    incidents, by their ids, ``proofs`` what proves readiness and ends.
     """
     with np.errstate(all="ignore"):
         # Of a look without a past only what its source told of it counts.
         told = Memory(statics=memory.statics, phases=memory.phases, began=memory.began)
         past = memory if remembers else told
         decided = DecidedFacts(tuple(decisions), record.state not in UNREAD)
-        said = Said(overrides, care, decided)
+        said = Said(overrides, care, decided, proofs)
         seen = look(tuple(rows), observed, sources, past, now, settings, len(RULES), said)
         hit, clean = _judge(seen.evidence)
         if remembers:

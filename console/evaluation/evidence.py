@@ -92,6 +92,21 @@ _PRESENT = (ReadingState.OK, ReadingState.NO_TRAFFIC, ReadingState.TOO_FEW)
 _DOUBTFUL = (ReadingState.STALE, ReadingState.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class ProofFacts:
+    """By row: a proof of readiness that ended or is about to, and a gate closed since a sign-off.
+
+    ``unknown`` are the rows whose gates could not be looked at.
+    """
+
+    ending: Mapping[int, Finding] = field(default_factory=dict)
+    closed: Mapping[int, Finding] = field(default_factory=dict)
+    unknown: frozenset[int] = frozenset()
+
+
+NOTHING_PROVEN = ProofFacts()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """What is known at ``now`` (Unix seconds) and, of the time before, what memory kept.
@@ -101,7 +116,7 @@ class Evidence:
     that fire for a row, worst first; only with ``alerts_whole`` does an absent one mean none.
     ``holds`` are the incidents of a row that somebody holds, the oldest first.
     ``overdue`` is what decisions nobody reviewed in time say of a row; only with ``record_read``
-    does an absent one mean none.
+    does an absent one mean none. ``proofs`` is what ends of readiness.
     """
 
     now: float
@@ -123,6 +138,7 @@ class Evidence:
     alerts_whole: bool = False
     holds: Mapping[int, tuple[Hold, ...]] = field(default_factory=dict)
     overdue: Mapping[int, Finding] = field(default_factory=dict)
+    proofs: ProofFacts = NOTHING_PROVEN
     record_read: bool = True
     replicas: ReplicaFacts = field(default_factory=ReplicaFacts)
     _values: dict[str, Floats] = field(default_factory=dict)

@@ -12,7 +12,13 @@ from console.evaluation import changes
 from console.evaluation import dependencies as culprit
 from console.evaluation.dependencies import breaker_facts, shared_breakers
 from console.evaluation.derive import Asked, derive, spending, without_falling_cost
-from console.evaluation.evidence import Evidence, rows_in_doubt, rows_with_data
+from console.evaluation.evidence import (
+    NOTHING_PROVEN,
+    Evidence,
+    ProofFacts,
+    rows_in_doubt,
+    rows_with_data,
+)
 from console.evaluation.memory import (
     Folds,
     Memory,
@@ -33,7 +39,11 @@ from console.evaluation.row_labels import (
     route_facts,
     several_versions,
 )
-from console.evaluation.rules.holds import NOTHING_DECIDED, DecidedFacts, overdue_rows
+from console.evaluation.rules.holds import (
+    NOTHING_DECIDED,
+    DecidedFacts,
+    overdue_rows,
+)
 from console.evaluation.score_drift import ScoreDrift, measure, with_score_drift
 
 if TYPE_CHECKING:
@@ -74,11 +84,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What people hold, did about incidents and decided, as the record tells it."""
+    """What people hold, did about incidents, decided and proved, as the record tells it."""
 
     overrides: Sequence[Override] = ()
     care: Mapping[str, Care] = field(default_factory=dict)
     decided: DecidedFacts = NOTHING_DECIDED
+    proofs: ProofFacts = NOTHING_PROVEN
 
 
 def look(
@@ -130,6 +141,7 @@ def look(
         alerts_whole=observed.alerts_whole,
         holds=holds_by_row(holds_of(said.care), statics),
         overdue=overdue_rows(said.decided.records, statics.index, now),
+        proofs=said.proofs,
         record_read=said.decided.read,
     )
     return Seen(evidence, observed, memory, folds, streaks, before, known, news, score_drift, days)

@@ -15,9 +15,11 @@ from console.domain.text import visible
 from console.evaluation.inventory import lineage_of
 from console.metrics.units import format_signal, shown
 from console.readiness.subject import (
+    DARK,
     DAY_SECONDS,
     DOUBTFUL,
     DRILL_DAYS,
+    FOUR_SIGNALS,
     PRESENT,
     UNREAD,
     Subject,
@@ -39,16 +41,7 @@ from console.readiness.subject import (
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from console.domain.proof import CheckState
-
-FOUR_SIGNALS: Mapping[str, tuple[str, ...]] = {
-    "latency": ("latency_p95", "latency_p99", "latency_p50", "latency_mean", "ttft_p95"),
-    "traffic": ("requests_rate",),
-    "errors": ("error_ratio",),
-    "saturation": ("saturation", "queue_depth", "kv_cache", "in_flight"),
-}
 
 
 def four_signals(subject: Subject) -> Verdict:
@@ -56,6 +49,8 @@ def four_signals(subject: Subject) -> Verdict:
     found = {what: best_answer(subject, names) for what, names in FOUR_SIGNALS.items()}
     missing = [what for what, (_, state) in found.items() if state is ReadingState.NO_DATA]
     late = [f"{what} {state.label}" for what, (_, state) in found.items() if state in DOUBTFUL]
+    if subject.dark:
+        return not_known(DARK)
     if missing:
         return fails(f"nothing measures {', '.join(missing)}")
     if late:
@@ -98,7 +93,7 @@ def input_quality(subject: Subject) -> Verdict:
         return passes("missing inputs are counted; there is no traffic to count them in now")
     if reading.state in DOUBTFUL:
         return not_known(f"missing inputs: {reading.state.label}")
-    return fails("nothing counts missing inputs")
+    return not_known(DARK) if subject.dark else fails("nothing counts missing inputs")
 
 
 def model_age(subject: Subject) -> Verdict:
@@ -145,7 +140,7 @@ def objectives(subject: Subject) -> Verdict:
     ]
     slo = f"slo {goal.availability_ratio:.5g}"
     if blind and subject.reading("error_ratio").state is ReadingState.NO_DATA:
-        return fails(f"{slo}, but nothing measures errors")
+        return not_known(DARK) if subject.dark else fails(f"{slo}, but nothing measures errors")
     unproven = [*short, *blind]
     if unproven:
         return not_known(f"{slo}; the history is too short for burn over {', '.join(unproven)}")
@@ -253,8 +248,8 @@ def fallback_capacity(subject: Subject) -> Verdict:
     if peak is None:
         return not_known("the peak of its traffic is not known here")
     text = (
-        f"{visible(rung.name, 40)} takes {rung.capacity_per_second:.3g}/s, the peak of the last "
-        f"{span_words(subject.past.span_seconds)} was {peak:.3g}/s"
+        f"{visible(rung.name, 40)} takes {rung.capacity_per_second:.3g}/s, the busiest half hour "
+        f"of the last {span_words(subject.past.span_seconds)} had {peak:.3g}/s"
     )
     if rung.capacity_per_second < peak:
         return fails(text)
@@ -319,7 +314,7 @@ def review_queue(subject: Subject) -> Verdict:
         return fails(f"not declared: {', '.join(missing)}")
     rho = subject.reading("review_rho")
     if not rho.known or rho.value is None:
-        return unmeasured(rho, "the review load")
+        return unmeasured(subject, rho, "the review load")
     if rho.value >= RHO_LIMIT:
         return fails(f"the queue is at {rho.value:.2f} of its capacity, limit {RHO_LIMIT}")
     oldest = subject.past.oldest_review_seconds
@@ -343,7 +338,7 @@ def retries(subject: Subject) -> Verdict:
     """Judge that fewer than a tenth of the attempts are retries."""
     reading = subject.reading("attempts_per_request")
     if not reading.known or reading.value is None:
-        return unmeasured(reading, "attempts per request")
+        return unmeasured(subject, reading, "attempts per request")
     text = f"{reading.value:.2f} attempts per request"
     return passes(text) if reading.value < RETRY_LIMIT else fails(f"{text}, limit {RETRY_LIMIT}")
 
@@ -358,7 +353,7 @@ def budget(subject: Subject) -> Verdict:
     if spent.known and spent.value is not None and spent.value > declared:
         return fails(f"spent {shown(spent.value, 'USD')} of {shown(declared, 'USD')} already")
     if not forecast.known or forecast.value is None:
-        return unmeasured(forecast, "the month's end")
+        return unmeasured(subject, forecast, "the month's end")
     text = f"month's end {shown(forecast.value, 'USD')} of {shown(declared, 'USD')}"
     return passes(text) if forecast.value <= declared else fails(text)
 

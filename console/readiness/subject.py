@@ -23,11 +23,22 @@ if TYPE_CHECKING:
 DAY_SECONDS = 86400.0
 
 
+FOUR_SIGNALS: Mapping[str, tuple[str, ...]] = {
+    "latency": ("latency_p95", "latency_p99", "latency_p50", "latency_mean", "ttft_p95"),
+    "traffic": ("requests_rate",),
+    "errors": ("error_ratio",),
+    "saturation": ("saturation", "queue_depth", "kv_cache", "in_flight"),
+}
+"""The golden signals, and by which readings each is known, the best first."""
+
+DARK = "no number of it arrives now"
+
+
 class Past(Struct, frozen=True, kw_only=True):
     """What the last days showed of one model; None was not asked or not answered.
 
-    ``peak_per_second`` is the highest requests_rate and ``oldest_review_seconds`` the highest age
-    of the review queue over ``span_seconds``.
+    ``peak_per_second`` is the rate of the busiest half hour and ``oldest_review_seconds`` the
+    highest age of the review queue over ``span_seconds``.
     """
 
     peak_per_second: float | None = None
@@ -69,6 +80,15 @@ class Subject(Struct, frozen=True, kw_only=True):
     def record_read(self) -> bool:
         """Whether the journal could be read, so that an absent entry means none."""
         return self.snapshot.record.state in ("open", "absent")
+
+    @property
+    def dark(self) -> bool:
+        """Whether no number of it arrives at all: nobody can say then what is measured."""
+        return all(
+            self.reading(name).state is ReadingState.NO_DATA
+            for names in FOUR_SIGNALS.values()
+            for name in names
+        )
 
     def reading(self, signal: str) -> Reading:
         """Return one of its readings."""
@@ -170,13 +190,13 @@ def judge_exercise(subject: Subject, what: str, noun: str) -> Verdict:
     )
 
 
-def unmeasured(reading: Reading, what: str) -> Verdict:
+def unmeasured(subject: Subject, reading: Reading, what: str) -> Verdict:
     """Return why a reading has no value to judge: unknown, or failed where nobody measures it."""
     if reading.state in DOUBTFUL:
         return not_known(f"{what}: {reading.state.label}")
     if reading.history_seconds is not None or reading.state is not ReadingState.NO_DATA:
         return not_known(f"{what}: {reading.state.label.replace('_', ' ')}")
-    return fails(f"nothing measures {what}")
+    return not_known(DARK) if subject.dark else fails(f"nothing measures {what}")
 
 
 WEEK_SECONDS = 6 * DAY_SECONDS

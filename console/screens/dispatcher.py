@@ -106,6 +106,7 @@ class Doing:
             "runbook": lambda: self._runbook(screen),
             "handover": lambda: self._handover(argument, screen),
             "decisions": lambda: self._open_screen("decisions", screen),
+            "readiness": lambda: self._readiness(argument or screen.context.model, screen),
             "money": lambda: self._open_screen("money", screen),
         }
         if spec.id in does:
@@ -137,6 +138,17 @@ class Doing:
         if type(screen).__name__ == made.__name__:
             return
         self._app.push_screen(keyed(made, self._session.keys)(self._session))
+
+    def _readiness(self, model: str, screen: ConsoleScreen) -> None:
+        from console.screens.readiness import ReadinessScreen
+
+        snapshot = self._session.snapshot
+        if snapshot is None or model not in snapshot.index:
+            screen.say(f"there is no model {visible(model, 60)}", "s3")
+            return
+        made = keyed(ReadinessScreen, self._session.keys)(self._session)
+        made.model = model
+        self._app.push_screen(made)
 
     def _handover(self, argument: str, screen: ConsoleScreen) -> None:
         from console.screens.handover import HandoverScreen, read_span

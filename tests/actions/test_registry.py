@@ -52,7 +52,7 @@ def test_every_write_of_the_gate_is_in_the_registry_and_nothing_else_writes() ->
 def test_capitals_are_for_writes_and_their_records() -> None:
     for spec in ACTIONS:
         if any(len(key) == 1 and key.isupper() for key in spec.keys):
-            assert spec.writes or spec.id in ("overrides", "journal", "incidents")
+            assert spec.writes or spec.id in ("overrides", "journal", "incidents", "readiness")
     destructive = {spec.command for spec in WRITES if spec.keys and spec.keys[0].islower()}
     assert destructive == {"undo"}
 

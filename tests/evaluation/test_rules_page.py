@@ -18,7 +18,7 @@ PROMISED = {
     Severity.UNJUDGED: "unjudged lost_traffic no_traffic",
     Severity.S3: "burn_ticket burn_ticket_slow burn_ticket_short latency_base replica_outlier"
     " drift_alone ece"
-    " no_owner ack_old decision_overdue forecast_over_budget",
+    " no_owner ack_old decision_overdue forecast_over_budget readiness_expired readiness_gate",
     Severity.S4: "drift_watch canary changed forecast_may_exceed cost_counter_falls drift_shift",
 }
 
@@ -37,7 +37,7 @@ def test_ids_and_levels_are_kept() -> None:
 
 def test_rules_are_made_of_signals_that_exist() -> None:
     labelled = {"breaker_state", "route", "versions", "info", "dependency_breaker"}
-    labelled |= {"alerts", "overrides", "incidents", "decisions"}
+    labelled |= {"alerts", "overrides", "incidents", "decisions", "readiness"}
     inputs = {
         "slow_ratio",
         "requests_count",

@@ -117,7 +117,13 @@ def test_harm_ends_a_drill_and_so_does_losing_sight() -> None:
     gone = tick(before, CALM, 5.0, BreakerState.FORCED_OPEN, 0.0)
     levels = gone.severities.copy()
     levels[gone.index[CALM]] = int(Severity.UNKNOWN)
-    blind.take(replace(gone, severities=levels))
+    unseen = replace(gone, severities=levels)
+    blind.take(unseen)
+    assert blind.abort == "", "the watching console has yet to see it"
+    blind.take(gone)
+    assert blind.ready
+    blind.take(unseen)
+    blind.take(unseen)
     assert "gone" in blind.abort
 
 

@@ -1,4 +1,4 @@
-"""Rules on what people left open: overrides, acknowledgements and decisions past their date."""
+"""Rules on what people left open: overrides, acknowledgements, decisions, proofs that end."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from console.evaluation.evidence import Evidence
 
 DECISION_OVERDUE = "decision_overdue"
+ENDING_PROOF = "readiness_expired"
+GATE_CLOSED = "readiness_gate"
 UNREAD = ("starting", "unreadable")
 """States of the record in which nobody can say that nothing is overdue."""
 
@@ -143,6 +145,51 @@ DECIDED_RULES = (
         _overdue,
         _text,
         spans=True,
+        keeps_level=True,
+    ),
+)
+
+
+def _proof_ends(evidence: Evidence) -> Truth:
+    rows = evidence.mask(evidence.proofs.ending)
+    return Truth(rows, ~rows if evidence.record_read else np.zeros_like(rows))
+
+
+def _gate_closed(evidence: Evidence) -> Truth:
+    rows = evidence.mask(evidence.proofs.closed)
+    open_gates = ~(rows | evidence.mask(evidence.proofs.unknown))
+    return Truth(rows, open_gates if evidence.record_read else np.zeros_like(rows))
+
+
+def _proof_text(evidence: Evidence, row: int) -> str:
+    found = evidence.proofs.ending.get(row)
+    return "a proof of readiness was over" if found is None else found.text
+
+
+def _gate_text(evidence: Evidence, row: int) -> str:
+    found = evidence.proofs.closed.get(row)
+    return "a gate of readiness was closed" if found is None else found.text
+
+
+PROOF_RULES = (
+    Rule(
+        ENDING_PROOF,
+        Severity.S3,
+        "a proof of readiness (an attestation, a drill) has ended, or does in 7 days or a fifth "
+        "of its life; what was never proven calls nobody",
+        ("readiness",),
+        _proof_ends,
+        _proof_text,
+        spans=True,
+        keeps_level=True,
+    ),
+    Rule(
+        GATE_CLOSED,
+        Severity.S3,
+        "a gate of tier 1 that was open when the model was signed off has failed or expired since",
+        ("readiness",),
+        _gate_closed,
+        _gate_text,
         keeps_level=True,
     ),
 )

@@ -16,6 +16,7 @@ RULES = tuple(
             *presence.ALERT_RULES,
             *holds.ACK_RULES,
             *holds.DECIDED_RULES,
+            *holds.PROOF_RULES,
             *presence.NOTICE_RULES,
         ),
         key=lambda rule: int(rule.level),
