@@ -440,8 +440,8 @@ _ALL = (
         (
             "record",
             "keep every tick of the console in a file",
-            "night.mwr --last 2h",
-            "two hours out of the ring, without names",
+            "night.mwr --for 8h",
+            "eight hours from now on, without names",
         ),
         (
             "replay",

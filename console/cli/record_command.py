@@ -35,16 +35,10 @@ def parser(command: str) -> Parser:
             "--for", dest="limit", metavar="TIME", type=made.value(duration(), "--for"),
             help="end by itself after so long (default: Ctrl+C ends it)",
         )  # fmt: skip
-        made.add_argument(
-            "--last", metavar="TIME", type=made.value(duration(), "--last"),
-            help="take the last TIME out of the ring that console and keeper keep, and end",
-        )  # fmt: skip
         made.add_argument("--names", action="store_true", help="leave people's names in it")
     else:
         made = Parser("midwatch replay", "Show a recording as if it were now; changes nothing.")
-        made.add_argument(
-            "file", metavar="FILE", nargs="?", help="a recording (default: the ring of 24 h)"
-        )
+        made.add_argument("file", metavar="FILE", help="a recording")
         made.add_argument("--speed", metavar="X", type=float, default=1.0, help="pace; 30 is 30x")
         made.add_argument(
             "--at", metavar="TIME", default="", help="begin there: 03:12 (UTC) or ISO 8601"
@@ -64,10 +58,6 @@ def run(shared: argparse.Namespace, arguments: Sequence[str]) -> int | ConsoleSt
     chosen = parser(command).parse_all(rest)
     if command == "replay":
         return _replay(shared, chosen)
-    if chosen.last is not None and chosen.limit is not None:
-        raise UsageError("--last takes what was, --for what will be: one of the two")
-    if chosen.last is not None:
-        return _take_last(shared, chosen)
     return asyncio.run(_record(prepare(flags(shared)), chosen))
 
 
@@ -116,38 +106,6 @@ def _redactor(prepared: Prepared, *, named: bool) -> Redactor:
     return Redactor(prepared.resolver.known, named=named)
 
 
-def _take_last(shared: argparse.Namespace, chosen: argparse.Namespace) -> int:
-    """Write the last part of the ring into one file, redacted anew."""
-    from console.engine.recording import Writer, header_of
-
-    prepared = prepare(flags(shared), needs_source=False)
-    recording = _open(_ring(prepared.loaded.settings.environment))
-    redactor = _redactor(prepared, named=chosen.names)
-    header = {**header_of(prepared.loaded.settings, redactor.words), **recording.header}
-    header["redacted"] = redactor.words
-    since = recording.moments[-1].at - chosen.last
-    first = next(number for number, each in enumerate(recording.moments) if each.at >= since)
-    try:
-        writer = Writer(Path(chosen.file), header, redactor)
-    except OSError as fault:
-        raise CommandError(f"{visible(chosen.file)} cannot be made: {fault.strerror}") from fault
-    place = None
-    for number in range(first, len(recording.moments)):
-        place = recording.read(number, place)
-        assert place.snapshot is not None
-        writer.add(place.snapshot)
-    writer.close()
-    count = len(recording.moments) - first
-    _tell(f"{count} ticks, {writer.written / 1e6:.1f} MB: {visible(chosen.file)}")
-    return 0
-
-
-def _ring(environment: str) -> Path:
-    from console.engine.recording import ring_folder
-
-    return ring_folder(os.environ, environment)
-
-
 def _open(path: Path) -> Recording:
     from console.engine.recording import open_recording
     from console.engine.recording_codec import BadRecording
@@ -168,11 +126,7 @@ def _replay(shared: argparse.Namespace, chosen: argparse.Namespace) -> int | Con
     from console.engine.replay import ReplayEngine, moment_of, settings_of
     from console.settings.load import Loaded
 
-    if chosen.file:
-        path = Path(chosen.file)
-    else:
-        path = _ring(prepare(flags(shared), needs_source=False).loaded.settings.environment)
-    recording = _open(path)
+    recording = _open(Path(chosen.file))
     at = moment_of(chosen.at, recording) if chosen.at else None
     if chosen.at and at is None:
         raise UsageError(f"--at takes 03:12, 03:12:21 or ISO 8601, not {visible(chosen.at, 40)}")
