@@ -102,6 +102,7 @@ class Desk:
         self._unheard: set[str] = set()
         self._places: tuple[Place, ...] = ()
         self._names: dict[str, str] = {}
+        self._named: tuple[Place, ...] = ()
         self._plans: dict[str, _Plan] = {}
         self._written: dict[str, Mapping[str, Profile]] = {}
         self.companions: dict[str, Mapping[str, int]] = {}
@@ -217,6 +218,7 @@ class Desk:
 
     def observe(self) -> Observed:
         """Return what is known now, values of absent sources marked stale."""
+        self._keep_names()
         return self.board.observe(self._away)
 
     def _gather(self) -> None:
@@ -224,9 +226,22 @@ class Desk:
             model for source in self.settings.sources for model in self._seen.get(source.name, ())
         ]
         self._places = row_places(in_order, self.settings, self._names)
-        shown = (place.row for place in self._places)
-        self._names |= {row.id: row.model for row in shown if row.id}
         self._seat()
+
+    def _keep_names(self) -> None:
+        """Let rows keep the names they are shown under, once every source was heard or is away.
+
+        Before that a name would depend on which of two sources answered first.
+        """
+        if self._named is self._places:
+            return
+        sources = self.settings.sources
+        standbys = {source.fallback for source in sources}
+        waited_for = {source.name for source in sources} - standbys - self._away
+        if not waited_for <= self._seen.keys():
+            return
+        self._named = self._places
+        self._names |= {place.row.id: place.row.model for place in self._places if place.row.id}
 
     def _seat(self) -> None:
         seating = self._seating(self.speakers)

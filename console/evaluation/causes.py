@@ -32,7 +32,7 @@ from console.evaluation.dependency_calls import (
 from console.metrics.units import clock, name, shown, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -495,11 +495,4 @@ def _at_the_root(evidence: Evidence, row: int, found: Mapping[int, Cause]) -> Ca
         evidence=(*cause.evidence[:2], through, *own.evidence[2:]),
         also=own.also,
         over=own.over,
-    )
-
-
-def blamed(found: Iterable[Cause]) -> frozenset[str]:
-    """Return the dependencies that are named as the likely cause of some row."""
-    return frozenset(
-        one.name for one in found if one.kind == "dependency" and one.confidence == "likely"
     )

@@ -15,10 +15,11 @@ from console.domain.snapshot import Dependency
 from console.metrics.units import clock, name, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from console.domain.snapshot import Cause
     from console.evaluation.dependency_calls import CallsBefore
     from console.evaluation.evidence import Evidence
     from console.evaluation.observations import LabelledValue, Statics
@@ -262,9 +263,11 @@ def in_order(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
     )
 
 
-def with_culprits(found: Iterable[Dependency], named: Set[str]) -> tuple[Dependency, ...]:
+def with_culprits(found: Iterable[Dependency], causes: Iterable[Cause]) -> tuple[Dependency, ...]:
     """Return the dependencies with those marked that are the likely cause of some row."""
-    return in_order(replace(one, culprit=one.name in named) for one in found)
+    likely = (each for each in causes if each.confidence == "likely")
+    blamed = {each.name for each in likely if each.kind == "dependency"}
+    return in_order(replace(one, culprit=one.name in blamed) for one in found)
 
 
 def _describe(

@@ -14,7 +14,7 @@ from console.domain.signals import SIGNALS, TOP_OF
 from console.domain.snapshot import Snapshot
 from console.evaluation import changes
 from console.evaluation import dependencies as culprit
-from console.evaluation.causes import HARM_RULES, Calls, blamed, causes, observe_calls
+from console.evaluation.causes import HARM_RULES, Calls, causes, observe_calls
 from console.evaluation.changes import written_changes
 from console.evaluation.dependencies import times_of
 from console.evaluation.evidence import NOTHING_PROVEN, Evidence, ProofFacts
@@ -173,7 +173,7 @@ def evaluate(
         news += changes.told_changes(observed, seen.evidence.statics, seen.memory.changes, now)
         changed = changes.remember(seen.memory.changes, news, now)
         named = _causes(seen, calls, streaks.raised, severities, over, changed, renamed)
-        shared = culprit.with_culprits(shared, blamed(named.values()))
+        shared = culprit.with_culprits(shared, named.values())
         snapshot = Snapshot(
             environment=environment,
             taken_at=now,

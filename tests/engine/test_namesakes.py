@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from console.domain.signals import ReadingState
 from console.engine.service import Engine
@@ -80,9 +81,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def look(url: str, models: Mapping[str, ModelSettings] | None = None) -> Snapshot:
+    source = SourceSettings(name="prom", kind="prometheus", url=url)
+    return look_at(Settings(version=1, sources=(source,), models=dict(models or {})))
+
+
+def look_at(settings: Settings) -> Snapshot:
     async def once() -> Snapshot:
-        sources = (SourceSettings(name="prom", kind="prometheus", url=url),)
-        settings = Settings(version=1, sources=sources, models=dict(models or {}))
         engine = Engine(loaded(settings), make_source=plain_factory(), clock=lambda: NOW)
         try:
             return await engine.once(remembers=False)
@@ -156,3 +160,53 @@ def test_parts_of_one_model_by_any_label_have_their_own_numbers(url: str) -> Non
     found = numbers(look(url, parts))
     assert found["fraud"] == (40.0, 0.1)
     assert (found["live"], found["trial"]) == ((20.0, 0.1), (5.0, 0.0))
+
+
+THIRTY = [f"model-{number:02}" for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Two servers with the same thirty models, each scraped from processes of its own."""
+    blocks = [
+        openmetrics(
+            [
+                counter
+                for at, model in enumerate(THIRTY)
+                for counter in served("triton", model, rate, 0.0, place("triton", f"{net}.{at}:1"))
+            ]
+        )
+        for net, rate in (("10.1.0", 4.0), ("10.2.0", 8.0))
+    ]
+    first = running_prometheus(tmp_path_factory.mktemp("eu"), blocks=blocks[0])
+    second = running_prometheus(tmp_path_factory.mktemp("us"), blocks=blocks[1])
+    with first as eu, second as us:
+        yield eu, us
+
+
+def test_two_regions_with_the_same_thirty_models_are_sixty_rows(regions: tuple[str, str]) -> None:
+    eu, us = (
+        SourceSettings(name=name, kind="prometheus", url=url)
+        for name, url in zip(("eu", "us"), regions, strict=True)
+    )
+    found = numbers(look_at(Settings(version=1, sources=(eu, us))))
+    assert found == {
+        f"{model}/{region}": (rate, 0.0)
+        for model in THIRTY
+        for region, rate in (("eu", 4.0), ("us", 8.0))
+    }
+
+
+@pytest.mark.parametrize("how", ["urls", "ha", "fallback", "direct"])
+def test_two_servers_declared_as_one_are_thirty_rows(regions: tuple[str, str], how: str) -> None:
+    eu, us = regions
+    first = SourceSettings(name="eu", kind="prometheus", url=eu)
+    second = SourceSettings(name="us", kind="prometheus", url=us)
+    sources = {
+        "urls": (SourceSettings(name="eu", kind="prometheus", urls=(eu, us)),),
+        "ha": (SourceSettings(name="eu", kind="prometheus", urls=(eu, us), ha=True),),
+        "fallback": (replace(first, fallback="us"), second),
+        "direct": (replace(first, fallback="direct"),),
+    }[how]
+    found = numbers(look_at(Settings(version=1, sources=sources)))
+    assert found == dict.fromkeys(THIRTY, (4.0, 0.0)), "never a sum of both"
