@@ -356,6 +356,10 @@ class ReplayEngine:
         """Offer nothing."""
         deliver(model, ())
 
+    def request_spend(self, month: str, deliver: Callable[[str], None]) -> None:
+        """Say that a recording keeps no month."""
+        deliver(f"a replay reads no server: {NOT_KEPT}")
+
     def _refuse(self, *arguments: Any, **_more: object) -> None:
         """Answer whatever would change something with why it does not."""
         deliver = next(each for each in reversed(arguments) if callable(each))
@@ -363,7 +367,7 @@ class ReplayEngine:
 
     prepare_action = perform_action = request_approval = prepare_decision = _refuse
     write_decision = perform_care = request_handover = write_handover = _refuse
-    accept_handover = request_postmortem = _refuse
+    accept_handover = request_postmortem = request_readiness = _refuse
 
 
 def moment_of(text: str, recording: Recording) -> float | None:

@@ -32,6 +32,7 @@ from console.engine.recording import (
 from console.engine.recording_codec import BadRecording, Decoder, Encoder, long, short
 from console.engine.replay import ReplayEngine, moment_of, settings_of
 from console.engine.service import Engine
+from console.engine.thread import EngineThread
 from console.settings.load import Flags, Loaded, load
 from console.settings.schema import Settings
 from console.settings.secret_references import SecretValue
@@ -383,6 +384,11 @@ async def test_a_replay_is_paused_stepped_and_jumps_to_what_a_rule_did(
         assert engine.writing.mode == "read_only"
     finally:
         engine.stop()
+
+
+def test_a_replay_answers_whatever_a_screen_may_ask() -> None:
+    asked = {name for name in dir(EngineThread) if not name.startswith("_")}
+    assert asked <= set(dir(ReplayEngine))
 
 
 async def _at(engine: ReplayEngine, at: float) -> None:
