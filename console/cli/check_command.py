@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from console.controls.protocol import Control
+    from console.domain.samples import Answer, SeenModel
     from console.engine.outside_feeds import MakeRegistry
     from console.engine.polling import Reader
     from console.http.endpoint import SecretLookup
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
     from console.settings.schema import Settings, SourceSettings
     from console.settings.secrets import SecretResolver
+    from console.sources.base import Source
     from console.sources.mlflow import MlflowReader
 
     Checked = tuple[str, bool, str]
@@ -79,6 +81,7 @@ def _presets_with(action: str) -> str:
 
 AnswerT = TypeVar("AnswerT")
 
+_SHOWN_VALUES = 4
 _LIMIT_SECONDS = 20.0
 
 
@@ -295,15 +298,16 @@ async def _answers(settings: Settings) -> list[Finding]:
     """Ask every source and place for alerts and read every control, all at once."""
 
     resolver = _resolver(settings)
-    sources = [_source(each, resolver) for each in settings.sources]
-    controls: list[Awaitable[Finding]] = []
+    sources = [_source(each, settings, resolver) for each in settings.sources]
+    controls: list[Awaitable[Finding | list[Finding]]] = []
     if settings.controls:
         from console.controls.registry import build_controls
 
         controls = [_control(each) for each in build_controls(settings, resolver).values()]
     asked = asyncio.gather(*sources, *controls)
     found, places = await asyncio.gather(asked, check_places(settings, resolver))
-    return [*found, *(Finding(*each) for each in places)]
+    told = (one for each in found for one in (each if isinstance(each, list) else [each]))
+    return [*told, *(Finding(*each) for each in places)]
 
 
 async def _control(control: Control) -> Finding:
@@ -356,23 +360,86 @@ def _journal(loaded: Loaded, *, offline: bool) -> list[Finding]:
     ]
 
 
-async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding:
-    from console.metrics.profile import profiles
-    from console.sources.base import SourceDown
+async def _source(
+    declared: SourceSettings, settings: Settings, resolver: SecretResolver
+) -> list[Finding]:
+    """Look for models in one source, and ask once each PromQL text that is written for its rows."""
     from console.sources.factory import made_or_broken, plain_factory
 
+    source = made_or_broken(plain_factory(resolver), declared)
+    try:
+        finding, models = await _discovered(source, declared)
+        own = [] if models is None else await _own_promql(source, models, settings)
+    finally:
+        await source.aclose()
+    return [finding, *own]
+
+
+async def _own_promql(
+    source: Source, models: Sequence[SeenModel], settings: Settings
+) -> list[Finding]:
+    """Ask each operator's own text of this source's rows once, and say what it gave."""
+    from console.engine.row_assignment import seat_rows
+    from console.evaluation.inventory import row_places
+    from console.metrics.query_plan import plan
+    from console.sources.base import SourceDown
+
+    seating = seat_rows(row_places(models, settings), settings)
+    found = []
+    for at in seating.of_source(source.name):
+        row = replace(seating.rows[at], label=seating.seats[at].series_value)
+        declared = settings.models.get(row.model)
+        if declared is None or not declared.signals:
+            continue
+        selects = {row.model: declared.labels} if declared.labels else {}
+        now = time.time()
+        for query in plan((), [row], {row.model: declared.signals}, now, selects=selects):
+            if query.column not in declared.signals:
+                continue
+            what = f"models.{visible(row.model, 60)}.signals.{query.column}"
+            try:
+                async with asyncio.timeout(_LIMIT_SECONDS):
+                    answer = await source.ask_aside(query, now)
+            except (SourceDown, TimeoutError) as fault:
+                said = getattr(fault, "sentence", f"no answer within {_LIMIT_SECONDS:.0f} s")
+                found.append(Finding(what, False, visible(said, 600)))
+                continue
+            found.append(Finding(what, *_given(answer)))
+    return found
+
+
+def _given(answer: Answer) -> tuple[bool, str]:
+    """Return whether an own text answers one row, and in words what it answered."""
+    if answer.error is not None:
+        return False, visible(answer.error, 600)
+    count = len(answer.keys)
+    if not count:
+        return False, "no series; nothing there bears what $match selects, or the name is another"
+    values = ", ".join(f"{value:.6g}" for value in answer.values[:_SHOWN_VALUES])
+    if count > 1:
+        labels = ", ".join(visible(key[0], 40) or "no label" for key in answer.keys[:_SHOWN_VALUES])
+        return True, f"{count} series ({labels}: {values}); the row takes the one of its name"
+    return True, f"one series: {values}"
+
+
+async def _discovered(
+    source: Source, settings: SourceSettings
+) -> tuple[Finding, tuple[SeenModel, ...] | None]:
+    """Return what a source knows, and its models; None where it does not answer."""
+    from console.metrics.profile import profiles
+    from console.sources.base import SourceDown
+
     what = f"source {visible(settings.name)}"
-    source = made_or_broken(plain_factory(resolver), settings)
     began_at = time.monotonic()
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
             found = await source.discover(profiles(), time.time())
     except SourceDown as down:
-        return Finding(what, False, f"{visible(down.sentence)}; look at its url, auth and network")
+        told = f"{visible(down.sentence)}; look at its url, auth and network"
+        return Finding(what, False, told), None
     except TimeoutError:
-        return Finding(what, False, f"no answer within {_LIMIT_SECONDS:.0f} s; is the url right?")
-    finally:
-        await source.aclose()
+        told = f"no answer within {_LIMIT_SECONDS:.0f} s; is the url right?"
+        return Finding(what, False, told), None
     took_seconds = time.monotonic() - began_at
     unread = "; not read: ".join(visible(each.sentence) for each in found.unread)
     if not found.models:
@@ -382,17 +449,16 @@ async def _source(settings: SourceSettings, resolver: SecretResolver) -> Finding
             else ("docs/profiles.md says which metrics are recognised")
         )
         clock = "".join(f"; {visible(each)}" for each in source.status().warnings)
-        return Finding(what, False, f"it answers, but knows no model{clock}; {told}")
+        return Finding(what, False, f"it answers, but knows no model{clock}; {told}"), ()
     remarks = list(dict.fromkeys((*source.status().warnings, *found.warnings)))
     warned = f"; {visible(remarks[0])}" if remarks else ""
     if unread:
         warned += f"; not read: {unread}"
-    return Finding(
-        what,
-        True,
+    told = (
         f"answers in {took_seconds:.2f} s; models: {len(found.models)} "
-        f"(profiles {', '.join(found.profiles)}){warned}",
+        f"(profiles {', '.join(found.profiles)}){warned}"
     )
+    return Finding(what, True, told), found.models
 
 
 def _print_origins(loaded: Loaded) -> None:

@@ -44,11 +44,11 @@ class ModelRow:
     """The static side of one row: identity, ownership, objectives, lineage.
 
     ``model`` is the shortest name that no other row bears, ``label`` the declared name or else
-    the model's as its server writes it, which namesakes share. ``id`` stays while names change:
-    what was written of a row binds by it; empty while nobody has seen the model. ``claimed``
-    names a declaration that fits several rows: it describes each and its controls belong to
-    none. Built anew only when discovery or settings change, and shared by all Snapshots in
-    between. ``info`` is what the model says it is made of, ``lineage`` what a person wrote down.
+    the model's as its server writes it (``served_as``), which namesakes share. ``id`` stays while
+    names change: what was written of a row binds by it; empty while nobody has seen the model.
+    ``claimed`` names a declaration that fits several rows: it describes each and its controls
+    belong to none. Built anew only when discovery or settings change, and shared by all Snapshots
+    in between. ``info`` is what the model says it is made of, ``lineage`` what a person wrote down.
     """
 
     model: str
@@ -82,6 +82,7 @@ class ModelRow:
     label: str = ""
     id: str = ""
     claimed: str = ""
+    served_as: str = ""
     namespace: str = ""
     cluster: str = ""
 

@@ -105,6 +105,7 @@ def _row(
         info=info,
         label=name,
         id=groups[0].id if groups else "",
+        served_as=groups[0].label if groups else "",
         namespace=seen.namespace if seen is not None else "",
         cluster=seen.cluster if seen is not None else "",
     )

@@ -10,9 +10,10 @@ import numpy as np
 from console.domain.signals import ReadingState
 from console.domain.snapshot import SignalColumn
 from console.evaluation.drift import references_of
+from console.evaluation.row_identity import rows_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,14 +33,14 @@ class Statics:
     """Declared facts, one array entry a row; NaN is not declared.
 
     ``latency_under_seconds`` and ``latency_share`` come from the objective, ``budget_hour_usd``
-    is the monthly budget / 720, ``by_label`` the rows that share a name they are not shown under,
+    is the monthly budget / 720, ``by_name`` the rows under names that others may mean them by,
     ``name_rank`` the row's place in name order, ``users`` the rows that declare a dependency,
     ``callers`` their names, ``references`` what drift is measured by.
     """
 
     rows: tuple[ModelRow, ...]
     index: Mapping[str, int]
-    by_label: Mapping[str, tuple[int, ...]]
+    by_name: Mapping[str, Sequence[ModelRow]]
     name_rank: NDArray[np.int64]
     tier: NDArray[np.int64]
     configured: Mask
@@ -82,7 +83,7 @@ def statics_of(rows: tuple[ModelRow, ...]) -> Statics:
     return Statics(
         rows=rows,
         index={name: number for number, name in enumerate(names)},
-        by_label=_by_label(rows),
+        by_name=rows_by_name(rows),
         name_rank=name_rank,
         tier=np.array([row.tier for row in rows], dtype=np.int64),
         configured=_mask(row.configured for row in rows),
@@ -104,14 +105,6 @@ def statics_of(rows: tuple[ModelRow, ...]) -> Statics:
         callers={one: frozenset(names[row] for row in using) for one, using in users.items()},
         references=references_of(rows),
     )
-
-
-def _by_label(rows: tuple[ModelRow, ...]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for number, row in enumerate(rows):
-        if row.label and row.label != row.model:
-            found[row.label] = (*found.get(row.label, ()), number)
-    return found
 
 
 def _users(rows: tuple[ModelRow, ...]) -> dict[str, tuple[int, ...]]:

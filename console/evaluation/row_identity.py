@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from console.metrics.profile import profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from console.domain.model import ModelRow
     from console.domain.samples import SeenModel
@@ -196,6 +196,40 @@ def _qualifies(row: ModelRow, text: str) -> bool:
         return False
     parts = text[len(row.label) + 1 :].split(SEPARATOR)
     return set(parts) <= {row.profile, row.namespace, row.cluster, row.source, row.region} - {""}
+
+
+_TELLING: Mapping[str, Callable[[ModelRow], str]] = {
+    "namespace": lambda row: row.namespace,
+    "cluster": lambda row: row.cluster,
+    "job": lambda row: row.server,
+    "region": lambda row: row.region or row.source,
+    "source": lambda row: row.source,
+}
+
+
+def fitting_rows(labels: Mapping[str, str], rows: Sequence[ModelRow]) -> tuple[ModelRow, ...]:
+    """Return which of several namesakes the labels of an alert fit.
+
+    A label tells them apart where it has the value of one of them; one that no row bears says
+    nothing.
+    """
+    fitting = tuple(rows)
+    for label, value_of in _TELLING.items():
+        said = labels.get(label, "")
+        narrowed = tuple(row for row in fitting if said and value_of(row) == said)
+        fitting = narrowed or fitting
+    return fitting
+
+
+def rows_by_name(rows: Iterable[ModelRow]) -> dict[str, list[ModelRow]]:
+    """Return the rows by each name that others may mean them by, but the name of one row alone."""
+    found: dict[str, list[ModelRow]] = {}
+    for row in rows:
+        for name in {row.model, row.label, row.served_as} - {""}:
+            found.setdefault(name, []).append(row)
+    return {
+        name: alike for name, alike in found.items() if len(alike) > 1 or alike[0].model != name
+    }
 
 
 def bound_name(target: str, row_id: str, rows: Sequence[ModelRow]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from console.domain.severity import Route
+from console.evaluation.row_identity import fitting_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -280,29 +281,13 @@ def _active(labelled: tuple[LabelledValue, ...], statics: Statics) -> dict[int, 
 
 
 def rows_meant(alert: Alert, statics: Statics) -> tuple[int, ...]:
-    """Return the rows that all labels of an alert fit: one, or several that bear its model's name.
-
-    A label tells namesakes apart where it has the value of one of them.
-    """
-    row = statics.index.get(alert.model)
-    if row is not None:
-        return (row,)
-    rows = statics.by_label.get(alert.model, ())
-    labels = dict(alert.labels)
-    for label, value_of in _TELLING.items():
-        said = labels.get(label, "")
-        fitting = tuple(row for row in rows if said and value_of(statics.rows[row]) == said)
-        rows = fitting or rows
-    return rows
-
-
-_TELLING: Mapping[str, Callable[[ModelRow], str]] = {
-    "namespace": lambda row: row.namespace,
-    "cluster": lambda row: row.cluster,
-    "job": lambda row: row.server,
-    "region": lambda row: row.region or row.source,
-    "source": lambda row: row.source,
-}
+    """Return the rows that all labels of an alert fit: one, or several of its model's name."""
+    alike = statics.by_name.get(alert.model)
+    if alike is None:
+        row = statics.index.get(alert.model)
+        return () if row is None else (row,)
+    fitting = fitting_rows(dict(alert.labels), alike)
+    return tuple(statics.index[row.model] for row in fitting)
 
 
 def firing_by_row(incidents: Iterable[Incident], statics: Statics) -> dict[int, tuple[Alert, ...]]:

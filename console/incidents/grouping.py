@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from console.domain.alert import OWN_SOURCE, Incident
 from console.domain.text import visible
+from console.evaluation.row_identity import fitting_rows, rows_by_name
 from console.metrics.profile import profiles
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Surroundings:
 
     ``needs`` holds direct dependencies by model, by their configured names; a dependency may be a
     model itself. ``causes`` are dependencies already named as what hurts a model, by model;
-    ``labels`` are those by which the rows' own servers name models.
+    ``labels`` are those by which the rows' own servers name models, ``namesakes`` the rows that
+    may be meant by a name.
     """
 
     models: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Surroundings:
     needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    namesakes: Mapping[str, Sequence[ModelRow]] = field(default_factory=dict)
 
     def behind(self, model: str) -> frozenset[str]:
         """Return everything a model needs, what its dependencies need included."""
@@ -93,6 +96,7 @@ def surroundings(
             if cause.kind == "dependency" and cause.confidence == "likely"
         },
         tuple(labels),
+        rows_by_name(rows),
     )
 
 
@@ -355,6 +359,10 @@ def _placed(member: Member, around: Surroundings) -> Member:
     """Put the fleet's own names for the label values that mean them."""
     alert = member.alert
     model = around.models.get(alert.model, alert.model)
+    if alike := around.namesakes.get(alert.model):
+        fitting = fitting_rows(dict(alert.labels), alike)
+        # Of several that fit none is picked: the alert stands on each, under the name they share.
+        model = fitting[0].model if len(fitting) == 1 else alert.model
     dependency = around.dependencies.get(alert.dependency, alert.dependency)
     if not model and not dependency:
         # The label by which the row's own server names its models counts beside the declared one.

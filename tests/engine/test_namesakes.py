@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,3 +212,36 @@ def test_two_servers_declared_as_one_are_thirty_rows(regions: tuple[str, str], h
     }[how]
     found = numbers(look_at(Settings(version=1, sources=sources)))
     assert found == dict.fromkeys(THIRTY, (4.0, 0.0)), "never a sum of both"
+
+
+def test_check_asks_each_own_text_once_and_says_what_it_gave(url: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f"""
+version = 1
+[[sources]]
+name = "prom"
+kind = "prometheus"
+url = "{url}"
+[models.by-hand]
+match = {{ instance = "10.0.0.2:8082" }}
+[models.by-hand.signals]
+queue_depth = "count(model_infer_request_success_total{{$match}})"
+error_ratio = "sum(no_such_metric{{$match}})"
+latency_p95 = "sum(model_infer_request_success_total{{$match}}"
+""",
+        encoding="utf-8",
+    )
+    config.chmod(0o600)
+    command = [sys.executable, "-m", "console", "check", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    said = done.stdout
+    assert done.returncode != 0, said
+    lines = {
+        line.split("models.by-hand.signals.")[1].split()[0].rstrip(":"): line
+        for line in said.splitlines()
+        if "models.by-hand.signals." in line and "c.toml:" not in line
+    }
+    assert sorted(lines) == ["error_ratio", "latency_p95", "queue_depth"], said
+    assert "no series" in lines["error_ratio"]
+    assert "parse error" in lines["latency_p95"] or "refused" in lines["latency_p95"]

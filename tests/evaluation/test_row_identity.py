@@ -5,8 +5,12 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as changed
 
+from console.domain.alert import Alert, Incident
 from console.domain.samples import SeenModel
+from console.domain.severity import Severity
 from console.evaluation.inventory import Place, row_places
+from console.evaluation.observations import statics_of
+from console.evaluation.row_labels import firing_by_row, rows_meant
 from console.settings.schema import ModelSettings, Settings, SourceSettings
 
 EU = SourceSettings(name="eu", kind="prometheus", url="http://127.0.0.1:1")
@@ -133,3 +137,24 @@ def test_a_fallback_makes_no_rows_of_its_own() -> None:
 def test_a_gateway_in_another_source_makes_no_row_beside_the_server() -> None:
     both = [sighting(), sighting(profile="litellm", source="us")]
     assert names(row_places(both, SETTINGS)) == ["fraud"]
+
+
+def test_an_alert_goes_to_the_rows_that_all_its_labels_fit() -> None:
+    spaces = [sighting(namespace=space, series_value=f"{space}|fraud") for space in ("prod", "dev")]
+    rows = tuple(place.row for place in row_places(spaces, SETTINGS))
+    statics = statics_of(rows)
+
+    def meant(**labels: str) -> list[str]:
+        alert = Alert(
+            "f", "am", "Burning", "firing", Severity.S1, 0.0, tuple(labels.items()), model="fraud"
+        )
+        return [rows[at].model for at in rows_meant(alert, statics)]
+
+    assert meant(namespace="prod") == ["fraud/prod"]
+    assert meant(namespace="prod", team="risk") == ["fraud/prod"]
+    assert meant() == ["fraud/dev", "fraud/prod"]
+    assert meant(namespace="elsewhere") == ["fraud/dev", "fraud/prod"]
+    alert = Alert("f", "am", "Burning", "firing", Severity.S1, 0.0, (), model="fraud")
+    incident = Incident("i", "Burning", "firing", Severity.S1, 0.0, alerts=(alert,))
+    firing = firing_by_row([incident], statics)
+    assert [alerts[0].summary for alerts in firing.values()] == ["one of 2 that it may mean"] * 2
