@@ -70,10 +70,13 @@ KINDS = (
     Kind("iid 25%", 0.25, (0.85, 0.95), (0.75, 0.88), 0.05),
     Kind("weekday 10%", 0.10, (0.85, 0.95), (0.75, 0.88), 0.05, weekend=0.35),
     Kind("AR(.7) 10%", 0.10, (0.80, 0.95), None, 0.12, correlation=0.7),
-    # Its month and the level of 36 such days err by 15% together: whoever is false in 12% at most
-    # cannot see 20% too much in more than about 60% of months. Measured, and not asked for more.
-    Kind("AR(.7) 25%", 0.25, (0.80, 0.95), None, 0.12, (0.45, 0.6), correlation=0.7),
+    Kind("AR(.7) 25%", 0.25, (0.80, 0.95), None, 0.12, correlation=0.7),
 )
+
+
+MISSED = ("AR(.7) 25%: raised at 120%, day 1", "AR(.7) 25%: raised at 120%, day 10")
+"""Goals that are not reached: months whose days follow one another so closely err by about 15%
+in level and month together, and whoever is false in 12% at most sees no more (.52 and .67)."""
 
 
 def simulated(kind: Kind, random: Generator, months: int) -> Floats:

@@ -78,7 +78,7 @@ def test_nobody_listens() -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(b"no", 401), "the secret is missing, wrong or expired"),
+        (Reply(b"no", 401), "it wants to know who asks and no secret is declared"),
         (Reply(b"no", 403), "this identity may not read here"),
         (Reply(b"[]"), "not as an MLflow registry does"),
         (Reply(b"\xff{"), "not as an MLflow registry does"),

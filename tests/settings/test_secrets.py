@@ -333,6 +333,7 @@ def test_list_finds_every_reference_with_its_key(tmp_path: Path) -> None:
         ("changes.grafana.auth.secret", "env:GRAFANA_TOKEN"),
         ("journal.anchor.secret", "env:WITNESS_TOKEN"),
         ("controls.fs-breaker.auth.secret", "cmd:pass show midwatch/features"),
+        ("controls.pager.auth.secret", "env:PAGERDUTY_ROUTING_KEY"),
         ("controls.charts.auth.secret", "keyring:midwatch/grafana"),
     ]
 
