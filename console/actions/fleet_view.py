@@ -10,7 +10,6 @@ from console.domain.action import ActionRefused, Measure
 from console.domain.severity import UNKNOWN_BREAKER, UNKNOWN_ROUTE
 from console.domain.signals import NO_DATA, Reading, ReadingState
 from console.domain.text import visible
-from console.evaluation.row_identity import rows_named
 from console.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -231,6 +230,8 @@ def _dependency(
 
 def _model(name: str, sight: FleetView) -> tuple[tuple[str, ...], Mapping[str, str]]:
     if name not in sight.rows:
+        from console.evaluation.row_identity import rows_named
+
         rows = list(sight.rows.values())
         alike = [rows[at].model for at in rows_named(rows, name)]
         if alike:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.domain.text import visible
-from console.evaluation.row_identity import rows_named
 from console.settings import durations
 from console.settings.load import Flags
 from console.settings.problems import nearest
@@ -246,6 +245,8 @@ AMBIGUOUS = 7
 
 def row_of(snapshot: Snapshot, model: str) -> int:
     """Return the row of a model; raises `CommandError` that says why there is none."""
+    from console.evaluation.row_identity import rows_named
+
     found = rows_named(snapshot.rows, model)
     if len(found) == 1:
         return found[0]

@@ -11,8 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.metrics.profile import profiles
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -56,6 +54,8 @@ class Group:
 
 def group_sightings(seen: Sequence[SeenModel], settings: Settings) -> tuple[Group, ...]:
     """Return the rows that sightings come to; those of one source keep its order."""
+    from console.metrics.profile import profiles  # numpy comes with it, and actions need neither
+
     order = {source.name: number for number, source in enumerate(settings.sources)}
     origins = {
         source.fallback: source.name for source in settings.sources if source.fallback in order

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from console.domain.alert import OWN_SOURCE, Incident
 from console.domain.text import visible
 from console.evaluation.row_identity import fitting_rows, rows_by_name
-from console.metrics.profile import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,6 +67,8 @@ def surroundings(
 
     Only what is likely folds incidents together.
     """
+    from console.metrics.profile import profiles  # numpy comes with it, and acting needs none
+
     found = (profiles().get(row.profile) for row in rows)
     labels = dict.fromkeys(each.model_label for each in found if each is not None)
     models = {row.model: row.model for row in rows} | {name: name for name in settings.models}

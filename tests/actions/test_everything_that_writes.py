@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from console.settings.load import Loaded
 
 READS = {"status", "check", "incidents", "plot", "overrides", "decisions", "failures", "postmortem",
-         "cost", "lint-metrics", "demo", "init", "reference", "completion",
+         "cost", "profiles", "lint-metrics", "demo", "init", "reference", "completion",
          "record", "replay"}  # fmt: skip
 """Commands that change neither the world nor the record, whatever follows them."""
 

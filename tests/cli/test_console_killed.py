@@ -60,8 +60,13 @@ def test_a_fallback_from_the_console_counts_down_and_returns_when_only_the_keepe
             until(console, lambda: "ARMED" in console.text(), "it never came up")
             until(console, lambda: re.search(r"prim +0", console.text()), "no numbers")
             # Another row is under the cursor: the target is the one that is named.
-            console.send(f":fallback fraud-scorer --to fraud-small --ttl {HELD_SECONDS}s ")
-            console.send("--reason timeouts\r")
+            console.send(":")
+            time.sleep(0.5)
+            wish = f"fallback fraud-scorer --to fraud-small --ttl {HELD_SECONDS}s --reason timeouts"
+            for word in re.findall(r"\S+ ?", wish):
+                console.send(word)  # more than 20 characters in one read are a paste
+                time.sleep(0.3)
+            console.send("\r")
             until(console, lambda: "press Y" in console.text(), "nothing was asked")
             assert "class C1" in console.text(), "a keeper lives, so it has an end"
             assert "ended by the running keeper" in console.text()

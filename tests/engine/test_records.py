@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -89,11 +89,9 @@ def settings_with(path: Path) -> Settings:
     return msgspec.structs.replace(declared, journal=JournalSettings(url=url_of(path)))
 
 
-def engine_on(path: Path) -> Engine:
+def engine_on(path: Path, clock: Callable[[], float] = lambda: NOW) -> Engine:
     source = FakeSource(models=seen("alpha", "beta"), values=VALUES)
-    return Engine(
-        loaded(settings_with(path)), sources=[source], clock=lambda: NOW, open_record=reading
-    )
+    return Engine(loaded(settings_with(path)), sources=[source], clock=clock, open_record=reading)
 
 
 def follower_on(path: Path, environment: str = "default") -> Follower:

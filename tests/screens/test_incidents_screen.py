@@ -98,7 +98,7 @@ async def test_the_lines_below_say_who_has_it_and_until_when(size: tuple[int, in
         detail = part(app, "#detail")
         assert 'ana has it for 37m "looking at fs-eu", check in 15m' in detail
         assert "NOTES" in detail
-        assert "ana called tom" in detail
+        assert "ana escalated to tom, feature-platform (in the record alone)" in detail
         screen.grid.move_cursor_to(LATE)
         await pilot.pause()
         assert "check OVERDUE 4m" in part(app, "#detail")

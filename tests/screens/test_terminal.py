@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyte
 import pytest
 
 from console.screens.terminal import clipboard_sequence, crash_sentence, title_sequence
@@ -190,8 +191,18 @@ def cpu_seconds(pid: int) -> float:
 
 def test_sigusr1_reloads(consoles: list[Console]) -> None:
     console = start(consoles)
-    console.process.send_signal(signal.SIGUSR1)
-    console.read_until(b"reloaded: nothing differs")
+    # Only cells that change are written: the sentence is whole on the screen, not in the bytes.
+    screen = pyte.Screen(100, 30)
+    stream = pyte.ByteStream(screen)
+    limit, fed = time.monotonic() + START_SECONDS, 0
+    while not any("reloaded: nothing differs" in line for line in screen.display):
+        assert time.monotonic() < limit, "\n".join(screen.display)
+        # Before the engine is there is nothing to reload: what it will read is fresh.
+        console.process.send_signal(signal.SIGUSR1)
+        for _ in range(10):
+            console.read(0.1)
+        stream.feed(console.said[fed:])
+        fed = len(console.said)
     console.press(b"q")
     assert console.wait() == 0
 
