@@ -7,8 +7,6 @@ whole tick. Every few minutes a frame stands by itself, so that reading can begi
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -51,10 +49,6 @@ WHOLE_EVERY: Final = 180
 
 LARGEST_FRAME: Final = 64 * 1024 * 1024
 LARGEST_HEADER: Final = 64 * 1024
-
-RING_BYTES: Final = 50 * 1024 * 1024
-RING_SECONDS: Final = 86400.0
-SEGMENT_SECONDS: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,105 +184,6 @@ class Redactor:
         """Return a text without what nobody else may read."""
         known = tuple(self._secrets())
         return self._roles.text(redact(text, known) if known else text)
-
-
-class Ring:
-    """The last 24 hours in one folder, within fixed bytes; one process at a time writes it.
-
-    What cannot be written is told once and never ends the console.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        header: Mapping[str, object],
-        redactor: Redactor | None = None,
-        *,
-        most_bytes: int = RING_BYTES,
-        segment_seconds: float = SEGMENT_SECONDS,
-        tell: Callable[[str], None] = log.warning,
-    ) -> None:
-        self._folder = folder
-        self._header = header
-        self._redactor = redactor
-        self._most_bytes = most_bytes
-        self._segment_seconds = segment_seconds
-        self._tell = tell
-        self._lock: int | None = None
-        self._writer: Writer | None = None
-        self._began_at = 0.0
-        self._ended = False
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Write one tick, unless another process writes this ring."""
-        if self._ended or not self._mine():
-            return
-        try:
-            at = snapshot.taken_at
-            full = self._writer is not None and self._writer.written > self._most_bytes // 8
-            late = not 0.0 <= at - self._began_at < self._segment_seconds
-            if self._writer is None or full or late:
-                self._begin(at)
-            assert self._writer is not None
-            self._writer.add(snapshot)
-        except (OSError, TypeError) as fault:
-            self._ended = True
-            self._tell(f"the last 24 hours are not recorded any more: {visible(str(fault), 200)}")
-
-    def close(self) -> None:
-        """End writing; another process may go on."""
-        self._ended = True
-        if self._writer is not None:
-            self._writer.close()
-        if self._lock is not None:
-            os.close(self._lock)
-        self._writer = self._lock = None
-
-    def _mine(self) -> bool:
-        if self._lock is not None:
-            return True
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as fault:
-            self._ended = True
-            self._tell(f"the last 24 hours cannot be recorded: {visible(str(fault), 200)}")
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            return False
-        self._lock = file
-        return True
-
-    def _begin(self, at: float) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        self._drop_old(at)
-        number = round(at * 1000.0)
-        while (path := self._folder / f"{number:015d}.mwr").exists():
-            number += 1
-        self._writer = Writer(path, self._header, self._redactor)
-        self._began_at = at
-
-    def _drop_old(self, now: float) -> None:
-        """Keep seven eighths of the bytes at most: what is begun may take the last one."""
-        left = self._most_bytes - self._most_bytes // 8
-        for path in sorted(self._folder.glob("*.mwr"), reverse=True):
-            with contextlib.suppress(FileNotFoundError):
-                found = path.stat()
-                left -= found.st_size
-                if left < 0 or now - found.st_mtime > RING_SECONDS:
-                    path.unlink()
-
-
-def ring_folder(environ: Mapping[str, str], environment: str) -> Path:
-    """Return where the ring of an environment is kept."""
-    state = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    name = "".join(each if each.isalnum() or each in "-_." else "_" for each in environment)
-    return state / "midwatch" / "ring" / (name.strip(".") or "_")
 
 
 @dataclass

@@ -41,7 +41,7 @@ from console.readiness.subject import (
 from console.settings.durations import format_duration
 
 if TYPE_CHECKING:
-    from console.domain.proof import CheckState
+    from console.domain.proof import CheckState, ClosedIncident, HandedOver
 
 
 def four_signals(subject: Subject) -> Verdict:
@@ -158,14 +158,22 @@ def alert_proven(subject: Subject) -> Verdict:
     if closed is None:
         return fails("no incident about it was ever closed on this record")
     until = closed.at + ALERT_DAYS * DAY_SECONDS
+    said = f"{visible(closed.title or closed.incident, 60)}: fired, and closed {day(closed.at)}"
+    return _proven(subject, closed, until, said, closed.by)
+
+
+def _proven(
+    subject: Subject, entry: ClosedIncident | HandedOver, until: float, text: str, by: str
+) -> Verdict:
+    """Return what an entry of the journal proves ``until`` a time (Unix seconds), then expired."""
     return Verdict(
         state="pass" if subject.now < until else "expired",
-        text=f"{visible(closed.title or closed.incident, 60)}: fired, and closed {day(closed.at)}",
-        by=closed.by,
-        at=closed.at,
+        text=text,
+        by=by,
+        at=entry.at,
         until=until,
-        entry=closed.entry,
-        entry_hash=closed.entry_hash,
+        entry=entry.entry,
+        entry_hash=entry.entry_hash,
     )
 
 
@@ -482,12 +490,5 @@ def handed_over(subject: Subject) -> Verdict:
     until = last.at + DRILL_DAYS["handover"] * DAY_SECONDS
     if last.accepted_at is None:
         return fails(f"the handover of {visible(last.by, 40)} {day(last.at)} waits for acceptance")
-    return Verdict(
-        state="pass" if subject.now < until else "expired",
-        text=f"of {visible(last.by, 40)} {day(last.at)}, accepted",
-        by=last.accepted_by,
-        at=last.accepted_at,
-        until=until,
-        entry=last.entry,
-        entry_hash=last.entry_hash,
-    )
+    said = f"of {visible(last.by, 40)} {day(last.at)}, accepted"
+    return _proven(subject, last, until, said, last.accepted_by)

@@ -58,7 +58,7 @@ def test_the_wheel_installs_and_runs(minor: str, dist: Path, tmp_path: Path) -> 
     place = tmp_path / "venv"
     _run(python, "-m", "venv", place)
     (wheel,) = dist.glob("*.whl")
-    _run(place / "bin" / "pip", "install", "--no-deps", "--no-index", "--quiet", wheel)
+    _run(place / "bin" / "pip", "install", "--no-deps", "--quiet", wheel)
     program = place / "bin" / "midwatch"
     assert _run(program, "--version") == f"midwatch {VERSION}\n"
     assert (place / "share" / "man" / "man1" / "midwatch.1").exists()

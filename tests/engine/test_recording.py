@@ -24,7 +24,6 @@ from console.engine.recording import (
     DAY_BYTES,
     Recording,
     Redactor,
-    Ring,
     Writer,
     header_of,
     open_recording,
@@ -315,26 +314,17 @@ def test_secrets_and_people_are_taken_out(tmp_path: Path) -> None:
         assert (kept.who.name == said.who.name) is named
 
 
-def test_a_ring_stays_within_its_bytes_and_has_one_writer(tmp_path: Path) -> None:
-    header = header_of(Settings(), "nothing")
-    ring = Ring(tmp_path / "ring", header, most_bytes=200_000, segment_seconds=20.0)
-    other = Ring(tmp_path / "ring", header)
+def test_a_folder_of_files_is_read_as_one(tmp_path: Path) -> None:
     now = time.time()
-    for number in range(60):
-        snapshot = sample_snapshot(now + 5.0 * number, number)
-        ring.add(snapshot)
-        other.add(snapshot)
-        files = list((tmp_path / "ring").glob("*.mwr"))
-        assert sum(each.stat().st_size for each in files) <= 200_000
-    assert len(files) > 3
-    recording = open_recording(tmp_path / "ring")
-    times = [each.at for each in recording.moments]
-    assert times == sorted(set(times))
-    assert times[-1] == pytest.approx(now + 295.0)
-    ring.close()
-    other.add(sample_snapshot(now + 300.0, 61))
-    assert open_recording(tmp_path / "ring").moments[-1].at == pytest.approx(now + 300.0)
-    other.close()
+    for segment in range(3):
+        path = tmp_path / "parts" / f"{segment:03d}.mwr"
+        path.parent.mkdir(exist_ok=True)
+        writer = Writer(path, header_of(Settings(), "nothing"))
+        for number in range(5):
+            writer.add(sample_snapshot(now + 5.0 * (5 * segment + number), 5 * segment + number))
+        writer.close()
+    times = [each.at for each in open_recording(tmp_path / "parts").moments]
+    assert times == [pytest.approx(now + 5.0 * number) for number in range(15)]
 
 
 def test_a_day_of_200_models_keeps_to_its_bytes(tmp_path: Path) -> None:

@@ -187,10 +187,11 @@ def rows_below(grid: FleetGrid, glyphs: Glyphs) -> str:
     hidden = len(rows) - first
     if hidden <= 0 or grid.visible_rows <= 0 or not isinstance(rows, FleetRows):
         return ""
-    levels = [rows.snapshot.severity(rows.row(index)) for index in range(first, len(rows))]
+    levels = rows.levels_from(first)
+    counts = {level: levels.count(level) for level in (Severity.S1, Severity.S2, Severity.S3)}
     marks = [
-        f"{glyphs.severity[level.label.lower()].strip()} {levels.count(level)}"
-        for level in (Severity.S1, Severity.S2, Severity.S3)
-        if level in levels
+        f"{glyphs.severity[level.label.lower()].strip()} {count}"
+        for level, count in counts.items()
+        if count
     ]
     return f" {glyphs.dot} ".join([f"{hidden} more below", *marks])

@@ -284,6 +284,13 @@ class FleetRows:
         """Return the Snapshot's row that stands at this place."""
         return self._order[index]
 
+    def levels_from(self, index: int) -> bytes:
+        """Return the `Severity` codes of the rows from this place on, a byte each.
+
+        Of 5,000 rows in a fraction of a millisecond: it is asked for several times a tick.
+        """
+        return self.snapshot.severities.take(self._order[index:]).tobytes()
+
     def key(self, index: int) -> str:
         """Return the model's name."""
         return self.snapshot.rows[self._order[index]].model
