@@ -23,7 +23,13 @@ from console.incidents.annotations import ToldChanges, build_annotations
 from console.incidents.clock import Occurrences
 from console.incidents.event_log import Noted, rule_event
 from console.incidents.feeds import AlertAnswer, alert_settings, build_reader
-from console.incidents.grouping import SourceTracks, group, surroundings
+from console.incidents.grouping import (
+    FleetNames,
+    SourceTracks,
+    fleet_names,
+    group,
+    surroundings,
+)
 from console.sources.mlflow import MlflowReader, RegistryUnreadable
 
 if TYPE_CHECKING:
@@ -142,6 +148,7 @@ class AlertDesk(PlaceDesk[AlertPoller]):
 
     def __init__(self, settings: Settings, make: MakeReader | None = None) -> None:
         self._settings = settings
+        self._names: tuple[Sequence[ModelRow], Settings, FleetNames] | None = None
         self._make = make or reader_factory()
         super().__init__([self._poller(*each) for each in alert_settings(settings)])
         self._own = OwnAlerts()
@@ -181,7 +188,7 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         if not self._pollers:
             return observed
         refresh_seconds = self._settings.refresh_seconds
-        around = surroundings(rows, dependencies, self._settings)
+        around = surroundings(rows, dependencies, self._settings, called=self._called(rows))
         known = [poller.known(now, refresh_seconds) for poller in self._pollers]
         statuses = [poller.status(now, refresh_seconds) for poller in self._pollers]
         found = group(known, around, now)
@@ -193,6 +200,13 @@ class AlertDesk(PlaceDesk[AlertPoller]):
             alerts_whole=_whole(statuses),
         )
 
+    def _called(self, rows: Sequence[ModelRow]) -> FleetNames:
+        """Return what the rows are called, made anew only for other rows or settings."""
+        known = self._names
+        if known is None or known[0] is not rows or known[1] is not self._settings:
+            known = self._names = rows, self._settings, fleet_names(rows, self._settings)
+        return known[2]
+
     def gather(self, snapshot: Snapshot, *, remembers: bool = True) -> Snapshot:
         """Return a Snapshot with all incidents: other systems' alerts and what its own rules call.
 
@@ -203,7 +217,13 @@ class AlertDesk(PlaceDesk[AlertPoller]):
         now = snapshot.taken_at
         known = [poller.known(now, self._settings.refresh_seconds) for poller in self._pollers]
         known.append(self._own.take(snapshot, remembers=remembers))
-        around = surroundings(snapshot.rows, snapshot.dependencies, self._settings, snapshot.causes)
+        around = surroundings(
+            snapshot.rows,
+            snapshot.dependencies,
+            self._settings,
+            snapshot.causes,
+            self._called(snapshot.rows),
+        )
         blamed = self._blamed if remembers else {}
         around = replace(around, causes={**blamed, **around.causes})
         found = group(known, around, now, self._grouped if remembers else None)

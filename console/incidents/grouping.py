@@ -57,25 +57,42 @@ class Surroundings:
         return frozenset(model for model in self.needs if dependency in self.behind(model))
 
 
-def surroundings(
-    rows: Sequence[ModelRow],
-    dependencies: Iterable[Dependency],
-    settings: Settings,
-    causes: Mapping[int, Cause] = NO_CAUSES,
-) -> Surroundings:
-    """Gather names, calls and causes (by row) from the configuration and the last observation.
+@dataclass(frozen=True, slots=True)
+class FleetNames:
+    """What alerts may call rows; see `Surroundings`. It changes with rows and settings alone."""
 
-    Only what is likely folds incidents together.
-    """
+    models: Mapping[str, str]
+    labels: tuple[str, ...]
+    namesakes: Mapping[str, Sequence[ModelRow]]
+
+
+def fleet_names(rows: Sequence[ModelRow], settings: Settings) -> FleetNames:
+    """Gather the names of rows from the rows and the configuration."""
     from console.metrics.profile import profiles  # numpy comes with it, and acting needs none
 
-    found = (profiles().get(row.profile) for row in rows)
-    labels = dict.fromkeys(each.model_label for each in found if each is not None)
+    kinds = (profiles().get(name) for name in dict.fromkeys(row.profile for row in rows))
+    labels = dict.fromkeys(each.model_label for each in kinds if each is not None)
     models = {row.model: row.model for row in rows} | {name: name for name in settings.models}
     for name, declared in settings.models.items():
         for part in declared.matches:
             for value in _names_in(part, "model"):
                 models.setdefault(value, name)
+    return FleetNames(models, tuple(labels), rows_by_name(rows))
+
+
+def surroundings(
+    rows: Sequence[ModelRow],
+    dependencies: Iterable[Dependency],
+    settings: Settings,
+    causes: Mapping[int, Cause] = NO_CAUSES,
+    called: FleetNames | None = None,
+) -> Surroundings:
+    """Gather names, calls and causes (by row) from the configuration and the last observation.
+
+    Only what is likely folds incidents together. ``called`` is what `fleet_names` gave for the
+    same rows and settings, where that is known already.
+    """
+    called = called or fleet_names(rows, settings)
     names = {name: name for name in settings.dependencies}
     for name, shared in settings.dependencies.items():
         for value in _names_in(shared.match, "dependency"):
@@ -88,7 +105,7 @@ def surroundings(
         for model in seen.models:
             needs.setdefault(model, set()).add(seen.name)
     return Surroundings(
-        models,
+        called.models,
         names,
         {model: frozenset(needed) for model, needed in needs.items()},
         {
@@ -96,8 +113,8 @@ def surroundings(
             for row, cause in causes.items()
             if cause.kind == "dependency" and cause.confidence == "likely"
         },
-        tuple(labels),
-        rows_by_name(rows),
+        called.labels,
+        called.namesakes,
     )
 
 
